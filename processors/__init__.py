@@ -1,0 +1,1 @@
+"""The stages of the stream, one file each, the loop that they share, and the projection."""

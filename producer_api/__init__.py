@@ -1,0 +1,1 @@
+"""HTTP at the edge: the canonical API under /v1, event streams, and the dialects of older clients."""

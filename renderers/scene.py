@@ -1,0 +1,88 @@
+"""The vocabulary that timeline, rasteriser and compositor share: layers, placements, states.
+
+A *layer* is something drawn once; a *state* says which layers a frame shows and where. Both are
+hashable values, and equal states are equal pixels (docs/architecture.md, "The timeline is made of
+states"). Coordinates are output pixels: the project's coordinates times the canvas's scale, plus
+its offset.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """The output picture: its size in pixels (both even) and how project coordinates map to it.
+
+    x_out = x_project * scale + offset_x, likewise y. A slide's background covers the whole canvas.
+    """
+
+    width: int
+    height: int
+    scale: float
+    offset_x: float
+    offset_y: float
+
+
+LayerKind = Literal["backdrop", "tile", "overlay"]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Something rasterised once.
+
+    backdrop: background and the static elements below the lowest moving one; opaque, canvas size.
+    overlay:  static elements above the lowest moving one, flattened; transparent around its box.
+    tile:     one element without its animated properties, drawn at `raster_scale` times its size
+              (so that the largest scale it is ever shown at is sharp), unrotated if rotation moves.
+
+    `elements` are indices into the slide's element list, in painting order. `key` is a hash of all
+    that determines the pixels: the elements' and the background's canonical JSON, asset and font
+    hashes, canvas, kind, raster_scale, engine version; never the slide's index.
+    """
+
+    key: str
+    kind: LayerKind
+    slide: int
+    elements: tuple[int, ...]
+    raster_scale: float = 1.0
+    blend_mode: str = "normal"
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How a tile is put on the picture: animated values of one moment, on top of the tile's own box.
+
+    dx, dy: offset in output pixels; scale about the element's centre; rotation in degrees clockwise
+    about the centre, added to the element's own; opacity 0..1 multiplied with the element's own;
+    within: a zoom inside the element's box (Ken Burns), 1.0 for none.
+    """
+
+    dx: float = 0.0
+    dy: float = 0.0
+    scale: float = 1.0
+    rotation: float = 0.0
+    opacity: float = 1.0
+    within: float = 1.0
+
+
+@dataclass(frozen=True)
+class SlideState:
+    """One slide at one moment: its layers from bottom to top; None where a layer does not move."""
+
+    layers: tuple[tuple[str, Placement | None], ...]
+
+
+@dataclass(frozen=True)
+class TransitionState:
+    """Two slides overlapping: `progress` 0..1 after easing, 0 shows only `before`."""
+
+    before: SlideState
+    after: SlideState
+    type: str
+    progress: float
+
+
+State = SlideState | TransitionState
