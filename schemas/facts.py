@@ -1,0 +1,162 @@
+"""Facts: what a stage started, finished or failed. They are what progress is made of.
+
+A fact's `id` is deterministic: the same work done twice states the same fact, and whoever listens
+can tell. `at` is when it happened, by the clock of the worker.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from schemas.messages import JobId, Label, Message, StoreKey, Tenant, read_message
+
+StageName = Literal["plan", "render", "encode", "mix", "upload"]
+STAGES: tuple[StageName, ...] = ("plan", "render", "encode", "mix", "upload")
+
+
+class Fact(Message):
+    """Something that happened to a job."""
+
+    job_id: JobId
+    tenant: Tenant
+    at: datetime
+
+    @property
+    def id(self) -> str:
+        """The same for the same happening, however often it is told."""
+        return f"{self.job_id}:{self.TYPE}"
+
+
+class PlanStarted(Fact):
+    """A worker took the request."""
+
+    TYPE: ClassVar[str] = "plan.started"
+
+
+class Planned(Fact):
+    """The project is valid and cut into chunks.
+
+    chunks: distinct chunks in all; cached: those already in the store; frames: pictures that have
+    to be encoded for the missing ones; duration in seconds; sound: whether there is any to mix.
+    """
+
+    TYPE: ClassVar[str] = "job.planned"
+
+    project_key: StoreKey
+    project_name: Label | None = None
+    stages: tuple[StageName, ...] = STAGES
+    chunks: Annotated[int, Field(ge=0)] = 0
+    cached: Annotated[int, Field(ge=0)] = 0
+    frames: Annotated[int, Field(ge=0)] = 0
+    duration: Annotated[float, Field(ge=0)] | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class ChunkFact(Fact):
+    """A chunk went through a stage: `position` in the plan's list of missing chunks."""
+
+    position: Annotated[int, Field(ge=0, le=100_000)]
+    frames: Annotated[int, Field(ge=0)] = 0
+
+    @property
+    def id(self) -> str:
+        """One for each chunk."""
+        return f"{self.job_id}:{self.TYPE}:{self.position}"
+
+
+class ChunkRendered(ChunkFact):
+    """The layers of a chunk are drawn."""
+
+    TYPE: ClassVar[str] = "chunk.rendered"
+
+
+class ChunkEncoded(ChunkFact):
+    """A chunk is encoded."""
+
+    TYPE: ClassVar[str] = "chunk.encoded"
+
+
+class StageProgressed(Fact):
+    """A stage that is not counted in chunks has come this far."""
+
+    TYPE: ClassVar[str] = "stage.progressed"
+
+    stage: StageName
+    fraction: Annotated[float, Field(ge=0, le=1)]
+
+    @property
+    def id(self) -> str:
+        """One for each step of a stage."""
+        return f"{self.job_id}:{self.TYPE}:{self.stage}:{self.fraction:.3f}"
+
+
+class Result(Message):
+    """The finished file and what is known of it."""
+
+    key: StoreKey
+    file_name: str
+    content_type: str
+    size: Annotated[int, Field(ge=0)]
+    sha256: str
+    duration: float | None = None
+    width: int | None = None
+    height: int | None = None
+    fps: int | None = None
+    video_id: str | None = None
+    manifest_key: StoreKey | None = None
+    reused: bool = False
+
+
+class Completed(Fact):
+    """The file is published: the end of a job."""
+
+    TYPE: ClassVar[str] = "job.completed"
+
+    result: Result
+
+
+class Problem(Message):
+    """Why a job failed: a stable code, a sentence for the owner, where in the input, in which stage."""
+
+    code: str
+    message: str
+    path: str | None = None
+    stage: StageName | None = None
+
+
+class Failed(Fact):
+    """The job cannot be done: the end of a job."""
+
+    TYPE: ClassVar[str] = "job.failed"
+
+    error: Problem
+
+
+class CancelledFact(Fact):
+    """Somebody called the job off: the end of a job."""
+
+    TYPE: ClassVar[str] = "job.cancelled"
+
+    by: Label | None = None
+
+
+FACT_TYPES: tuple[type[Fact], ...] = (
+    PlanStarted,
+    Planned,
+    ChunkRendered,
+    ChunkEncoded,
+    StageProgressed,
+    Completed,
+    Failed,
+    CancelledFact,
+)
+
+
+def read_fact(type_name: str | None, version: str | None, value: bytes) -> Fact:
+    """The fact in `value`; raises InvalidMessage."""
+    fact: Any = read_message(type_name or "", version, value, *FACT_TYPES)
+    assert isinstance(fact, Fact)
+    return fact

@@ -1,0 +1,97 @@
+"""Where things lie in the object store: one prefix for each tenant, and below it one for each kind.
+
+What is named by a hash is written once and never changed. No key is ever the folder of another
+(S3 servers on files cannot have `k/x` beside `k/x/y`).
+"""
+
+from __future__ import annotations
+
+
+def tenant_prefix(tenant: str) -> str:
+    """All that belongs to a tenant: nobody learns from a fast answer that another has the same."""
+    return f"t/{tenant}/"
+
+
+def asset_key(tenant: str, sha256: str) -> str:
+    """A foreign file as it was fetched."""
+    return f"t/{tenant}/assets/{sha256}"
+
+
+def source_key(tenant: str, source_hash: str) -> str:
+    """What a source was found to be at a certain size and time: saves fetching it again."""
+    return f"t/{tenant}/sources/{source_hash}.json"
+
+
+def image_key(tenant: str, image_hash: str) -> str:
+    """An image in its normal form: upright, sRGB, at the size needed."""
+    return f"t/{tenant}/images/{image_hash}"
+
+
+def font_key(tenant: str, sha256: str) -> str:
+    """A font in its normal form."""
+    return f"t/{tenant}/fonts/{sha256}"
+
+
+def probe_key(tenant: str, probe_hash: str) -> str:
+    """What a decoder found out about an asset."""
+    return f"t/{tenant}/probes/{probe_hash}.json"
+
+
+def layer_key(tenant: str, layer_hash: str) -> str:
+    """A rasterised layer."""
+    return f"t/{tenant}/layers/{layer_hash}"
+
+
+def chunk_key(tenant: str, chunk_hash: str) -> str:
+    """An encoded chunk."""
+    return f"t/{tenant}/chunks/{chunk_hash}"
+
+
+def sound_key(tenant: str, sound_hash: str) -> str:
+    """Mixed and encoded sound."""
+    return f"t/{tenant}/sound/{sound_hash}"
+
+
+def plan_key(tenant: str, job_id: str) -> str:
+    """The plan of a job, read by every stage after `plan`; written once, so a repeated request reuses it."""
+    return f"t/{tenant}/plans/{job_id}.json"
+
+
+def project_key(tenant: str, project_hash: str) -> str:
+    """A project document that came inline."""
+    return f"t/{tenant}/documents/{project_hash}.json"
+
+
+def upload_key(tenant: str, sha256: str, extension: str) -> str:
+    """A file that a client uploaded to refer to it from a document; `extension` with its dot or empty."""
+    return f"t/{tenant}/uploads/{sha256}{extension}"
+
+
+def output_key(tenant: str, output_hash: str, extension: str) -> str:
+    """A finished file, named by all that determines it."""
+    return f"t/{tenant}/outputs/{output_hash}.{extension}"
+
+
+def export_key(tenant: str, job_id: str, extension: str) -> str:
+    """The published file of a job."""
+    return f"t/{tenant}/exports/{job_id}/file.{extension}"
+
+
+def manifest_key(tenant: str, job_id: str) -> str:
+    """What a published file was made of."""
+    return f"t/{tenant}/exports/{job_id}/manifest.json"
+
+
+def library_key(tenant: str, video_id: str) -> str:
+    """An entry of the video library."""
+    return f"t/{tenant}/library/{video_id}.json"
+
+
+def project_record_key(customer_id: str, project_id: str) -> str:
+    """Where the design editor keeps a project."""
+    return f"projects/{customer_id}/{project_id}.json"
+
+
+def export_history_prefix(customer_id: str, project_id: str) -> str:
+    """The export history of a project: one small record for each finished job."""
+    return f"project-exports/{customer_id}/{project_id}/"

@@ -1,0 +1,196 @@
+"""The messages on the stream: what a service asks for, and what each stage hands to the next.
+
+Each is a frozen model with a `TYPE` and a `VERSION` that travel in the CloudEvents headers. They
+grow only by optional fields: a reader ignores what it does not know. Messages stay under 64 kB;
+what is larger lies in the object store and travels as its key. Only a request may inline a
+project, up to the broker's limit.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from schemas.errors import InvalidMessage
+
+JobId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")]
+Tenant = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+StoreKey = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+Label = Annotated[str, StringConstraints(max_length=200)]
+
+DEFAULT_TENANT = "default"
+
+
+class Message(BaseModel):
+    """What travels on a topic: frozen, tolerant of fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="constants")
+
+    TYPE: ClassVar[str] = ""
+    VERSION: ClassVar[int] = 1
+
+    def encode(self) -> bytes:
+        """JSON in UTF-8, without the fields that are not set."""
+        return orjson.dumps(self.model_dump(mode="json", exclude_none=True))
+
+    @classmethod
+    def decode(cls, value: bytes) -> Self:
+        """The message in `value`; raises InvalidMessage with a sentence when it cannot be read."""
+        try:
+            return cls.model_validate(orjson.loads(value))
+        except orjson.JSONDecodeError as error:
+            raise InvalidMessage("invalid_json", f"The message is not JSON: {error}.") from error
+        except (ValidationError, RecursionError) as error:
+            raise InvalidMessage("invalid_message", _first_problem(error)) from error
+
+
+def _first_problem(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return "The message is nested too deep."
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "the message"
+    return f"{where}: {first['msg']}."
+
+
+class ExportRequest(Message):
+    """What a service asks for: one project, one format, one file.
+
+    Exactly one of `project` (the document itself), `project_ref` ("customer/project", resolved by
+    the configured project source) and `project_key` (a document that the API put into the store).
+    `job_id` is chosen by whoever asks; the same id twice is one job.
+    """
+
+    TYPE: ClassVar[str] = "export.requested"
+
+    job_id: JobId
+    tenant: Tenant = DEFAULT_TENANT
+    format: Annotated[str, StringConstraints(max_length=20)]
+    settings: dict[str, Any] = Field(default_factory=dict)
+    project: dict[str, Any] | None = None
+    project_ref: Annotated[str, StringConstraints(max_length=500)] | None = None
+    project_key: StoreKey | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    requested_at: datetime | None = None
+    source: Label = "kafka"
+    customer_id: Label | None = None
+    user_id: Label | None = None
+    project_id: Label | None = None
+    batch_id: Label | None = None
+    width: Annotated[int, Field(ge=1, le=1024)] | None = None
+    """How many chunks the job keeps in flight: its weight against others."""
+
+    @model_validator(mode="after")
+    def _one_project(self) -> Self:
+        given = [v for v in (self.project, self.project_ref, self.project_key) if v is not None]
+        if len(given) != 1:
+            raise ValueError("exactly one of project, project_ref and project_key is needed")
+        return self
+
+
+class ChunkTask(Message):
+    """One chunk of a plan: `position` counts along the plan's list of missing chunks."""
+
+    job_id: JobId
+    tenant: Tenant
+    plan_key: StoreKey
+    position: Annotated[int, Field(ge=0)]
+
+
+class RenderTask(ChunkTask):
+    """Draw the layers of one chunk."""
+
+    TYPE: ClassVar[str] = "chunk.render"
+
+
+class EncodeTask(ChunkTask):
+    """Compose and encode one chunk whose layers are drawn."""
+
+    TYPE: ClassVar[str] = "chunk.encode"
+
+
+class DrawTask(Message):
+    """Write a file that needs neither video nor sound, such as the JSON of a project."""
+
+    TYPE: ClassVar[str] = "document.render"
+
+    job_id: JobId
+    tenant: Tenant
+    plan_key: StoreKey
+
+
+class SoundTask(Message):
+    """Mix and encode the sound of a job."""
+
+    TYPE: ClassVar[str] = "sound.mix"
+
+    job_id: JobId
+    tenant: Tenant
+    plan_key: StoreKey
+
+
+class ChunkDone(ChunkTask):
+    """A chunk lies in the store: the fan-in counts it."""
+
+    TYPE: ClassVar[str] = "chunk.done"
+
+
+class JoinTask(Message):
+    """All that a job needs lay in the store when it was planned: join it."""
+
+    TYPE: ClassVar[str] = "parts.join"
+
+    job_id: JobId
+    tenant: Tenant
+    plan_key: StoreKey
+
+
+class UploadTask(Message):
+    """Verify, publish and register one finished file."""
+
+    TYPE: ClassVar[str] = "file.upload"
+
+    job_id: JobId
+    tenant: Tenant
+    plan_key: StoreKey
+    output_key: StoreKey
+    reused: bool = False
+    """True when the file lay in the store already and nothing was rendered for this job."""
+
+
+class Control(Message):
+    """An order about a job, for all workers: compacted, so that late ones read it too."""
+
+    TYPE: ClassVar[str] = "job.control"
+
+    job_id: JobId
+    tenant: Tenant = DEFAULT_TENANT
+    action: Literal["cancel"] = "cancel"
+    at: datetime | None = None
+    by: Label | None = None
+
+
+MESSAGE_TYPES: dict[str, type[Message]] = {
+    cls.TYPE: cls
+    for cls in (ExportRequest, RenderTask, EncodeTask, DrawTask, SoundTask, ChunkDone, JoinTask, UploadTask, Control)
+}
+
+
+def read_message(type_name: str | None, version: str | None, value: bytes, *accepted: type[Message]) -> Message:
+    """The message of one of the `accepted` types in `value`, by its headers' type and version.
+
+    Without a type header the first accepted type is assumed: a raw producer needs no headers.
+    Raises InvalidMessage for a type that is not accepted here, or a version that is not known.
+    """
+    wanted = {cls.TYPE: cls for cls in accepted}
+    cls = wanted.get(type_name) if type_name else accepted[0]
+    if cls is None:
+        expected = ", ".join(wanted)
+        raise InvalidMessage("unknown_type", f"This topic carries {expected}; the message says {type_name!r}.")
+    if version not in (None, "", str(cls.VERSION)):
+        raise InvalidMessage(
+            "unknown_version", f"{cls.TYPE} is read in version {cls.VERSION}; the message says {version!r}."
+        )
+    return cls.decode(value)
