@@ -1,0 +1,27 @@
+"""How stages state facts: the topic, the key, and the fact that ends a job."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from processors.stage import Outgoing
+from schemas.errors import ExportError
+from schemas.facts import Fact, Failed, Problem, StageName
+
+PROGRESS_TOPIC = "export.progress"
+REQUESTS_TOPIC = "export.requests"
+RENDER_TOPIC = "export.render"
+ENCODE_TOPIC = "export.encode"
+MIX_TOPIC = "export.mix"
+UPLOAD_TOPIC = "export.upload"
+
+
+def tell(fact: Fact) -> Outgoing:
+    """The fact on its way: keyed by its job, so that the job's facts keep their order."""
+    return Outgoing(PROGRESS_TOPIC, fact.job_id, fact)
+
+
+def failed(job_id: str, tenant: str, stage: StageName, error: ExportError, now: datetime) -> Outgoing:
+    """The end of a job that cannot be done."""
+    problem = Problem(code=error.code, message=error.message, path=error.path, stage=stage)
+    return tell(Failed(job_id=job_id, tenant=tenant, at=now, error=problem))
