@@ -1,0 +1,269 @@
+"""Chunks and sound to one MP4, and what a finished file says of itself.
+
+Chunks are joined as packets. A part's hold is written here: as skip pictures (`renderers.h264`), so
+the frame rate is constant and nothing is encoded twice. The whole file has one delay between
+decoding and showing, that of the B-frames, which an edit list takes away again; another one takes
+away the sound's priming.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import OutputContainer
+
+from renderers import h264
+from renderers.aac import FRAME, EncodedAudio
+from renderers.video import EncodedChunk, VideoSpec
+from schemas.errors import InvalidInput
+
+Part = tuple[EncodedChunk, int]
+"""A chunk, and how many frames its last picture is held beyond its own."""
+
+IDR_SECONDS = 10
+"""A still's IDR picture is repeated after this time at the latest, so that seeking stays quick."""
+
+_BT709 = 1  # AVCOL_PRI_BT709, AVCOL_TRC_BT709, AVCOL_SPC_BT709
+_LIMITED = 1  # AVCOL_RANGE_MPEG
+
+
+def _nothing() -> None:
+    """The check of somebody who is never cancelled."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture of the file in decoding order: slices after their lengths, times in frames."""
+
+    data: bytes
+    pts: int
+    dts: int
+    is_key: bool
+
+
+class Joiner:
+    """Turns parts into samples, one part at a time; remembers only where the stream stands."""
+
+    def __init__(self, spec: VideoSpec, sps: bytes, pps: bytes) -> None:
+        self.stream = h264.Stream.of(sps, pps)
+        self._spec = spec
+        self._position = 0
+        self._idr_pic_id = 1
+        self._holds: dict[bytes, bytes] = {}
+
+    @property
+    def frames(self) -> int:
+        """Frames written so far."""
+        return self._position
+
+    def add(self, part: Part) -> Iterator[Sample]:
+        """The samples of the next part.
+
+        Raises InvalidInput if its parameter sets differ from the first part's, or if it cannot be
+        held although it should be: then its last picture is no reference.
+        """
+        chunk, hold = part
+        if (chunk.sps, chunk.pps) != (self.stream.sps, self.stream.pps):
+            raise InvalidInput(
+                "chunks_differ", "Two chunks of one video have different parameter sets and cannot be joined."
+            )
+        if len(chunk.packets) != chunk.frames or not chunk.packets or not chunk.packets[0].is_key or hold < 0:
+            raise InvalidInput("broken_chunk", "A chunk begins with a key picture and has a packet for each frame.")
+        start = self._position
+        for packet in chunk.packets:
+            data = self._renumber(packet.data) if packet.is_key else packet.data
+            yield self._sample(data, start + packet.pts, packet.is_key)
+        if hold:
+            yield from self._hold(chunk, hold)
+
+    def _sample(self, data: bytes, pts: int, is_key: bool) -> Sample:
+        dts = self._position - self.stream.sequence.reorder
+        if pts < dts:
+            raise InvalidInput("broken_chunk", "A picture is shown before it can have been decoded.")
+        self._position += 1
+        return Sample(data, pts, dts, is_key)
+
+    def _renumber(self, data: bytes) -> bytes:
+        """Give an IDR picture another `idr_pic_id` than the one before it has (H.264, 7.4.3)."""
+        self._idr_pic_id ^= 1
+        return h264.join_avcc(
+            self.stream.with_idr_pic_id(unit, self._idr_pic_id) for unit in h264.split_avcc(data)
+        )
+
+    def _hold(self, chunk: EncodedChunk, hold: int) -> Iterator[Sample]:
+        last = chunk.packets[-1]
+        header = self.stream.slice_header(h264.split_avcc(last.data)[0])
+        if not header.is_reference or last.pts != chunk.frames - 1:
+            raise InvalidInput("cannot_hold", "A chunk whose last picture is not a reference cannot be held.")
+        is_still = chunk.frames == 1
+        since_key = 0
+        for _ in range(hold):
+            since_key += 1
+            if is_still and since_key >= IDR_SECONDS * self._spec.fps:
+                since_key = 0
+                yield self._sample(self._renumber(last.data), self._position, True)
+            else:
+                frame_num, poc = header.frame_num + since_key, header.poc_lsb + 2 * since_key
+                yield self._sample(self._skip(frame_num, poc), self._position, False)
+
+    def _skip(self, frame_num: int, poc: int) -> bytes:
+        unit = self.stream.skip_picture(frame_num, poc)
+        if unit not in self._holds:
+            self._holds[unit] = h264.join_avcc([unit])
+        return self._holds[unit]
+
+
+def join(
+    path: str | Path,
+    spec: VideoSpec,
+    parts: Iterable[Part],
+    audio: EncodedAudio | None,
+    *,
+    check: Callable[[], None] = _nothing,
+) -> None:
+    """Write the MP4 at `path`: the parts one after the other, with sound if there is any.
+
+    Sound is cut to whole packets by whoever encodes it; here it is only set in time. The parts are
+    read one by one, so memory does not grow with the film. check: called before each part; may
+    raise. When anything raises, no file is left. The same input gives the same bytes.
+    """
+    iterator = iter(parts)
+    first = next(iterator, None)
+    if first is None:
+        raise InvalidInput("empty_video", "A video has at least one part.")
+    joiner = Joiner(spec, first[0].sps, first[0].pps)
+    if audio is not None and not audio.packets:
+        audio = None
+    options = {"movflags": "faststart", "movie_timescale": str(_movie_timescale(spec, audio))}
+    try:
+        with av.open(str(path), "w", format="mp4", options=options | {"fflags": "+bitexact"}) as output:
+            video = _add_video(output, spec, joiner.stream.configuration())
+            sound = None if audio is None else _Sound(output, audio)
+            base, step = Fraction(1, spec.fps), 1
+            for part in _chain(first, iterator):
+                check()
+                for sample in joiner.add(part):
+                    if sound is not None:
+                        sound.write_until(Fraction(sample.dts, spec.fps))
+                    packet = av.Packet(sample.data)
+                    packet.stream, packet.time_base = video, base
+                    packet.pts, packet.dts, packet.duration = sample.pts, sample.dts, step
+                    packet.is_keyframe = sample.is_key
+                    output.mux_one(packet)
+            if sound is not None:
+                sound.write_until(None)
+    except BaseException:
+        Path(path).unlink(missing_ok=True)
+        raise
+
+
+def _chain(first: Part, rest: Iterator[Part]) -> Iterator[Part]:
+    yield first
+    yield from rest
+
+
+def _movie_timescale(spec: VideoSpec, audio: EncodedAudio | None) -> int:
+    """Ticks a second for durations and edit lists (ISO/IEC 14496-12, 8.2.2) in which both tracks are exact."""
+    return 1000 * spec.fps if audio is None else math.lcm(spec.fps, audio.sample_rate)
+
+
+def _add_video(output: OutputContainer, spec: VideoSpec, configuration: bytes) -> Any:
+    """A stream for packets that exist already. No encoder is opened: the template only names the codec."""
+    with av.open(io.BytesIO(), "w", format="mp4") as scratch:
+        template = scratch.add_stream("libx264", rate=spec.fps, width=spec.width, height=spec.height)
+        stream = output.add_stream_from_template(template)
+    context = stream.codec_context
+    context.extradata = configuration
+    context.color_primaries = context.color_trc = context.colorspace = _BT709
+    context.color_range = _LIMITED
+    context.framerate = Fraction(spec.fps)
+    stream.time_base = Fraction(1, spec.fps)
+    return stream
+
+
+class _Sound:
+    """The sound track of a file being written, fed in step with the pictures."""
+
+    def __init__(self, output: OutputContainer, audio: EncodedAudio) -> None:
+        self._output, self._audio = output, audio
+        self._stream = output.add_stream("aac", rate=audio.sample_rate)
+        self._stream.codec_context.layout = "stereo"
+        self._base = Fraction(1, audio.sample_rate)
+        self._next = 0
+
+    def write_until(self, time: Fraction | None) -> None:
+        """Write the packets that begin before `time` in seconds, all that are left for None."""
+        audio = self._audio
+        end = audio.priming + audio.samples
+        while self._next < len(audio.packets):
+            at = self._next * FRAME
+            if time is not None and Fraction(at - audio.priming, audio.sample_rate) > time:
+                return
+            packet = av.Packet(audio.packets[self._next])
+            packet.stream, packet.time_base = self._stream, self._base
+            packet.pts = packet.dts = at - audio.priming
+            packet.duration = max(1, min(FRAME, end - at))
+            packet.is_keyframe = True
+            self._output.mux_one(packet)
+            self._next += 1
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a media file says of itself: seconds, pixels, counts; None and 0 for what it does not have."""
+
+    size: int
+    format: str
+    duration: float
+    width: int = 0
+    height: int = 0
+    fps: float = 0.0
+    frames: int = 0
+    video_codec: str | None = None
+    video_duration: float = 0.0
+    audio_codec: str | None = None
+    sample_rate: int = 0
+    channels: int = 0
+    audio_samples: int = 0
+
+
+def probe(path: str | Path) -> Probe:
+    """Read a file's headers; raises InvalidInput for what is no media file. Nothing is decoded."""
+    try:
+        with av.open(str(path)) as source:
+            found: dict[str, Any] = {
+                "size": Path(path).stat().st_size,
+                "format": source.format.name,
+                "duration": (source.duration or 0) / 1_000_000,
+            }
+            for stream in source.streams.video[:1]:
+                found |= {
+                    "width": stream.codec_context.width,
+                    "height": stream.codec_context.height,
+                    "fps": float(stream.average_rate or 0),
+                    "frames": stream.frames,
+                    "video_codec": stream.codec_context.name,
+                    "video_duration": _seconds(stream),
+                }
+            for sound in source.streams.audio[:1]:
+                rate = sound.codec_context.sample_rate
+                found |= {
+                    "audio_codec": sound.codec_context.name,
+                    "sample_rate": rate,
+                    "channels": sound.codec_context.channels,
+                    "audio_samples": round(_seconds(sound) * rate),
+                }
+            return Probe(**found)
+    except (av.error.FFmpegError, OSError) as error:
+        raise InvalidInput("unreadable_file", f"This file cannot be read as video or sound: {error}.") from error
+
+
+def _seconds(stream: Any) -> float:
+    return float((stream.duration or 0) * (stream.time_base or 0))

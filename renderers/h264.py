@@ -1,0 +1,455 @@
+"""H.264 bitstreams, as far as joining needs them: read headers, write held pictures, renumber IDRs.
+
+A held frame is an *all-skip P picture*: every macroblock is P_Skip, which with neither motion nor
+residual repeats the reference picture sample for sample. Such a picture is written here from the
+stream's own SPS and PPS; nothing is encoded for it. Clauses are those of ITU-T H.264 (08/2021).
+
+Supported is what x264 writes for progressive 4:2:0 at eight bits with one slice per picture: no
+interlacing, no separate colour planes, no scaling matrices, picture order count type 0 or 2, one
+slice group. Anything else raises InvalidInput instead of making a broken stream.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from schemas.errors import InvalidInput
+
+SLICE, IDR_SLICE, SPS, PPS = 1, 5, 7, 8
+"""`nal_unit_type` (table 7-1) of a coded slice, one of an IDR picture, and the parameter sets."""
+
+P_SLICES, I_SLICES = 0, 2
+"""`slice_type` modulo 5 (table 7-6)."""
+
+_HEADER_BYTES = 64  # more than any slice header read here can take
+_SKIP_QP = 26
+_HIGH_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
+_EMULATION = re.compile(rb"\x00\x00(?=[\x00-\x03])")
+
+
+def _broken(what: str) -> InvalidInput:
+    return InvalidInput("unsupported_stream", f"This H.264 stream cannot be joined: {what}.")
+
+
+class BitReader:
+    """Bits of an RBSP from the first to the last, most significant first (7.2)."""
+
+    def __init__(self, data: bytes) -> None:
+        self._value = int.from_bytes(data, "big")
+        self._size = len(data) * 8
+        self.position = 0
+
+    def u(self, bits: int) -> int:
+        """An unsigned number of `bits` bits; raises InvalidInput past the end."""
+        self.position += bits
+        if self.position > self._size:
+            raise _broken("a header ends too early")
+        return (self._value >> (self._size - self.position)) & ((1 << bits) - 1)
+
+    def flag(self) -> bool:
+        """One bit."""
+        return self.u(1) == 1
+
+    def ue(self) -> int:
+        """Exp-Golomb, unsigned (9.1)."""
+        zeros = 0
+        while not self.u(1):
+            zeros += 1
+            if zeros > 32:
+                raise _broken("an Exp-Golomb code is too long")
+        return (1 << zeros) - 1 + self.u(zeros)
+
+    def se(self) -> int:
+        """Exp-Golomb, signed (9.1.1)."""
+        code = self.ue()
+        return (code + 1) // 2 if code & 1 else -(code // 2)
+
+
+class BitWriter:
+    """The counterpart of BitReader."""
+
+    def __init__(self, value: int = 0, size: int = 0) -> None:
+        self._value, self.size = value, size
+
+    def u(self, value: int, bits: int) -> None:
+        """`value` in `bits` bits."""
+        if not 0 <= value < 1 << bits:
+            raise ValueError(f"{value} does not fit into {bits} bits")
+        self._value = self._value << bits | value
+        self.size += bits
+
+    def ue(self, value: int) -> None:
+        """Exp-Golomb, unsigned (9.1)."""
+        bits = (value + 1).bit_length()
+        self.u(value + 1, 2 * bits - 1)
+
+    def se(self, value: int) -> None:
+        """Exp-Golomb, signed (9.1.1)."""
+        self.ue(2 * value - 1 if value > 0 else -2 * value)
+
+    def align(self, bit: int) -> None:
+        """Fill the last byte up with copies of `bit`."""
+        missing = -self.size % 8
+        self.u(((1 << missing) - 1) * bit, missing)
+
+    def trail(self) -> None:
+        """`rbsp_trailing_bits` (7.3.2.11)."""
+        self.u(1, 1)
+        self.align(0)
+
+    def to_bytes(self) -> bytes:
+        """All bits; their number must be a multiple of eight."""
+        if self.size % 8:
+            raise ValueError("the bits do not fill whole bytes")
+        return self._value.to_bytes(self.size // 8, "big")
+
+
+def escape(rbsp: bytes) -> bytes:
+    """`rbsp` with emulation prevention bytes, so that no start code appears in it (7.4.1)."""
+    escaped = _EMULATION.sub(b"\x00\x00\x03", rbsp)
+    return escaped + b"\x03" if escaped.endswith(b"\x00") else escaped
+
+
+def unescape(payload: bytes) -> bytes:
+    """The RBSP in a NAL unit's payload: emulation prevention bytes removed (7.3.1)."""
+    return payload.replace(b"\x00\x00\x03", b"\x00\x00")
+
+
+def split_annexb(stream: bytes) -> list[bytes]:
+    """The NAL units of a byte stream with start codes (annex B), without start codes."""
+    units, start = [], stream.find(b"\x00\x00\x01")
+    while start >= 0:
+        end = stream.find(b"\x00\x00\x01", start + 3)
+        units.append(stream[start + 3 :] if end < 0 else stream[start + 3 : end].rstrip(b"\x00"))
+        start = end
+    return units
+
+
+def split_avcc(sample: bytes) -> list[bytes]:
+    """The NAL units of a sample with lengths of four bytes (ISO/IEC 14496-15, 5.3.3)."""
+    units, position = [], 0
+    while position < len(sample):
+        end = position + 4 + int.from_bytes(sample[position : position + 4], "big")
+        if end > len(sample) or end == position + 4:
+            raise _broken("a NAL unit's length does not fit its packet")
+        units.append(sample[position + 4 : end])
+        position = end
+    return units
+
+
+def join_avcc(units: Iterable[bytes]) -> bytes:
+    """A sample of NAL units, each after its length in four bytes (ISO/IEC 14496-15, 5.3.3)."""
+    return b"".join(len(unit).to_bytes(4, "big") + unit for unit in units)
+
+
+def unit_type(unit: bytes) -> int:
+    """`nal_unit_type` (7.3.1)."""
+    return unit[0] & 31
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """What a sequence parameter set says (7.3.2.1.1); sizes in macroblocks, bit counts of fields.
+
+    `reorder` is `max_num_reorder_frames` (E.2.1): by how many frames decoding runs ahead of showing.
+    """
+
+    profile: int
+    level: int
+    frame_num_bits: int
+    poc_type: int
+    poc_bits: int
+    mb_width: int
+    mb_height: int
+    reorder: int
+
+    @classmethod
+    def parse(cls, unit: bytes) -> Sequence:
+        """Read the NAL unit `unit`; raises InvalidInput for what is not supported."""
+        r = BitReader(unescape(unit[1:]))
+        profile = r.u(8)
+        r.u(8)
+        level = r.u(8)
+        r.ue()
+        if profile in _HIGH_PROFILES:
+            _parse_high(r)
+        frame_num_bits = r.ue() + 4
+        poc_type = r.ue()
+        if poc_type not in (0, 2):
+            raise _broken(f"picture order count type {poc_type}")
+        poc_bits = r.ue() + 4 if poc_type == 0 else 0
+        r.ue()
+        r.u(1)
+        mb_width, mb_height = r.ue() + 1, r.ue() + 1
+        if not r.flag():
+            raise _broken("it is interlaced")
+        r.u(1)
+        if r.flag():
+            for _ in range(4):
+                r.ue()
+        reorder = _parse_vui(r) if r.flag() else None
+        if reorder is None:
+            reorder = 0 if poc_type == 2 else 16
+        return cls(profile, level, frame_num_bits, poc_type, poc_bits, mb_width, mb_height, reorder)
+
+
+def _parse_high(r: BitReader) -> None:
+    if r.ue() != 1 or r.ue() or r.ue() or r.u(1):
+        raise _broken("it is not 4:2:0 at eight bits")
+    if r.flag():
+        raise _broken("it has scaling matrices")
+
+
+def _parse_vui(r: BitReader) -> int | None:
+    """`max_num_reorder_frames` of the VUI parameters (E.1.1), None when it does not say."""
+    if r.flag() and r.u(8) == 255:
+        r.u(32)
+    if r.flag():
+        r.u(1)
+    if r.flag():
+        r.u(4)
+        if r.flag():
+            r.u(24)
+    if r.flag():
+        r.ue()
+        r.ue()
+    if r.flag():
+        r.u(65)
+    if r.flag() or r.flag():
+        raise _broken("it has HRD parameters")
+    r.u(1)
+    if not r.flag():
+        return None
+    r.u(1)
+    for _ in range(4):
+        r.ue()
+    return r.ue()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What a picture parameter set says (7.3.2.2), as far as slice headers depend on it."""
+
+    id: int
+    cabac: bool
+    order_present: bool
+    references: int
+    weighted: bool
+    weighted_bipred: int
+    qp: int
+    deblocking_control: bool
+    redundant: bool
+
+    @classmethod
+    def parse(cls, unit: bytes) -> Picture:
+        """Read the NAL unit `unit`; raises InvalidInput for what is not supported."""
+        r = BitReader(unescape(unit[1:]))
+        pps_id = r.ue()
+        r.ue()
+        cabac, order_present = r.flag(), r.flag()
+        if r.ue():
+            raise _broken("it has slice groups")
+        references = r.ue() + 1
+        r.ue()
+        weighted, bipred = r.flag(), r.u(2)
+        qp = 26 + r.se()
+        r.se()
+        r.se()
+        control = r.flag()
+        r.u(1)
+        return cls(pps_id, cabac, order_present, references, weighted, bipred, qp, control, r.flag())
+
+
+@dataclass(frozen=True)
+class SliceHeader:
+    """The head of a slice header (7.3.3). `id_at` and `id_end` are the bits of `idr_pic_id`."""
+
+    is_reference: bool
+    is_idr: bool
+    slice_type: int
+    frame_num: int
+    idr_pic_id: int
+    poc_lsb: int
+    id_at: int
+    id_end: int
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The parameter sets of a stream, and what is written and read by them."""
+
+    sps: bytes
+    pps: bytes
+    sequence: Sequence
+    picture: Picture
+    _skips: dict[tuple[int, int], bytes] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, sps: bytes, pps: bytes) -> Stream:
+        """Parse both NAL units; raises InvalidInput for what is not supported."""
+        if not sps or not pps or unit_type(sps) != SPS or unit_type(pps) != PPS:
+            raise _broken("its parameter sets are missing")
+        return cls(sps, pps, Sequence.parse(sps), Picture.parse(pps))
+
+    def configuration(self) -> bytes:
+        """The AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1.2), lengths of four bytes."""
+        record = b"\x01" + self.sps[1:4] + b"\xff\xe1" + struct.pack(">H", len(self.sps)) + self.sps
+        record += b"\x01" + struct.pack(">H", len(self.pps)) + self.pps
+        return record + b"\xfd\xf8\xf8\x00" if self.sequence.profile in _HIGH_PROFILES else record
+
+    def slice_header(self, unit: bytes) -> SliceHeader:
+        """Read the slice in NAL unit `unit` up to its picture order count."""
+        return self._slice_header(unit, BitReader(unescape(unit[1 : _HEADER_BYTES + 1])))
+
+    def _slice_header(self, unit: bytes, r: BitReader) -> SliceHeader:
+        if unit_type(unit) not in (SLICE, IDR_SLICE):
+            raise _broken("a packet holds no slice where one is due")
+        is_idr = unit_type(unit) == IDR_SLICE
+        r.ue()
+        slice_type = r.ue() % 5
+        r.ue()
+        frame_num = r.u(self.sequence.frame_num_bits)
+        id_at = r.position
+        idr_pic_id = r.ue() if is_idr else 0
+        id_end = r.position
+        poc = r.u(self.sequence.poc_bits) if self.sequence.poc_type == 0 else 0
+        return SliceHeader(unit[0] & 0x60 != 0, is_idr, slice_type, frame_num, idr_pic_id, poc, id_at, id_end)
+
+    def skip_picture(self, frame_num: int, poc_lsb: int) -> bytes:
+        """A NAL unit that repeats the picture before it in decoding order, which must be a reference.
+
+        `frame_num` is one more, and `poc_lsb` two more, than that picture's; both are taken modulo
+        their fields' sizes. The picture is a reference itself (`nal_ref_idc` 2), so that holds chain.
+        """
+        frame_num %= 1 << self.sequence.frame_num_bits
+        poc_lsb %= 1 << self.sequence.poc_bits
+        key = (frame_num, poc_lsb)
+        if key not in self._skips:
+            self._skips[key] = b"\x41" + escape(self._skip_rbsp(frame_num, poc_lsb))
+        return self._skips[key]
+
+    def _skip_rbsp(self, frame_num: int, poc_lsb: int) -> bytes:
+        sequence, picture = self.sequence, self.picture
+        macroblocks = sequence.mb_width * sequence.mb_height
+        w = BitWriter()
+        w.ue(0)  # first_mb_in_slice
+        w.ue(5)  # slice_type: P, and so are all slices of the picture
+        w.ue(picture.id)
+        w.u(frame_num, sequence.frame_num_bits)
+        if sequence.poc_type == 0:
+            w.u(poc_lsb, sequence.poc_bits)
+            if picture.order_present:
+                w.se(0)
+        if picture.redundant:
+            w.ue(0)
+        w.u(1, 1)  # num_ref_idx_active_override_flag
+        w.ue(0)  # one reference: the picture before
+        w.u(0, 1)  # ref_pic_list_modification_flag_l0
+        if picture.weighted:
+            w.ue(0)  # luma_log2_weight_denom: with no flag below, weights are the default
+            w.ue(0)
+            w.u(0, 2)
+        w.u(0, 1)  # adaptive_ref_pic_marking_mode_flag: sliding window
+        if picture.cabac:
+            w.ue(0)  # cabac_init_idc
+        w.se(_SKIP_QP - picture.qp)
+        if picture.deblocking_control:
+            w.ue(1)  # disable_deblocking_filter_idc: the copy is exact
+        if picture.cabac:
+            w.align(1)
+            return w.to_bytes() + skip_slice_data(macroblocks)
+        w.ue(macroblocks)  # mb_skip_run
+        w.trail()
+        return w.to_bytes()
+
+    def with_idr_pic_id(self, unit: bytes, idr_pic_id: int) -> bytes:
+        """The IDR slice `unit` with another `idr_pic_id` (7.4.3); the same object if it has that already.
+
+        CABAC data begin at a byte border, so they are moved by whole bytes and not looked at; CAVLC
+        data are shifted as one big number. Both take about a millisecond for half a megabyte.
+        """
+        header = self.slice_header(unit)
+        if not header.is_idr or header.slice_type != I_SLICES:
+            raise _broken("a key picture does not begin with an IDR slice")
+        if header.idr_pic_id == idr_pic_id:
+            return unit
+        rbsp = unescape(unit[1:])
+        head = int.from_bytes(rbsp[:_HEADER_BYTES].ljust(_HEADER_BYTES, b"\x00"), "big")
+        w = BitWriter(head >> (_HEADER_BYTES * 8 - header.id_at), header.id_at)
+        w.ue(idr_pic_id)
+        if self.picture.cabac:
+            end = self._idr_header_end(rbsp)
+            w.u((head >> (_HEADER_BYTES * 8 - end)) & ((1 << (end - header.id_end)) - 1), end - header.id_end)
+            w.align(1)
+            return unit[:1] + escape(w.to_bytes() + rbsp[-(-end // 8) :])
+        rest_bits = len(rbsp) * 8 - header.id_end
+        rest = int.from_bytes(rbsp, "big") & ((1 << rest_bits) - 1)
+        stuffing = (rest & -rest).bit_length() - 1
+        w.u(rest >> stuffing, rest_bits - stuffing)
+        w.align(0)
+        return unit[:1] + escape(w.to_bytes())
+
+    def _idr_header_end(self, rbsp: bytes) -> int:
+        """Where the header of an IDR's I slice ends, in bits (7.3.3)."""
+        r = BitReader(rbsp[:_HEADER_BYTES])
+        self._slice_header(bytes([0x60 | IDR_SLICE]), r)
+        if self.sequence.poc_type == 0 and self.picture.order_present:
+            r.se()
+        if self.picture.redundant:
+            r.ue()
+        r.u(2)  # dec_ref_pic_marking
+        r.se()  # slice_qp_delta
+        if self.picture.deblocking_control and r.ue() != 1:
+            r.se()
+            r.se()
+        return r.position
+
+
+# rangeTabLPS (table 9-44) for the states that a run of most probable symbols passes, from the one
+# that mb_skip_flag starts in at _SKIP_QP (pStateIdx 6) to the last (62), for qCodIRangeIdx 0 to 3.
+_RANGE_LPS = """
+105 128 152 175|100 122 144 166|95 116 137 158|90 110 130 150|85 104 123 142|81 99 117 135
+77 94 111 128|73 89 105 122|69 85 100 116|66 80 95 110|62 76 90 104|59 72 86 99
+56 69 81 94|53 65 77 89|51 62 73 85|48 59 69 80|46 56 66 76|43 53 63 72
+41 50 59 69|39 48 56 65|37 45 54 62|35 43 51 59|33 41 48 56|32 39 46 53
+30 37 43 50|29 35 41 48|27 33 39 45|26 31 37 43|24 30 35 41|23 28 33 39
+22 27 32 37|21 26 30 35|20 24 29 33|19 23 27 31|18 22 26 30|17 21 25 28
+16 20 23 27|15 19 22 25|14 18 21 24|14 17 20 23|13 16 19 22|12 15 18 21
+12 14 17 20|11 14 16 19|11 13 15 18|10 12 15 17|10 12 14 16|9 11 13 15
+9 11 12 14|8 10 12 14|8 9 11 13|7 9 11 12|7 9 10 12|7 8 10 11
+6 8 9 11|6 7 9 10|6 7 8 9"""
+
+
+@lru_cache(maxsize=16)
+def skip_slice_data(macroblocks: int) -> bytes:
+    """CABAC data of a P slice of `macroblocks` skipped macroblocks, with the trailing bits (7.3.4, 9.3.4).
+
+    Every mb_skip_flag is 1, the most probable symbol of context 11 (cabac_init_idc 0: m = 23,
+    n = 33, table 9-13), and every end_of_slice_flag but the last is 0. Neither ever moves codILow
+    from 0, so the arithmetic encoder (9.3.4.2) writes one zero bit for each renormalisation, which
+    is all that has to be counted.
+    """
+    table = [[int(v) for v in row.split()] for row in re.split(r"[|\n]", _RANGE_LPS.strip())]
+    interval, zeros, state = 510, 0, 0
+    for index in range(macroblocks):
+        interval -= table[state][interval >> 6 & 3]
+        if state < len(table) - 1:
+            state += 1
+        if interval < 256:
+            interval <<= 1
+            zeros += 1
+        interval -= 2
+        if interval < 256 and index < macroblocks - 1:
+            interval <<= 1
+            zeros += 1
+    # EncodeFlush (9.3.4.5): codILow = codIRange - 2, renormalised by seven bits, then PutBit and two
+    # bits more, the last of which is rbsp_stop_one_bit. Of these nine the first is 0 and makes up for
+    # the encoder's very first bit, which is never written (firstBitFlag).
+    w = BitWriter(0, zeros)
+    w.u(interval << 7 >> 8, 8)
+    w.trail()
+    return w.to_bytes()

@@ -1,0 +1,292 @@
+"""Pictures to H.264: one still, or one moving stretch, as a chunk that joins with any other.
+
+All chunks of one `VideoSpec` have the same SPS and PPS, each begins with an IDR picture and refers
+to nothing outside, and each depends on nothing but its pictures and the spec: a fresh, single
+threaded x264 for every chunk (opening one takes 2 ms), so the bytes are the same in any order.
+
+Quality decides the size (CRF). Where `max_bitrate` is given, it holds for every window of two
+seconds of the file and so for the whole: see `MOVING_SHARE` and `STILL_SECONDS`.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import zlib
+from collections.abc import Callable, Iterable, Sized
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any, Literal
+
+import av
+import numpy as np
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType
+from numpy.typing import NDArray
+
+from renderers import h264
+from schemas.errors import InvalidInput
+
+Frame = NDArray[np.uint8]
+"""Planar YUV 4:2:0, BT.709, limited range: shape (height * 3 // 2, width), contiguous."""
+
+GLOBAL_HEADER = 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER: parameter sets apart from the pictures
+LONGEST_GOP = 600  # the same for all chunks; none is as long
+
+MOVING_SHARE = 0.6
+"""Of the cap, what the VBV of a moving stretch is filled with; the rest is for the IDRs around it."""
+MOVING_BUFFER = 0.4
+"""Size of that VBV in seconds of its own rate: x264 spends no more than rate * time + size."""
+STILL_SECONDS = 0.5
+"""A still's IDR takes at most what the cap allows in this time. So the cap holds for stills that are
+held at least as long; shorter ones belong into a moving stretch where there is a cap."""
+
+_WORST_CRF = 51.0
+
+
+def _nothing() -> None:
+    """The check of somebody who is never cancelled."""
+
+
+@dataclass(frozen=True)
+class VideoSpec:
+    """How a video is encoded: part of the name of each of its chunks.
+
+    width, height: even, in pixels. crf: x264's constant rate factor for moving pictures, still_crf
+    that of pictures looked at for seconds. max_bitrate: a cap in bit/s (see the module), or None.
+    """
+
+    width: int
+    height: int
+    fps: int
+    codec: str = "libx264"
+    crf: float = 23
+    still_crf: float = 13
+    preset: str = "medium"
+    max_bitrate: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.codec != "libx264":
+            raise InvalidInput("unsupported_codec", f"Chunks are encoded by libx264, not by {self.codec!r}.")
+        if self.width < 16 or self.height < 16 or self.width % 2 or self.height % 2:
+            size = f"{self.width}x{self.height}"
+            raise InvalidInput("bad_video_size", f"A video's sides are even and at least 16 pixels, not {size}.")
+        if not 1 <= self.fps <= 240:
+            raise InvalidInput("bad_frame_rate", f"A video has 1 to 240 frames a second, not {self.fps}.")
+        if self.max_bitrate is not None and self.max_bitrate < 10_000:
+            raise InvalidInput("bad_bitrate", "A video's bit rate is capped at 10 kbit/s or more.")
+
+    def cache_fields(self) -> dict[str, Any]:
+        """All that determines the bytes of a chunk besides its pictures, for content hashes."""
+        return asdict(self)
+
+    @property
+    def shortest_still(self) -> int:
+        """The fewest frames a still must be held for `max_bitrate` to hold; 1 without a cap."""
+        return 1 if self.max_bitrate is None else math.ceil(STILL_SECONDS * self.fps)
+
+
+@dataclass(frozen=True)
+class Packet:
+    """One encoded picture: its slices, each after its length in four bytes; `pts` in frames."""
+
+    data: bytes
+    pts: int
+    is_key: bool
+
+
+_HEAD = struct.Struct(">4sBIIHHI")  # magic, version, CRC-32 of all that follows, frames, sps, pps, packets
+_ENTRY = struct.Struct(">IIB")  # length, pts, is_key
+_MAGIC, _VERSION = b"XSvc", 1
+
+
+@dataclass(frozen=True)
+class EncodedChunk:
+    """A closed group of pictures in decoding order, with the parameter sets it needs."""
+
+    sps: bytes
+    pps: bytes
+    packets: tuple[Packet, ...]
+    frames: int
+
+    def to_bytes(self) -> bytes:
+        """The form in the object store: a head, a table of packets, their data."""
+        table = b"".join(_ENTRY.pack(len(p.data), p.pts, p.is_key) for p in self.packets)
+        body = b"".join((self.sps, self.pps, table, *(p.data for p in self.packets)))
+        sizes = (self.frames, len(self.sps), len(self.pps), len(self.packets))
+        return _HEAD.pack(_MAGIC, _VERSION, zlib.crc32(body), *sizes) + body
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> EncodedChunk:
+        """The counterpart of `to_bytes`; raises InvalidInput for anything else."""
+        if len(data) < _HEAD.size or data[:4] != _MAGIC:
+            raise InvalidInput("broken_chunk", "This is not an encoded chunk.")
+        _, version, crc, frames, sps_size, pps_size, count = _HEAD.unpack_from(data)
+        if version != _VERSION:
+            raise InvalidInput("broken_chunk", f"Encoded chunks are read in version {_VERSION}, not {version}.")
+        body = data[_HEAD.size :]
+        data_at = sps_size + pps_size + count * _ENTRY.size
+        if zlib.crc32(body) != crc or data_at > len(body):
+            raise InvalidInput("broken_chunk", "The encoded chunk is damaged.")
+        sps, pps = body[:sps_size], body[sps_size : sps_size + pps_size]
+        packets = []
+        for size, pts, is_key in _ENTRY.iter_unpack(body[sps_size + pps_size : data_at]):
+            packets.append(Packet(body[data_at : data_at + size], pts, bool(is_key)))
+            data_at += size
+        if data_at != len(body):
+            raise InvalidInput("broken_chunk", "The encoded chunk is damaged.")
+        return cls(sps, pps, tuple(packets), frames)
+
+
+def encode_still(spec: VideoSpec, frame: Frame) -> EncodedChunk:
+    """One IDR picture in the quality of `still_crf`, or of the best CRF above it that fits the cap."""
+    crf = spec.still_crf
+    budget = math.inf if spec.max_bitrate is None else spec.max_bitrate * STILL_SECONDS / 8
+    while True:
+        encoder = _Encoder(spec, "still", crf)
+        encoder.send(frame, PictureType.I)
+        chunk = encoder.finish()
+        size = sum(len(p.data) for p in chunk.packets)
+        if size <= budget or crf >= _WORST_CRF:
+            return chunk
+        # Six steps halve a picture's size, roughly: half of that way is never too far.
+        crf = min(_WORST_CRF, crf + max(1.0, round(4 * math.log2(size / budget))))
+
+
+def encode_moving(
+    spec: VideoSpec,
+    frames: Iterable[Frame],
+    *,
+    hold: bool,
+    check: Callable[[], None] = _nothing,
+    count: int | None = None,
+) -> EncodedChunk:
+    """A closed GOP of `frames`, at least one, beginning with an IDR picture.
+
+    hold: the last picture will be looked at for seconds. It is made a reference P with nothing
+    decoded after it, in the quality of a still. check: called before each frame; may raise.
+    count: how many frames there are, where `frames` has no length. Given either, a frame's buffer
+    may be used again as soon as the next one is asked for; otherwise all frames are copied first.
+    """
+    if count is None:
+        if not isinstance(frames, Sized):
+            frames = [frame.copy() for frame in frames]
+        count = len(frames)
+    if count < 1:
+        raise InvalidInput("empty_chunk", "A moving stretch has at least one frame.")
+    encoder = _Encoder(spec, "hold" if hold else "moving", spec.crf, count)
+    for index, frame in enumerate(frames):
+        check()
+        last_two = hold and index >= max(1, count - 2)
+        encoder.send(frame, PictureType.P if last_two else PictureType.I if index == 0 else PictureType.NONE)
+    chunk = encoder.finish()
+    if chunk.frames != count:
+        raise InvalidInput("empty_chunk", f"{count} frames were announced, {chunk.frames} came.")
+    return chunk
+
+
+Kind = Literal["still", "moving", "hold"]
+
+
+class _Encoder:
+    """One x264, for one chunk."""
+
+    def __init__(self, spec: VideoSpec, kind: Kind, crf: float, count: int = 1) -> None:
+        self._spec = spec
+        self._context = _open(spec, _x264_params(spec, kind, count, _level(spec)), crf)
+        self._packets: list[Packet] = []
+        self._sent = 0
+
+    def send(self, frame: Frame, picture_type: PictureType) -> None:
+        """Encode one more frame. x264 copies it: its buffer is free afterwards."""
+        if frame.shape != (self._spec.height * 3 // 2, self._spec.width):
+            raise ValueError(f"a frame of {self._spec} has not the shape {frame.shape}")
+        picture = av.VideoFrame.from_numpy_buffer(frame, format="yuv420p")
+        picture.pts = self._sent
+        picture.pict_type = picture_type
+        self._sent += 1
+        self._take(self._context.encode(picture))
+
+    def _take(self, packets: Iterable[av.Packet[Any]]) -> None:
+        for packet in packets:
+            units = h264.split_annexb(bytes(packet))
+            slices = [unit for unit in units if h264.unit_type(unit) in (h264.SLICE, h264.IDR_SLICE)]
+            self._packets.append(Packet(h264.join_avcc(slices), packet.pts or 0, packet.is_keyframe))
+
+    def finish(self) -> EncodedChunk:
+        """All that was sent, as a chunk."""
+        sps, pps = _parameter_sets(self._context)
+        self._take(self._context.encode(None))
+        return EncodedChunk(sps, pps, tuple(self._packets), self._sent)
+
+
+def _open(spec: VideoSpec, params: dict[str, str], crf: float) -> VideoCodecContext:
+    context = av.CodecContext.create("libx264", "w")
+    context.width, context.height, context.pix_fmt = spec.width, spec.height, "yuv420p"
+    context.time_base, context.framerate = Fraction(1, spec.fps), Fraction(spec.fps)
+    context.thread_count = 1
+    context.flags |= GLOBAL_HEADER
+    context.options = {
+        "preset": spec.preset,
+        "crf": f"{crf:g}",
+        "forced-idr": "1",
+        "x264-params": ":".join(f"{name}={value}" for name, value in params.items()),
+    }
+    context.open()
+    return context
+
+
+def _parameter_sets(context: VideoCodecContext) -> tuple[bytes, bytes]:
+    units = {h264.unit_type(unit): unit for unit in h264.split_annexb(context.extradata or b"")}
+    return units[h264.SPS], units[h264.PPS]
+
+
+@lru_cache(maxsize=16)
+def _level(spec: VideoSpec) -> str | None:
+    """The level (annex A) that x264 gives to a capped moving stretch; stills have to name the same.
+
+    x264 looks at the VBV when it chooses a level, and the level is in the SPS. Without a cap there
+    is no VBV, and all chunks come to the same level by themselves.
+    """
+    if spec.max_bitrate is None:
+        return None
+    sps, _ = _parameter_sets(_open(spec, _x264_params(spec, "moving", 10 * spec.fps, None), spec.crf))
+    return f"{h264.Sequence.parse(sps).level / 10:g}"
+
+
+def _x264_params(spec: VideoSpec, kind: Kind, count: int, level: str | None) -> dict[str, str]:
+    """The encoder's private options. Of what depends on `kind`, nothing may change SPS or PPS."""
+    params = {
+        "stitchable": "1",
+        "psy": "0",
+        "scenecut": "0",
+        "open-gop": "0",
+        "keyint": str(LONGEST_GOP),
+        "colormatrix": "bt709",
+        "colorprim": "bt709",
+        "transfer": "bt709",
+        "range": "tv",
+        "sync-lookahead": "0",
+    }
+    if level is not None:
+        params["level"] = level
+    if kind == "still":
+        return params | {"mbtree": "0", "rc-lookahead": "0", "subme": "7", "trellis": "1"}
+    if kind == "hold" and count > 1:
+        # The picture that is held gets a quantiser of its own, close to that of a still's.
+        params["zones"] = f"{count - 1},{count - 1},q={round(spec.still_crf)}"
+    if spec.max_bitrate is not None:
+        rate = _moving_rate(spec.max_bitrate, count / spec.fps)
+        params |= {"vbv-maxrate": str(rate), "vbv-bufsize": str(max(1, int(rate * MOVING_BUFFER)))}
+    return params
+
+
+def _moving_rate(cap: int, seconds: float) -> int:
+    """The VBV's rate in kbit/s for a stretch of `seconds`.
+
+    It may spend its rate and once nine tenths of its buffer: in a short stretch that must not be
+    more than the cap allows in its time, as one such stretch may follow another.
+    """
+    share = min(MOVING_SHARE, seconds / (seconds + 0.9 * MOVING_BUFFER))
+    return max(1, int(cap * share / 1000))
