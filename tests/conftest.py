@@ -1,0 +1,121 @@
+"""Fixtures for real servers: a missing one skips a test on a laptop and fails it where it is required.
+
+Set EXPORTSTREAM_REQUIRE_SERVERS=1 to require them. Servers of session scope are shared by the tests
+of one process (with pytest-xdist: of one worker); the `own_…` ones belong to a single test, which
+may stop, kill and restart them.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+import pytest
+
+from tests.servers.base import Server, ServerUnavailable
+
+if TYPE_CHECKING:
+    from tests.servers.kafka_server import KafkaServer
+    from tests.servers.postgres_server import PostgresServer
+    from tests.servers.s3_server import S3Server
+
+ServerT = TypeVar("ServerT", bound=Server)
+
+
+@contextmanager
+def running(make: Callable[[], ServerT]) -> Iterator[ServerT]:
+    """A server that runs, or the test's skip or failure."""
+    try:
+        server = make()
+        server.start()
+    except ServerUnavailable as error:
+        if os.environ.get("EXPORTSTREAM_REQUIRE_SERVERS") == "1":
+            pytest.fail(f"A server is required and cannot be had: {error}", pytrace=False)
+        pytest.skip(str(error))
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def _kafka() -> KafkaServer:
+    from tests.servers.kafka_server import KafkaServer
+
+    return KafkaServer()
+
+
+def _s3() -> S3Server:
+    from tests.servers.s3_server import S3Server
+
+    return S3Server()
+
+
+def _postgres() -> PostgresServer:
+    from tests.servers.postgres_server import PostgresServer
+
+    return PostgresServer()
+
+
+@pytest.fixture(scope="session")
+def kafka_server() -> Iterator[KafkaServer]:
+    """A Kafka broker that all tests share: use topics of your own (`topic_prefix`)."""
+    with running(_kafka) as server:
+        server.prime()
+        yield server
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(kafka_server: KafkaServer) -> str:
+    """The address of the shared broker."""
+    return kafka_server.bootstrap
+
+
+@pytest.fixture
+def own_kafka() -> Iterator[KafkaServer]:
+    """A Kafka broker that this test may stop and start."""
+    with running(_kafka) as server:
+        server.prime()
+        yield server
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """A prefix that sets this test's topics and groups apart on a shared broker."""
+    return f"t{uuid.uuid4().hex[:10]}."
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """An S3 server that all tests share: use a bucket of your own."""
+    with running(_s3) as server:
+        yield server
+
+
+@pytest.fixture
+def own_s3() -> Iterator[S3Server]:
+    """An S3 server that this test may stop and start."""
+    with running(_s3) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL server that all tests share."""
+    with running(_postgres) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def postgres_url(postgres_server: PostgresServer) -> str:
+    """The address of a fresh database, one for each test module."""
+    return postgres_server.create_database()
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server that this test may stop and start."""
+    with running(_postgres) as server:
+        yield server
