@@ -38,6 +38,8 @@ def _library() -> ctypes.CDLL:
         "rd_kafka_mock_cluster_bootstraps": (text, [pointer]),
         "rd_kafka_mock_topic_create": (number, [pointer, text, number, number]),
         "rd_kafka_mock_group_initial_rebalance_delay_ms": (None, [pointer, ctypes.c_int32]),
+        "rd_kafka_mock_set_group_consumer_heartbeat_interval_ms": (None, [pointer, number]),
+        "rd_kafka_mock_set_group_consumer_session_timeout_ms": (None, [pointer, number]),
     }
     for name, (result, arguments) in signatures.items():
         function = getattr(library, name)
@@ -64,6 +66,9 @@ class EmbeddedBroker:
         if not self._cluster:
             raise RuntimeError("the embedded broker did not start: no free port on 127.0.0.1")
         self._library.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, 0)
+        # Members of a KIP-848 group learn of a new assignment with a heartbeat: 3 s by default.
+        self._library.rd_kafka_mock_set_group_consumer_heartbeat_interval_ms(self._cluster, 100)
+        self._library.rd_kafka_mock_set_group_consumer_session_timeout_ms(self._cluster, 10_000)
         for name, partitions in topics.items():
             code = self._library.rd_kafka_mock_topic_create(self._cluster, name.encode(), partitions, 1)
             if code:
