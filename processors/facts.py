@@ -5,20 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 
 from processors.stage import Outgoing
+from schemas import topics
 from schemas.errors import ExportError
 from schemas.facts import Fact, Failed, Problem, StageName
-
-PROGRESS_TOPIC = "export.progress"
-REQUESTS_TOPIC = "export.requests"
-RENDER_TOPIC = "export.render"
-ENCODE_TOPIC = "export.encode"
-MIX_TOPIC = "export.mix"
-UPLOAD_TOPIC = "export.upload"
 
 
 def tell(fact: Fact) -> Outgoing:
     """The fact on its way: keyed by its job, so that the job's facts keep their order."""
-    return Outgoing(PROGRESS_TOPIC, fact.job_id, fact)
+    return Outgoing(topics.PROGRESS, fact.job_id, fact)
 
 
 def failed(job_id: str, tenant: str, stage: StageName, error: ExportError, now: datetime) -> Outgoing:

@@ -16,15 +16,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from processors.facts import PROGRESS_TOPIC, REQUESTS_TOPIC, tell
+from processors.facts import tell
 from processors.stage import Outgoing
+from schemas import topics
 from schemas.errors import InvalidMessage, Unavailable
 from schemas.facts import CancelledFact, Fact, read_fact
 from schemas.lifecycle import Job, fold
 from schemas.messages import Control, ExportRequest, read_message
 
-CONTROL_TOPIC = "export.control"
-STATUS_TOPIC = "export.status"
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +51,7 @@ class Raw:
 def read(raw: Raw) -> Fact | ExportRequest | None:
     """The request or fact in `raw`; None for one that cannot be read (its own stage dead-letters it)."""
     try:
-        if raw.topic == REQUESTS_TOPIC:
+        if raw.topic == topics.REQUESTS:
             message = read_message(raw.type_name, raw.version, raw.value, ExportRequest)
             assert isinstance(message, ExportRequest)
             return message
@@ -114,7 +113,7 @@ class Projector:
         known = self._jobs.get_many(list({fact.job_id for fact in facts}))
         changed, snapshots = fold_batch(known, facts, self._now())
         self._jobs.upsert(list(changed.values()))
-        self._publish([Outgoing(STATUS_TOPIC, job.id, job) for job in snapshots])
+        self._publish([Outgoing(topics.STATUS, job.id, job) for job in snapshots])
 
     def cancel(self, batch: Sequence[Raw]) -> None:
         """State the cancellation of each job that is ordered and still known to be under way."""

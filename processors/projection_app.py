@@ -12,8 +12,8 @@ from typing import Any
 
 from faust.transport.drivers import aiokafka as driver
 
-from processors.facts import PROGRESS_TOPIC, REQUESTS_TOPIC
-from processors.projection import CONTROL_TOPIC, Projector, Raw
+from processors.projection import Projector, Raw
+from schemas import topics
 
 BATCH = 500
 WITHIN_S = 0.02
@@ -56,7 +56,7 @@ class FaustProjection:
         broker_options: Mapping[str, Any] | None = None,
     ) -> None:
         self._projector = projector
-        self._plain = {topic_name(n): n for n in (REQUESTS_TOPIC, PROGRESS_TOPIC, CONTROL_TOPIC)}
+        self._plain = {topic_name(n): n for n in (topics.REQUESTS, topics.PROGRESS, topics.CONTROL)}
         self.committed_at: float | None = None
         self.app = self._build(bootstrap, group, topic_name, data_dir, dict(broker_options or {}))
 
@@ -95,8 +95,8 @@ class FaustProjection:
             **options,
         )
         app.transport = _Transport(app.conf.broker_consumer, app)
-        facts = app.topic(topic_name(REQUESTS_TOPIC), topic_name(PROGRESS_TOPIC), key_type=bytes, value_type=bytes)
-        orders = app.topic(topic_name(CONTROL_TOPIC), key_type=bytes, value_type=bytes)
+        facts = app.topic(topic_name(topics.REQUESTS), topic_name(topics.PROGRESS), key_type=bytes, value_type=bytes)
+        orders = app.topic(topic_name(topics.CONTROL), key_type=bytes, value_type=bytes)
         app.agent(facts, name="fold")(lambda stream: self._run(stream, self._projector.apply))
         app.agent(orders, name="cancel")(lambda stream: self._run(stream, self._projector.cancel))
         return app

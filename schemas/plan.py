@@ -76,6 +76,8 @@ class Plan(Message):
     width: Annotated[int, Field(ge=1)] = 8
     total_frames: int = 0
     fps: int | None = None
+    picture_width: int | None = None
+    picture_height: int | None = None
     duration: float | None = None
     sound_hash: str | None = None
     output_key: StoreKey

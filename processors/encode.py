@@ -1,0 +1,105 @@
+"""encode: composes the frames of a chunk from its layers and encodes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from connectors.store.base import ObjectStore
+from processors.facts import failed, tell
+from processors.plans import PlanCache, PlanView
+from processors.stage import Outgoing, TaskContext
+from schemas import keys, topics
+from schemas.errors import ExportError, Missing
+from schemas.facts import ChunkEncoded
+from schemas.messages import ChunkDone, EncodeTask, RenderTask, read_message
+
+if TYPE_CHECKING:
+    from numpy import uint8
+    from numpy.typing import NDArray
+
+    from renderers.scene import State
+    from renderers.timeline import Chunk
+    from renderers.video import EncodedChunk
+
+
+class Encode:
+    """The stage on `export.encode`."""
+
+    name = "encode"
+    topic = topics.ENCODE
+    unordered = False
+
+    def __init__(self, store: ObjectStore, plans: PlanCache, concurrency: int = 1) -> None:
+        self._store = store
+        self._plans = plans
+        self.concurrency = concurrency
+
+    def parse(self, type_name: str | None, version: str | None, value: bytes) -> EncodeTask:
+        """A chunk to encode."""
+        message: Any = read_message(type_name, version, value, EncodeTask)
+        return message  # type: ignore[no-any-return]  # the accepted type
+
+    def job_of(self, message: EncodeTask) -> tuple[str, str]:
+        """The job that the chunk belongs to."""
+        return message.job_id, message.tenant
+
+    def handle(self, message: EncodeTask, context: TaskContext) -> Iterable[Outgoing]:
+        """Encode the chunk unless it is there, announce it, and send the one that is `width` further on."""
+        context.check()
+        view = self._plans.get(message.plan_key)
+        planned = view.plan.chunk(message.position)
+        key = keys.chunk_key(message.tenant, planned.key)
+        if not self._store.exists(key):
+            try:
+                encoded = self._encode(message, view, context)
+            except Missing:
+                # A layer was swept away in between: draw it again.
+                return [self._render_task(message, message.position)]
+            self._store.put(key, encoded.to_bytes())
+        return [*self._next(message, view), *self._announce(message, planned.frames, context.now())]
+
+    def _encode(self, message: EncodeTask, view: PlanView, context: TaskContext) -> EncodedChunk:
+        from renderers.video import encode_moving, encode_still
+
+        chunk = view.chunk(message.position)
+        frames = self._frames(message.tenant, view, chunk, view.states(chunk))
+        if chunk.kind == "still":
+            return encode_still(view.video_spec, next(frames))
+        return encode_moving(view.video_spec, frames, hold=chunk.hold > 0, check=context.check)
+
+    def _frames(
+        self, tenant: str, view: PlanView, chunk: Chunk, states: list[State]
+    ) -> Iterator[NDArray[uint8]]:
+        from renderers.compose import Compositor
+        from renderers.raster import unpack_layer
+
+        layers = {}
+        for layer in view.timeline.layers(chunk):
+            layers[layer.key] = unpack_layer(self._store.get(keys.layer_key(tenant, layer.key)))
+        compositor = Compositor(view.canvas, layers)
+        return (compositor.frame(state) for state in states)
+
+    def _next(self, message: EncodeTask, view: PlanView) -> list[Outgoing]:
+        position = message.position + view.plan.width
+        if position >= len(view.plan.todo):
+            return []
+        return [self._render_task(message, position)]
+
+    def _render_task(self, message: EncodeTask, position: int) -> Outgoing:
+        task = RenderTask(
+            job_id=message.job_id, tenant=message.tenant, plan_key=message.plan_key, position=position
+        )
+        return Outgoing(topics.RENDER, f"{message.job_id}:{position}", task)
+
+    def _announce(self, message: EncodeTask, frames: int, now: datetime) -> list[Outgoing]:
+        common: dict[str, Any] = {"job_id": message.job_id, "tenant": message.tenant, "position": message.position}
+        return [
+            tell(ChunkEncoded(**common, at=now, frames=frames)),
+            Outgoing(topics.MIX, message.job_id, ChunkDone(**common, plan_key=message.plan_key)),
+        ]
+
+    def on_failure(self, message: EncodeTask, error: ExportError, now: datetime) -> Iterable[Outgoing]:
+        """The job fails: a chunk cannot be encoded."""
+        return [failed(message.job_id, message.tenant, "encode", error, now)]

@@ -1,0 +1,175 @@
+"""mix: mixes the sound while pictures are encoded; when the last chunk is there, joins them to a file.
+
+The fan-in needs no state of its own. A job's parts are announced under the job's key, so one
+process counts them in memory; a process that sees a job for the first time, after a restart or a
+rebalance, looks its keys up in the store.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from connectors.store.base import ObjectStore
+from processors.facts import failed, tell
+from processors.plans import PlanCache, PlanView
+from processors.sound import SoundMixer
+from processors.stage import Outgoing, TaskContext
+from schemas import keys, topics
+from schemas.errors import ExportError, Missing
+from schemas.facts import StageProgressed
+from schemas.messages import ChunkDone, JoinTask, RenderTask, SoundTask, UploadTask, read_message
+from schemas.plan import Plan
+
+MixMessage = SoundTask | ChunkDone | JoinTask
+REMEMBERED_JOBS = 4096
+
+
+@dataclass
+class Arrivals:
+    """What of a job lies in the store, as far as this process knows."""
+
+    positions: set[int] = field(default_factory=set)
+    sound: bool = False
+    completed_by: str | None = None
+    """The message that completed the job: only it, delivered again, sends the file off again."""
+
+
+class Mix:
+    """The stage on `export.mix`."""
+
+    name = "mix"
+    topic = topics.MIX
+    unordered = False
+
+    def __init__(
+        self, store: ObjectStore, plans: PlanCache, mixer: SoundMixer, work_dir: Path, concurrency: int = 1
+    ) -> None:
+        self._store = store
+        self._plans = plans
+        self._mixer = mixer
+        self._work_dir = work_dir
+        self._arrivals: OrderedDict[str, Arrivals] = OrderedDict()
+        self.concurrency = concurrency
+
+    def parse(self, type_name: str | None, version: str | None, value: bytes) -> MixMessage:
+        """Sound to mix, a finished chunk, or the order to join."""
+        message: Any = read_message(type_name, version, value, SoundTask, ChunkDone, JoinTask)
+        return message  # type: ignore[no-any-return]  # one of the accepted types
+
+    def job_of(self, message: MixMessage) -> tuple[str, str]:
+        """The job that the message belongs to."""
+        return message.job_id, message.tenant
+
+    def handle(self, message: MixMessage, context: TaskContext) -> Iterable[Outgoing]:
+        """Do the message's own work, then join when nothing is missing any more."""
+        context.check()
+        view = self._plans.get(message.plan_key)
+        if isinstance(message, SoundTask):
+            self._mixer.mix(view, context)
+        if not self._complete(message, view.plan):
+            return []
+        missing = self._join(view, context)
+        if missing:
+            return missing
+        return [self._upload(message, view.plan)]
+
+    def _complete(self, message: MixMessage, plan: Plan) -> bool:
+        """Note what `message` announces; whether now everything is there."""
+        arrivals = self._arrivals.get(plan.job_id) or self._look_up(plan)
+        self._arrivals[plan.job_id] = arrivals
+        self._arrivals.move_to_end(plan.job_id)
+        while len(self._arrivals) > REMEMBERED_JOBS:
+            self._arrivals.popitem(last=False)
+        if isinstance(message, ChunkDone):
+            arrivals.positions.add(message.position)
+        elif isinstance(message, SoundTask):
+            arrivals.sound = True
+        if len(arrivals.positions) < len(plan.todo) or not (arrivals.sound or plan.sound_hash is None):
+            return False
+        identity = f"{message.TYPE}:{getattr(message, 'position', '')}"
+        if arrivals.completed_by is None:
+            arrivals.completed_by = identity
+        return arrivals.completed_by == identity
+
+    def _look_up(self, plan: Plan) -> Arrivals:
+        present = {
+            position
+            for position, index in enumerate(plan.todo)
+            if self._store.exists(keys.chunk_key(plan.tenant, plan.chunks[index].key))
+        }
+        sound = plan.sound_hash is not None and self._store.exists(keys.sound_key(plan.tenant, plan.sound_hash))
+        return Arrivals(present, sound)
+
+    def _join(self, view: PlanView, context: TaskContext) -> list[Outgoing]:
+        """Write the finished file to the store. Returns tasks for chunks that were swept away meanwhile."""
+        plan = view.plan
+        if self._store.exists(plan.output_key):
+            return []
+        if plan.format == "mp3":
+            raise AssertionError("the sound of an MP3 is its output")
+        from renderers.aac import EncodedAudio
+        from renderers.container import join
+
+        audio = None
+        if plan.sound_hash is not None:
+            audio = EncodedAudio.from_bytes(self._store.get(keys.sound_key(plan.tenant, plan.sound_hash)))
+        lost = [p for p, i in enumerate(plan.todo) if not self._store.exists(self._chunk_key(plan, i))]
+        if lost:
+            arrivals = self._arrivals[plan.job_id]
+            arrivals.positions.difference_update(lost)
+            arrivals.completed_by = None
+            return [_render_again(plan, position) for position in lost]
+        with tempfile.TemporaryDirectory(dir=self._work_dir, prefix="join-") as folder:
+            path = Path(folder) / f"file.{plan.extension}"
+            join(path, view.video_spec, self._parts(plan), audio, check=context.check)
+            context.emit(self._progress(plan, 0.9, context.now()))
+            self._store.put_file(plan.output_key, path)
+        return []
+
+    def _parts(self, plan: Plan) -> Iterator[tuple[Any, int]]:
+        from renderers.video import EncodedChunk
+
+        last: tuple[str, EncodedChunk] | None = None
+        for index, chunk in enumerate(plan.chunks):
+            if last is None or last[0] != chunk.key:
+                try:
+                    last = chunk.key, EncodedChunk.from_bytes(self._store.get(self._chunk_key(plan, index)))
+                except Missing as error:
+                    raise Missing(
+                        "chunk_expired", "A part of the video was removed before it was finished; ask again."
+                    ) from error
+            yield last[1], chunk.hold
+
+    def _chunk_key(self, plan: Plan, index: int) -> str:
+        return keys.chunk_key(plan.tenant, plan.chunks[index].key)
+
+    def _progress(self, plan: Plan, fraction: float, now: datetime) -> Outgoing:
+        return tell(
+            StageProgressed(job_id=plan.job_id, tenant=plan.tenant, at=now, stage="mix", fraction=fraction)
+        )
+
+    def _upload(self, message: MixMessage, plan: Plan) -> Outgoing:
+        task = UploadTask(
+            job_id=message.job_id, tenant=message.tenant, plan_key=message.plan_key, output_key=plan.output_key
+        )
+        return Outgoing(topics.UPLOAD, message.job_id, task)
+
+    def on_failure(self, message: MixMessage, error: ExportError, now: datetime) -> Iterable[Outgoing]:
+        """The job fails: it has no sound, or cannot be joined."""
+        return [failed(message.job_id, message.tenant, "mix", error, now)]
+
+
+def _render_again(plan: Plan, position: int) -> Outgoing:
+    task = RenderTask(
+        job_id=plan.job_id,
+        tenant=plan.tenant,
+        plan_key=keys.plan_key(plan.tenant, plan.job_id),
+        position=position,
+    )
+    return Outgoing(topics.RENDER, f"{plan.job_id}:{position}", task)

@@ -1,0 +1,195 @@
+"""upload: verifies a finished file, publishes it, and registers it with the library and the project's history.
+
+What is published is written under the job's own key, the manifest last: the manifest is the mark
+that a job is done, so a task that is delivered again states the very same fact.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import uuid
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from connectors.store.base import ObjectStore
+from processors.facts import failed, tell
+from processors.history import ExportHistory
+from processors.plans import PlanCache
+from processors.stage import Outgoing, TaskContext
+from processors.verify import verify
+from schemas import keys, topics
+from schemas.errors import ExportError, Missing
+from schemas.facts import Completed, Result, StageProgressed
+from schemas.messages import UploadTask, read_message
+from schemas.plan import Plan
+
+CONTENT_TYPES = {"mp4": "video/mp4", "mp3": "audio/mpeg", "json": "application/json"}
+LIBRARY_FORMATS = frozenset({"mp4"})
+LIBRARY_NAMESPACE = uuid.UUID("5b5f7c1e-3b0e-5a53-9d3c-6d2f0b3f8a10")
+
+
+class Upload:
+    """The stage on `export.upload`."""
+
+    name = "upload"
+    topic = topics.UPLOAD
+    unordered = True
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        plans: PlanCache,
+        work_dir: Path,
+        history: ExportHistory | None = None,
+        publish_copy: Callable[[Plan, Path], None] | None = None,
+        concurrency: int = 4,
+    ) -> None:
+        self._store = store
+        self._plans = plans
+        self._work_dir = work_dir
+        self._history = history
+        self._publish_copy = publish_copy
+        self.concurrency = concurrency
+
+    def parse(self, type_name: str | None, version: str | None, value: bytes) -> UploadTask:
+        """A finished file."""
+        message: Any = read_message(type_name, version, value, UploadTask)
+        return message  # type: ignore[no-any-return]  # the accepted type
+
+    def job_of(self, message: UploadTask) -> tuple[str, str]:
+        """The job that the file belongs to."""
+        return message.job_id, message.tenant
+
+    def handle(self, message: UploadTask, context: TaskContext) -> Iterable[Outgoing]:
+        """Publish the file once; state that the job is completed, each time in the same words."""
+        context.check()
+        manifest_key = keys.manifest_key(message.tenant, message.job_id)
+        try:
+            manifest = orjson.loads(self._store.get(manifest_key))
+        except Missing:
+            manifest = self._publish(message, manifest_key, context)
+        completed = Completed(
+            job_id=message.job_id,
+            tenant=message.tenant,
+            at=datetime.fromisoformat(manifest["finished_at"]),
+            result=Result.model_validate(manifest["result"]),
+        )
+        return [tell(completed)]
+
+    def _publish(self, message: UploadTask, manifest_key: str, context: TaskContext) -> dict[str, Any]:
+        plan = self._plans.get(message.plan_key).plan
+        with tempfile.TemporaryDirectory(dir=self._work_dir, prefix="upload-") as folder:
+            path = Path(folder) / f"file.{plan.extension}"
+            self._store.download(message.output_key, path)
+            sha256, size, duration = verify(path, plan)
+            context.check()
+            context.emit(_half_way(plan, context.now()))
+            export_key = keys.export_key(plan.tenant, plan.job_id, plan.extension)
+            self._store.copy(message.output_key, export_key)
+            if self._publish_copy is not None:
+                self._publish_copy(plan, path)
+        result = self._result(plan, message, sha256, size, duration, export_key, manifest_key)
+        finished_at = context.now()
+        self._register(plan, result, finished_at, context)
+        manifest = build_manifest(plan, result, finished_at)
+        self._store.put(manifest_key, orjson.dumps(manifest), content_type="application/json")
+        return manifest
+
+    def _result(
+        self,
+        plan: Plan,
+        message: UploadTask,
+        sha256: str,
+        size: int,
+        duration: float | None,
+        export_key: str,
+        manifest_key: str,
+    ) -> Result:
+        in_library = plan.format in LIBRARY_FORMATS
+        return Result(
+            key=export_key,
+            file_name=file_name(plan),
+            content_type=CONTENT_TYPES.get(plan.extension, "application/octet-stream"),
+            size=size,
+            sha256=sha256,
+            duration=duration,
+            width=plan.picture_width,
+            height=plan.picture_height,
+            fps=plan.fps,
+            video_id=str(uuid.uuid5(LIBRARY_NAMESPACE, plan.job_id)) if in_library else None,
+            manifest_key=manifest_key,
+            reused=message.reused,
+        )
+
+    def _register(self, plan: Plan, result: Result, finished_at: datetime, context: TaskContext) -> None:
+        context.check()
+        if result.video_id is not None:
+            entry = library_entry(plan, result, finished_at)
+            key = keys.library_key(plan.tenant, result.video_id)
+            self._store.put(key, orjson.dumps(entry), content_type="application/json")
+        if self._history is not None:
+            self._history.record(plan, result, finished_at)
+
+    def on_failure(self, message: UploadTask, error: ExportError, now: datetime) -> Iterable[Outgoing]:
+        """The job fails: its file cannot be published."""
+        return [failed(message.job_id, message.tenant, "upload", error, now)]
+
+
+def _half_way(plan: Plan, now: datetime) -> Outgoing:
+    return tell(StageProgressed(job_id=plan.job_id, tenant=plan.tenant, at=now, stage="upload", fraction=0.5))
+
+
+def file_name(plan: Plan) -> str:
+    """What the file is called when it is downloaded: the project's name, kept readable in any script."""
+    stem = re.sub(r"[^\w .()-]+", "_", plan.project_name or plan.project_id or plan.job_id).strip(" .")
+    return f"{(stem or 'export')[:100]}.{plan.extension}"
+
+
+def library_entry(plan: Plan, result: Result, finished_at: datetime) -> dict[str, Any]:
+    """An entry of the video library."""
+    return {
+        "id": result.video_id,
+        "job_id": plan.job_id,
+        "tenant": plan.tenant,
+        "customer_id": plan.customer_id,
+        "user_id": plan.user_id,
+        "project_id": plan.project_id,
+        "title": plan.project_name,
+        "key": result.key,
+        "file_size": result.size,
+        "duration": result.duration,
+        "width": result.width,
+        "height": result.height,
+        "fps": result.fps,
+        "format": plan.format,
+        "sha256": result.sha256,
+        "created_at": finished_at.isoformat(),
+    }
+
+
+def build_manifest(plan: Plan, result: Result, finished_at: datetime) -> dict[str, Any]:
+    """All that the file was made of, so that it can be checked and made again."""
+    return {
+        "job_id": plan.job_id,
+        "engine_version": plan.engine_version,
+        "format": plan.format,
+        "settings": plan.settings,
+        "project_key": plan.project_key,
+        "assets": [
+            {"src": a.src, "kind": a.kind, "sha256": a.sha256, "size": a.size, "fingerprint": a.fingerprint}
+            for a in plan.assets
+        ],
+        "chunks": [
+            {"key": c.key, "first_frame": c.first_frame, "frames": c.frames, "hold": c.hold} for c in plan.chunks
+        ],
+        "sound": plan.sound_hash,
+        "warnings": list(plan.warnings),
+        "result": result.model_dump(mode="json", exclude_none=True),
+        "finished_at": finished_at.isoformat(),
+    }
+
