@@ -70,7 +70,9 @@ def exclusive(name: str) -> Iterator[None]:
         yield
 
 
-def run_setup(arguments: list[str], what: str, *, cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
+def run_setup(
+    arguments: list[str], what: str, *, cwd: Path | None = None, env: dict[str, str] | None = None
+) -> None:
     """Run one step of an installation; raises ServerUnavailable with the end of what it printed."""
     if shutil.which(arguments[0]) is None:
         raise ServerUnavailable(f"{what} needs `{arguments[0]}`, which is not installed.")

@@ -53,8 +53,8 @@ log.cleaner.dedupe.buffer.size=4194304
 """
 
 LOGGING = """\
-<Configuration status="ERROR"><Appenders><Console name="out"><PatternLayout pattern="%d %p %c: %m%n"/></Console>
-</Appenders><Loggers><Root level="WARN"><AppenderRef ref="out"/></Root></Loggers></Configuration>
+<Configuration status="ERROR"><Appenders>
+<Console name="out"><PatternLayout pattern="%d %p %c: %m%n"/></Console></Appenders><Loggers><Root level="WARN"><AppenderRef ref="out"/></Root></Loggers></Configuration>
 """
 
 
@@ -68,7 +68,15 @@ def jars() -> Path:
         if not any(folder.glob("kafka_2.13-*.jar")):
             pom = Path(__file__).with_name("kafka") / "pom.xml"
             part = folder.with_name("lib.part")
-            arguments = ["mvn", "-B", "-q", "-f", str(pom), "dependency:copy-dependencies", "-DincludeScope=runtime"]
+            arguments = [
+                "mvn",
+                "-B",
+                "-q",
+                "-f",
+                str(pom),
+                "dependency:copy-dependencies",
+                "-DincludeScope=runtime",
+            ]
             run_setup([*arguments, f"-DoutputDirectory={part}"], "Fetching Kafka")
             part.rename(folder)
     return folder
@@ -85,7 +93,9 @@ class KafkaServer(Server):
         self.port, self._controller = free_port(), free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
         self._settings = self.folder / "server.properties"
-        self._settings.write_text(SETTINGS.format(port=self.port, controller=self._controller, folder=self.folder))
+        self._settings.write_text(
+            SETTINGS.format(port=self.port, controller=self._controller, folder=self.folder)
+        )
         (self.folder / "log4j2.xml").write_text(LOGGING)
         self._format()
 

@@ -51,7 +51,15 @@ class PostgresServer(Server):
         self._databases = 0
         if self.user:
             shutil.chown(self.folder, self.user)
-        arguments = [str(self._binaries / "initdb"), "-D", str(self.folder / "data"), "-U", "app", "-A", "trust"]
+        arguments = [
+            str(self._binaries / "initdb"),
+            "-D",
+            str(self.folder / "data"),
+            "-U",
+            "app",
+            "-A",
+            "trust",
+        ]
         arguments += ["-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
         groups: list[int] | None = [] if self.user else None
         done = subprocess.run(
@@ -62,9 +70,20 @@ class PostgresServer(Server):
 
     def command(self) -> list[str]:
         """The server itself, so that its process id is ours to stop."""
-        options = {"fsync": "off", "unix_socket_directories": str(self.folder), "listen_addresses": "127.0.0.1"}
+        options = {
+            "fsync": "off",
+            "unix_socket_directories": str(self.folder),
+            "listen_addresses": "127.0.0.1",
+        }
         flags = [flag for name, value in options.items() for flag in ("-c", f"{name}={value}")]
-        return [str(self._binaries / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port), *flags]
+        return [
+            str(self._binaries / "postgres"),
+            "-D",
+            str(self.folder / "data"),
+            "-p",
+            str(self.port),
+            *flags,
+        ]
 
     def ready(self) -> bool:
         """Whether it lets somebody in."""

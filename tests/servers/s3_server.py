@@ -53,7 +53,11 @@ class S3Server(Server):
 
     def environment(self) -> dict[str, str]:
         """The credentials of the one user."""
-        return {"ROOT_ACCESS_KEY": self.access_key, "ROOT_SECRET_KEY": self.secret_key, "HOME": os.fspath(self.folder)}
+        return {
+            "ROOT_ACCESS_KEY": self.access_key,
+            "ROOT_SECRET_KEY": self.secret_key,
+            "HOME": os.fspath(self.folder),
+        }
 
     def ready(self) -> bool:
         """Whether it accepts connections."""

@@ -1,0 +1,90 @@
+"""The topics of the stream, as data: what lies on them, by which key, for how long.
+
+Names here are plain; a deployment may put a prefix before all of them (`topic_name`), so that
+several share a broker. What a topic's settings mean: Kafka's documentation, "Topic Configs".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+REQUESTS = "export.requests"
+RENDER = "export.render"
+ENCODE = "export.encode"
+MIX = "export.mix"
+UPLOAD = "export.upload"
+CONTROL = "export.control"
+PROGRESS = "export.progress"
+STATUS = "export.status"
+DEAD_LETTER = "export.dead-letter"
+
+DEFAULT_PARTITIONS = 12
+DAY_MS = 24 * 3600 * 1000
+MIB = 1024 * 1024
+
+MAX_REQUEST_BYTES = 8 * MIB
+"""A request may inline its project; every other message stays under 64 kB."""
+MAX_DEAD_LETTER_BYTES = 9 * MIB
+"""A request that nobody could read, with the headers that say why."""
+
+
+@dataclass(frozen=True)
+class TopicSpec:
+    """How a topic is declared. `retention_ms` counts for cleanup "delete" only."""
+
+    name: str
+    key: str
+    carries: str
+    cleanup: Literal["delete", "compact"] = "delete"
+    retention_ms: int = 2 * DAY_MS
+    max_message_bytes: int = MIB
+    partitions: int = DEFAULT_PARTITIONS
+
+    def config(self) -> dict[str, str]:
+        """The settings of the topic, as Kafka names and writes them."""
+        config = {"cleanup.policy": self.cleanup, "max.message.bytes": str(self.max_message_bytes)}
+        if self.cleanup == "delete":
+            return {**config, "retention.ms": str(self.retention_ms)}
+        # A snapshot that was overtaken goes within the hour, and who was away for a day sees deletions.
+        return {**config, "max.compaction.lag.ms": str(DAY_MS // 24), "delete.retention.ms": str(DAY_MS)}
+
+
+TOPICS: tuple[TopicSpec, ...] = (
+    TopicSpec(
+        REQUESTS,
+        "job_id",
+        "what a service asks for",
+        retention_ms=7 * DAY_MS,
+        max_message_bytes=MAX_REQUEST_BYTES,
+    ),
+    TopicSpec(RENDER, "job_id:chunk", "draw the layers of one chunk"),
+    TopicSpec(ENCODE, "job_id:chunk", "compose and encode one chunk"),
+    TopicSpec(MIX, "job_id", "sound to mix, chunk finished, join them"),
+    TopicSpec(UPLOAD, "job_id", "publish one finished file"),
+    TopicSpec(CONTROL, "job_id", "cancel, change priority", cleanup="compact"),
+    TopicSpec(PROGRESS, "job_id", "facts: what a stage started, finished, failed", retention_ms=7 * DAY_MS),
+    TopicSpec(
+        STATUS,
+        "job_id",
+        "snapshot of a job after each change: what user interfaces consume",
+        cleanup="compact",
+    ),
+    TopicSpec(
+        DEAD_LETTER,
+        "the original key",
+        "a message nobody could handle, with the reason and its origin in headers",
+        retention_ms=28 * DAY_MS,
+        max_message_bytes=MAX_DEAD_LETTER_BYTES,
+    ),
+)
+
+
+def topic_name(plain: str, prefix: str = "") -> str:
+    """The name of a topic on the broker."""
+    return f"{prefix}{plain}"
+
+
+def plain_name(name: str, prefix: str = "") -> str:
+    """The name of a topic as the code knows it; the inverse of `topic_name`."""
+    return name.removeprefix(prefix)
