@@ -55,7 +55,7 @@ class Joiner:
         self.stream = h264.Stream.of(sps, pps)
         self._spec = spec
         self._position = 0
-        self._idr_pic_id = 1
+        self._idr_pic_id = -1
         self._holds: dict[bytes, bytes] = {}
 
     @property
@@ -92,10 +92,14 @@ class Joiner:
 
     def _renumber(self, data: bytes) -> bytes:
         """Give an IDR picture another `idr_pic_id` than the one before it has (H.264, 7.4.3)."""
-        self._idr_pic_id ^= 1
-        return h264.join_avcc(
-            self.stream.with_idr_pic_id(unit, self._idr_pic_id) for unit in h264.split_avcc(data)
-        )
+        units = h264.split_avcc(data)
+        number = self.stream.slice_header(units[0]).idr_pic_id
+        if number != self._idr_pic_id:
+            self._idr_pic_id = number
+            return data
+        renumbered = [self.stream.renumber_idr(unit) for unit in units]
+        self._idr_pic_id = self.stream.slice_header(renumbered[0]).idr_pic_id
+        return h264.join_avcc(renumbered)
 
     def _hold(self, chunk: EncodedChunk, hold: int) -> Iterator[Sample]:
         last = chunk.packets[-1]

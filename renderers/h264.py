@@ -25,7 +25,7 @@ SLICE, IDR_SLICE, SPS, PPS = 1, 5, 7, 8
 P_SLICES, I_SLICES = 0, 2
 """`slice_type` modulo 5 (table 7-6)."""
 
-_HEADER_BYTES = 64  # more than any slice header read here can take
+_HEADER_BYTES = 64  # more than what is read of a slice header can take
 _SKIP_QP = 26
 _HIGH_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
 _EMULATION = re.compile(rb"\x00\x00(?=[\x00-\x03])")
@@ -303,9 +303,7 @@ class Stream:
 
     def slice_header(self, unit: bytes) -> SliceHeader:
         """Read the slice in NAL unit `unit` up to its picture order count."""
-        return self._slice_header(unit, BitReader(unescape(unit[1 : _HEADER_BYTES + 1])))
-
-    def _slice_header(self, unit: bytes, r: BitReader) -> SliceHeader:
+        r = BitReader(unescape(unit[1 : _HEADER_BYTES + 1]))
         if unit_type(unit) not in (SLICE, IDR_SLICE):
             raise _broken("a packet holds no slice where one is due")
         is_idr = unit_type(unit) == IDR_SLICE
@@ -366,47 +364,26 @@ class Stream:
         w.trail()
         return w.to_bytes()
 
-    def with_idr_pic_id(self, unit: bytes, idr_pic_id: int) -> bytes:
-        """The IDR slice `unit` with another `idr_pic_id` (7.4.3); the same object if it has that already.
+    def renumber_idr(self, unit: bytes) -> bytes:
+        """The IDR slice `unit` with `idr_pic_id` (id + 1) * 16 - 1 in place of its id (7.4.3).
 
-        CABAC data begin at a byte border, so they are moved by whole bytes and not looked at; CAVLC
-        data are shifted as one big number. Both take about a millisecond for half a megabyte.
+        Of all numbers it is one whose Exp-Golomb code is longer by exactly eight bits. So all that
+        follows moves by one byte and stays aligned as it was, which I_PCM macroblocks (7.3.5) and
+        CABAC data (7.3.4) demand; beyond the first bytes nothing has to be looked at.
         """
         header = self.slice_header(unit)
         if not header.is_idr or header.slice_type != I_SLICES:
             raise _broken("a key picture does not begin with an IDR slice")
-        if header.idr_pic_id == idr_pic_id:
-            return unit
-        rbsp = unescape(unit[1:])
-        head = int.from_bytes(rbsp[:_HEADER_BYTES].ljust(_HEADER_BYTES, b"\x00"), "big")
-        w = BitWriter(head >> (_HEADER_BYTES * 8 - header.id_at), header.id_at)
-        w.ue(idr_pic_id)
-        if self.picture.cabac:
-            end = self._idr_header_end(rbsp)
-            w.u((head >> (_HEADER_BYTES * 8 - end)) & ((1 << (end - header.id_end)) - 1), end - header.id_end)
-            w.align(1)
-            return unit[:1] + escape(w.to_bytes() + rbsp[-(-end // 8) :])
-        rest_bits = len(rbsp) * 8 - header.id_end
-        rest = int.from_bytes(rbsp, "big") & ((1 << rest_bits) - 1)
-        stuffing = (rest & -rest).bit_length() - 1
-        w.u(rest >> stuffing, rest_bits - stuffing)
-        w.align(0)
-        return unit[:1] + escape(w.to_bytes())
-
-    def _idr_header_end(self, rbsp: bytes) -> int:
-        """Where the header of an IDR's I slice ends, in bits (7.3.3)."""
-        r = BitReader(rbsp[:_HEADER_BYTES])
-        self._slice_header(bytes([0x60 | IDR_SLICE]), r)
-        if self.sequence.poc_type == 0 and self.picture.order_present:
-            r.se()
-        if self.picture.redundant:
-            r.ue()
-        r.u(2)  # dec_ref_pic_marking
-        r.se()  # slice_qp_delta
-        if self.picture.deblocking_control and r.ue() != 1:
-            r.se()
-            r.se()
-        return r.position
+        # Where the byte before is above 3, no run of zeros and no emulation prevention goes across.
+        cut = next((at for at in range(16, len(unit)) if unit[at - 1] > 3), len(unit))
+        rbsp = unescape(unit[1:cut])
+        bits = len(rbsp) * 8
+        value = int.from_bytes(rbsp, "big")
+        w = BitWriter(value >> (bits - header.id_at), header.id_at)
+        w.ue((header.idr_pic_id + 1) * 16 - 1)
+        rest = bits - header.id_end
+        w.u(value & ((1 << rest) - 1), rest)
+        return unit[:1] + escape(w.to_bytes()) + unit[cut:]
 
 
 # rangeTabLPS (table 9-44) for the states that a run of most probable symbols passes, from the one

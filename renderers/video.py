@@ -42,6 +42,9 @@ STILL_SECONDS = 0.5
 """A still's IDR takes at most what the cap allows in this time. So the cap holds for stills that are
 held at least as long; shorter ones belong into a moving stretch where there is a cap."""
 
+HELD_QP = 3
+"""The quantiser of a moving stretch's held picture above `still_crf`: 46 dB or more on photographs."""
+
 _WORST_CRF = 51.0
 
 
@@ -274,8 +277,8 @@ def _x264_params(spec: VideoSpec, kind: Kind, count: int, level: str | None) -> 
     if kind == "still":
         return params | {"mbtree": "0", "rc-lookahead": "0", "subme": "7", "trellis": "1"}
     if kind == "hold" and count > 1:
-        # The picture that is held gets a quantiser of its own, close to that of a still's.
-        params["zones"] = f"{count - 1},{count - 1},q={round(spec.still_crf)}"
+        # Without this the last picture, which nothing refers to, is the worst one of its stretch.
+        params["zones"] = f"{count - 1},{count - 1},q={min(51, round(spec.still_crf + HELD_QP))}"
     if spec.max_bitrate is not None:
         rate = _moving_rate(spec.max_bitrate, count / spec.fps)
         params |= {"vbv-maxrate": str(rate), "vbv-bufsize": str(max(1, int(rate * MOVING_BUFFER)))}
