@@ -1,0 +1,176 @@
+"""The command line: what there is, and which module does it. Commands are imported when they run."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from exportstream import __version__, exits
+from schemas.errors import ExportError
+from schemas.facts import STAGES
+
+PROGRAM = "exportstream"
+
+OVERVIEW = """\
+Turns projects of a design editor into MP4, MP3 and JSON, as a stream of events on Kafka.
+
+Try it
+  demo                     export the example project with everything on this machine
+  render FILE -o OUT       export one project in this process, without Kafka
+  up                       run all of it on this machine: API, workers, job table
+
+Run it
+  topics create            declare the topics on a Kafka broker; may be repeated
+  worker STAGE…            run stages: plan, render, encode, mix, upload, or all
+  projection               fold facts into the job table; `projection rebuild` makes it anew
+  api                      serve HTTP
+
+Use it
+  submit FILE              send a project to an API; --follow shows how it goes
+  jobs list|show|cancel    look at jobs and call them off
+
+Look after it
+  dlq list|replay          messages that nobody could handle
+  doctor                   what is missing on this machine, and what to do about it
+
+`exportstream COMMAND --help` says more. Settings come from the environment: see the README.
+Exit codes: 0 done, 1 failed, 2 wrong input, 3 a service is away, 4 cancelled, 130 interrupted.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    top = argparse.ArgumentParser(
+        prog=PROGRAM, description=OVERVIEW, formatter_class=argparse.RawDescriptionHelpFormatter, add_help=False
+    )
+    top.add_argument("-h", "--help", action="store_true", help=argparse.SUPPRESS)
+    top.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    _demo(_command(commands, "demo", "Export the example project with everything embedded on this machine."))
+    _render(_command(commands, "render", "Export one project in this process, without Kafka."))
+    _up(_command(commands, "up", "Run everything on this machine until Ctrl-C."))
+    _topics(_command(commands, "topics", "Declare the topics on a Kafka broker."))
+    _worker(_command(commands, "worker", "Run stages of the stream until SIGTERM."))
+    _projection(_command(commands, "projection", "Fold facts into the job table until SIGTERM."))
+    _listen(_command(commands, "api", "Serve HTTP until SIGTERM."))
+    _submit(_command(commands, "submit", "Send a project to an API."))
+    _jobs(_command(commands, "jobs", "Look at jobs and call them off."))
+    _dlq(_command(commands, "dlq", "Messages that nobody could handle."))
+    _doctor(_command(commands, "doctor", "Say what is missing on this machine, and what to do about it."))
+    return top
+
+
+def _command(commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str) -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=text, description=text)
+
+
+def _export_options(command: argparse.ArgumentParser) -> None:
+    """What `render` and `submit` share."""
+    command.add_argument("--format", choices=["mp4", "mp3", "json"], help="default: by the name of OUT, else mp4")
+    command.add_argument("--quality", choices=["720p", "1080p", "1440p", "2160p"], help="short side (1080p)")
+    command.add_argument("--fps", type=int, choices=[24, 30, 60], help="frames a second (30)")
+    command.add_argument("--bitrate", metavar="RATE", help="cap on the picture's bit rate, such as 5M")
+    command.add_argument("--audio-bitrate", metavar="RATE", help="bit rate of the sound (192k)")
+    command.add_argument("--no-audio", action="store_true", help="leave the sound out")
+    command.add_argument("--json", action="store_true", help="print the result as JSON")
+    command.add_argument("-q", "--quiet", action="store_true", help="no progress")
+
+
+def _demo(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--out", type=Path, default=Path("out"), help="folder for the files (out)")
+
+
+def _render(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", type=Path, help="the project; paths in it are relative to it; - for standard input")
+    command.add_argument("-o", "--output", type=Path, required=True, help="the file to write")
+    _export_options(command)
+    command.add_argument("--cache", type=Path, help="folder to keep chunks in, so that the next time is faster")
+
+
+def _up(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--data", type=Path, default=None, help="where everything is kept (data)")
+    command.add_argument("--workers", type=int, default=None, help="processes that encode (one for each core)")
+    _listen(command)
+
+
+def _listen(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--host", default=None, help="address to bind to (127.0.0.1)")
+    command.add_argument("--port", type=int, default=None, help="port (8097)")
+
+
+def _topics(command: argparse.ArgumentParser) -> None:
+    command.add_argument("action", choices=["create"], help="create what is missing, align what differs")
+    command.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+def _worker(command: argparse.ArgumentParser) -> None:
+    command.add_argument("stages", nargs="+", choices=[*STAGES, "all"], metavar="STAGE", help=", ".join([*STAGES, "all"]))
+    command.add_argument("--metrics-port", type=int, default=None, help="serve Prometheus metrics here")
+
+
+def _projection(command: argparse.ArgumentParser) -> None:
+    command.add_argument("action", nargs="?", choices=["run", "rebuild"], default="run", help="default: run")
+    command.add_argument("--metrics-port", type=int, default=None, help="serve Prometheus metrics here")
+
+
+def _api_address(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--url", default=None, help="the API (EXPORTSTREAM_URL, else http://127.0.0.1:8097)")
+
+
+def _submit(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", type=Path, help="the project; files that it names by a relative path are uploaded")
+    command.add_argument("-o", "--output", type=Path, help="download the finished file to this; implies --follow")
+    command.add_argument("--follow", action="store_true", help="show progress until the job has ended")
+    command.add_argument("--idempotency-key", metavar="KEY", help="the same key twice is one job")
+    _export_options(command)
+    _api_address(command)
+
+
+def _jobs(command: argparse.ArgumentParser) -> None:
+    command.add_argument("action", choices=["list", "show", "cancel"])
+    command.add_argument("id", nargs="?", help="the job, for show and cancel")
+    command.add_argument("--status", help="only jobs in this state")
+    command.add_argument("--limit", type=int, default=20, help="how many (20)")
+    command.add_argument("--json", action="store_true", help="print JSON")
+    _api_address(command)
+
+
+def _dlq(command: argparse.ArgumentParser) -> None:
+    command.add_argument("action", choices=["list", "replay"])
+    command.add_argument("--limit", type=int, default=50, help="how many, the newest (50)")
+    command.add_argument("--code", help="only those with this error code")
+    command.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _doctor(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="print JSON")
+
+
+MODULES = {"api": "api_server", "dlq": "dead_letters"}
+"""Commands whose module is not called as they are."""
+
+
+def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run one command; the exit code. Errors are printed to standard error as one sentence."""
+    top = parser()
+    options = top.parse_args(arguments)
+    if options.help or options.command is None:
+        print(OVERVIEW, end="")
+        return exits.OK if options.help else exits.USAGE
+    module = importlib.import_module(f"exportstream.commands.{MODULES.get(options.command, options.command)}")
+    try:
+        from exportstream.config import Settings
+
+        code: int = module.run(options, Settings.from_environ(environ))
+        return code
+    except ExportError as error:
+        where = f" ({error.path})" if error.path else ""
+        print(f"{PROGRAM}: {error.message}{where} [{error.code}]", file=sys.stderr)
+        return exits.of(error)
+    except KeyboardInterrupt:
+        return exits.INTERRUPTED
+    except BrokenPipeError:
+        return exits.OK
