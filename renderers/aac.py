@@ -38,16 +38,18 @@ def _nothing() -> None:
     """The check of somebody who is never cancelled."""
 
 
-_HEAD = struct.Struct(">4sBIIIQHI")  # magic, version, CRC-32 of what follows, rate, priming, samples, extradata, packets
+_HEAD = struct.Struct(">4sBI")  # magic, version, CRC-32 of all that follows
+_SIZES = struct.Struct(">IIQHI")  # sample rate, priming, samples, bytes of extradata, packets
 _MAGIC, _VERSION = b"XSau", 1
 
 
 @dataclass(frozen=True)
 class EncodedAudio:
-    """AAC packets of 1,024 samples each. `extradata` is the AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1).
+    """AAC packets of 1,024 samples each.
 
-    A decoder's output begins with `priming` samples that are not part of the sound, then come the
-    `samples` that are; what follows in the last packet is padding.
+    `extradata` is the AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1). A decoder's output begins with
+    `priming` samples that are not part of the sound, then come the `samples` that are; what follows
+    in the last packet is padding.
     """
 
     packets: tuple[bytes, ...]
@@ -59,29 +61,29 @@ class EncodedAudio:
     def to_bytes(self) -> bytes:
         """The form in the object store: a head, a table of lengths, the packets."""
         table = struct.pack(f">{len(self.packets)}I", *map(len, self.packets))
-        body = b"".join((self.extradata, table, *self.packets))
-        sizes = (self.sample_rate, self.priming, self.samples, len(self.extradata), len(self.packets))
-        return _HEAD.pack(_MAGIC, _VERSION, zlib.crc32(body), *sizes) + body
+        counts = (self.sample_rate, self.priming, self.samples, len(self.extradata), len(self.packets))
+        body = b"".join((_SIZES.pack(*counts), self.extradata, table, *self.packets))
+        return _HEAD.pack(_MAGIC, _VERSION, zlib.crc32(body)) + body
 
     @classmethod
     def from_bytes(cls, data: bytes) -> EncodedAudio:
         """The counterpart of `to_bytes`; raises InvalidInput for anything else."""
-        if len(data) < _HEAD.size or data[:4] != _MAGIC:
+        if len(data) < _HEAD.size + _SIZES.size or data[:4] != _MAGIC:
             raise InvalidInput("broken_sound", "This is not encoded sound.")
-        _, version, crc, rate, priming, samples, extra, count = _HEAD.unpack_from(data)
+        _, version, crc = _HEAD.unpack_from(data)
         if version != _VERSION:
             raise InvalidInput("broken_sound", f"Encoded sound is read in version {_VERSION}, not {version}.")
-        body = data[_HEAD.size :]
-        at = extra + 4 * count
-        if zlib.crc32(body) != crc or at > len(body):
+        if zlib.crc32(memoryview(data)[_HEAD.size :]) != crc:
             raise InvalidInput("broken_sound", "The encoded sound is damaged.")
+        rate, priming, samples, extra, count = _SIZES.unpack_from(data, _HEAD.size)
+        extra_at = _HEAD.size + _SIZES.size
+        table_at = extra_at + extra
+        at = table_at + 4 * count
         packets = []
-        for size in struct.unpack_from(f">{count}I", body, extra):
-            packets.append(body[at : at + size])
+        for size in struct.unpack_from(f">{count}I", data, table_at):
+            packets.append(data[at : at + size])
             at += size
-        if at != len(body):
-            raise InvalidInput("broken_sound", "The encoded sound is damaged.")
-        return cls(tuple(packets), body[:extra], rate, priming, samples)
+        return cls(tuple(packets), data[extra_at:table_at], rate, priming, samples)
 
 
 def encode_aac(

@@ -74,8 +74,8 @@ class Joiner:
             raise InvalidInput(
                 "chunks_differ", "Two chunks of one video have different parameter sets and cannot be joined."
             )
-        if len(chunk.packets) != chunk.frames or not chunk.packets or not chunk.packets[0].is_key or hold < 0:
-            raise InvalidInput("broken_chunk", "A chunk begins with a key picture and has a packet for each frame.")
+        if not chunk.packets or len(chunk.packets) != chunk.frames or not chunk.packets[0].is_key or hold < 0:
+            raise InvalidInput("broken_chunk", "A chunk has a packet for each frame, and the first is a key.")
         start = self._position
         for packet in chunk.packets:
             data = self._renumber(packet.data) if packet.is_key else packet.data
@@ -174,12 +174,12 @@ def _chain(first: Part, rest: Iterator[Part]) -> Iterator[Part]:
 
 
 def _movie_timescale(spec: VideoSpec, audio: EncodedAudio | None) -> int:
-    """Ticks a second for durations and edit lists (ISO/IEC 14496-12, 8.2.2) in which both tracks are exact."""
+    """Ticks a second in which both tracks' durations and edit lists are exact (ISO/IEC 14496-12, 8.2.2)."""
     return 1000 * spec.fps if audio is None else math.lcm(spec.fps, audio.sample_rate)
 
 
 def _add_video(output: OutputContainer, spec: VideoSpec, configuration: bytes) -> Any:
-    """A stream for packets that exist already. No encoder is opened: the template only names the codec."""
+    """A stream for packets that exist already: no encoder is opened, the template only names a codec."""
     with av.open(io.BytesIO(), "w", format="mp4") as scratch:
         template = scratch.add_stream("libx264", rate=spec.fps, width=spec.width, height=spec.height)
         stream = output.add_stream_from_template(template)
@@ -266,7 +266,7 @@ def probe(path: str | Path) -> Probe:
                 }
             return Probe(**found)
     except (av.error.FFmpegError, OSError) as error:
-        raise InvalidInput("unreadable_file", f"This file cannot be read as video or sound: {error}.") from error
+        raise InvalidInput("unreadable_file", f"This is no video and no sound: {error}.") from error
 
 
 def _seconds(stream: Any) -> float:

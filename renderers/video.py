@@ -74,7 +74,7 @@ class VideoSpec:
             raise InvalidInput("unsupported_codec", f"Chunks are encoded by libx264, not by {self.codec!r}.")
         if self.width < 16 or self.height < 16 or self.width % 2 or self.height % 2:
             size = f"{self.width}x{self.height}"
-            raise InvalidInput("bad_video_size", f"A video's sides are even and at least 16 pixels, not {size}.")
+            raise InvalidInput("bad_video_size", f"Both sides must be even and 16 or more, not {size}.")
         if not 1 <= self.fps <= 240:
             raise InvalidInput("bad_frame_rate", f"A video has 1 to 240 frames a second, not {self.fps}.")
         if self.max_bitrate is not None and self.max_bitrate < 10_000:
@@ -99,7 +99,8 @@ class Packet:
     is_key: bool
 
 
-_HEAD = struct.Struct(">4sBIIHHI")  # magic, version, CRC-32 of all that follows, frames, sps, pps, packets
+_HEAD = struct.Struct(">4sBI")  # magic, version, CRC-32 of all that follows
+_SIZES = struct.Struct(">IHHI")  # frames, bytes of sps and of pps, packets
 _ENTRY = struct.Struct(">IIB")  # length, pts, is_key
 _MAGIC, _VERSION = b"XSvc", 1
 
@@ -116,30 +117,30 @@ class EncodedChunk:
     def to_bytes(self) -> bytes:
         """The form in the object store: a head, a table of packets, their data."""
         table = b"".join(_ENTRY.pack(len(p.data), p.pts, p.is_key) for p in self.packets)
-        body = b"".join((self.sps, self.pps, table, *(p.data for p in self.packets)))
-        sizes = (self.frames, len(self.sps), len(self.pps), len(self.packets))
-        return _HEAD.pack(_MAGIC, _VERSION, zlib.crc32(body), *sizes) + body
+        sizes = _SIZES.pack(self.frames, len(self.sps), len(self.pps), len(self.packets))
+        body = b"".join((sizes, self.sps, self.pps, table, *(p.data for p in self.packets)))
+        return _HEAD.pack(_MAGIC, _VERSION, zlib.crc32(body)) + body
 
     @classmethod
     def from_bytes(cls, data: bytes) -> EncodedChunk:
         """The counterpart of `to_bytes`; raises InvalidInput for anything else."""
-        if len(data) < _HEAD.size or data[:4] != _MAGIC:
+        if len(data) < _HEAD.size + _SIZES.size or data[:4] != _MAGIC:
             raise InvalidInput("broken_chunk", "This is not an encoded chunk.")
-        _, version, crc, frames, sps_size, pps_size, count = _HEAD.unpack_from(data)
+        _, version, crc = _HEAD.unpack_from(data)
         if version != _VERSION:
-            raise InvalidInput("broken_chunk", f"Encoded chunks are read in version {_VERSION}, not {version}.")
-        body = data[_HEAD.size :]
-        data_at = sps_size + pps_size + count * _ENTRY.size
-        if zlib.crc32(body) != crc or data_at > len(body):
+            raise InvalidInput("broken_chunk", f"Chunks are read in version {_VERSION}, not {version}.")
+        if zlib.crc32(memoryview(data)[_HEAD.size :]) != crc:
             raise InvalidInput("broken_chunk", "The encoded chunk is damaged.")
-        sps, pps = body[:sps_size], body[sps_size : sps_size + pps_size]
+        frames, sps_size, pps_size, count = _SIZES.unpack_from(data, _HEAD.size)
+        sps_at = _HEAD.size + _SIZES.size
+        pps_at = sps_at + sps_size
+        table_at = pps_at + pps_size
+        at = table_at + count * _ENTRY.size
         packets = []
-        for size, pts, is_key in _ENTRY.iter_unpack(body[sps_size + pps_size : data_at]):
-            packets.append(Packet(body[data_at : data_at + size], pts, bool(is_key)))
-            data_at += size
-        if data_at != len(body):
-            raise InvalidInput("broken_chunk", "The encoded chunk is damaged.")
-        return cls(sps, pps, tuple(packets), frames)
+        for size, pts, is_key in _ENTRY.iter_unpack(data[table_at:at]):
+            packets.append(Packet(data[at : at + size], pts, bool(is_key)))
+            at += size
+        return cls(data[sps_at:pps_at], data[pps_at:table_at], tuple(packets), frames)
 
 
 def encode_still(spec: VideoSpec, frame: Frame) -> EncodedChunk:

@@ -93,13 +93,15 @@ def strict_decode(path: Path, *input_options: str) -> None:
 def _ffmpeg(*arguments: str) -> bytes:
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "warning", *arguments]
     done = subprocess.run(command, capture_output=True, check=False)
-    assert done.returncode == 0 and not done.stderr, done.stderr.decode()
+    assert (done.returncode, done.stderr.decode()) == (0, "")
     return done.stdout
 
 
 def other_decoder(path: Path) -> list[Frame]:
     """All pictures of a file by OpenH264, which shares no code with FFmpeg's own decoder."""
     with av.open(str(path)) as source:
-        width, height = source.streams.video[0].codec_context.width, source.streams.video[0].codec_context.height
-    raw = _ffmpeg("-c:v", "libopenh264", "-i", str(path), "-map", "0:v", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-")
+        context = source.streams.video[0].codec_context
+        width, height = context.width, context.height
+    picture_format = ("-f", "rawvideo", "-pix_fmt", "yuv420p")
+    raw = _ffmpeg("-c:v", "libopenh264", "-i", str(path), "-map", "0:v", *picture_format, "-")
     return list(np.frombuffer(raw, np.uint8).reshape(-1, height * 3 // 2, width))

@@ -41,16 +41,14 @@ def test_a_chunk_survives_the_store(chunk: EncodedChunk) -> None:
 
 @given(CHUNKS, st.data())
 def test_a_damaged_chunk_is_refused(chunk: EncodedChunk, data: st.DataObject) -> None:
-    """One byte changed after the magic, or an end cut off, is always noticed."""
+    """One byte changed, an end cut off or added is always noticed."""
     good = chunk.to_bytes()
-    at = data.draw(st.integers(5, len(good) - 1))
-    bad = bytearray(good)
-    bad[at] ^= data.draw(st.integers(1, 255))
-    for broken in (bytes(bad), good[:at], good + b"x", b"", b"garbage" * 20):
-        try:
-            assert EncodedChunk.from_bytes(broken).frames != chunk.frames
-        except InvalidInput as refusal:
-            assert refusal.code == "broken_chunk"
+    at = data.draw(st.integers(0, len(good) - 1))
+    changed = bytearray(good)
+    changed[at] ^= data.draw(st.integers(1, 255))
+    for broken in (bytes(changed), good[:at], good + b"x", b"garbage" * 20):
+        with pytest.raises(InvalidInput):
+            EncodedChunk.from_bytes(broken)
 
 
 def test_a_still_is_one_key_picture_of_high_quality() -> None:
@@ -88,7 +86,7 @@ def test_a_held_stretch_ends_with_a_good_reference(preset: str) -> None:
     assert error(decode_chunk(chunk)[-1], MOVING[-1]) < max(4 * still, 1)
 
 
-@pytest.mark.parametrize("preset", ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"])
+@pytest.mark.parametrize("preset", ["ultrafast", "superfast", "veryfast", "fast", "medium", "slow", "slower"])
 @pytest.mark.parametrize("cap", [None, 300_000, 20_000_000])
 def test_all_chunks_of_a_spec_have_the_same_parameter_sets(preset: str, cap: int | None) -> None:
     """Stills and stretches of any length, held or not, capped or not, have equal SPS and PPS."""
@@ -140,7 +138,7 @@ def test_what_cannot_be_encoded_is_refused() -> None:
     """Wrong sizes, rates, codecs, numbers of frames and shapes are named."""
     for change in ({"width": 321}, {"height": 0}, {"fps": 0}, {"codec": "mpeg4"}, {"max_bitrate": 1}):
         with pytest.raises(InvalidInput):
-            replace(SPEC, **change)  # type: ignore[arg-type]
+            replace(SPEC, **change)
     with pytest.raises(InvalidInput):
         encode_moving(SPEC, [], hold=False)
     with pytest.raises(InvalidInput):
@@ -161,6 +159,7 @@ def test_a_capped_still_fits_its_share() -> None:
 
 def test_colours_survive() -> None:
     """Greys and saturated colours decode to within two levels of what was asked."""
-    for colour in ((16, 128, 128), (126, 128, 128), (235, 128, 128), (63, 102, 240), (173, 42, 26), (32, 240, 118)):
+    greys = [(y, 128, 128) for y in (16, 126, 235)]
+    for colour in (*greys, (63, 102, 240), (173, 42, 26), (32, 240, 118)):
         decoded = decode_chunk(encode_still(SPEC, flat(*colour)))[0]
         assert np.abs(decoded.astype(int) - flat(*colour)).max() <= 2
