@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, Tag, field_validator
@@ -40,7 +41,7 @@ class Animation(Part):
     @field_validator("keyframes")
     @classmethod
     def _in_order(cls, keyframes: tuple[Keyframe, ...]) -> tuple[Keyframe, ...]:
-        if any(a.at > b.at for a, b in zip(keyframes, keyframes[1:], strict=False)):
+        if any(a.at > b.at for a, b in pairwise(keyframes)):
             raise ValueError("The keyframes must be in the order of their times.")
         return keyframes
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, Tag, field_validator
@@ -34,7 +35,7 @@ class _Gradient(Part):
     @field_validator("stops")
     @classmethod
     def _in_order(cls, stops: tuple[Stop, ...]) -> tuple[Stop, ...]:
-        if any(a.offset > b.offset for a, b in zip(stops, stops[1:], strict=False)):
+        if any(a.offset > b.offset for a, b in pairwise(stops)):
             raise ValueError("The offsets of a gradient's stops must not fall.")
         return stops
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -248,7 +249,7 @@ def _sources(project: Project) -> Iterator[SourceRef]:
 
 
 def unsupported(project: Project) -> InvalidInput | None:
-    """The first part of a valid document that exports cannot show yet, as an error to raise; None if all can."""
+    """The first part of a valid document that exports cannot show yet, as an error to raise; or None."""
     for number, slide in enumerate(project.slides):
         if isinstance(slide.background, VideoBackground):
             return _not_yet("A video background", f"slides[{number}].background")
@@ -333,7 +334,7 @@ def _check_references(project: Project) -> None:
 
 
 def _check_transitions(project: Project) -> None:
-    for number, (slide, following) in enumerate(zip(project.slides, project.slides[1:], strict=False)):
+    for number, (slide, following) in enumerate(pairwise(project.slides)):
         length = overlap(slide)
         shorter = min(exact(slide.duration), exact(following.duration))
         if length * 2 > shorter:
