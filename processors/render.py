@@ -79,7 +79,8 @@ class Render:
         from renderers.archive import project_archive
 
         plan = view.plan
-        self._store.put(plan.output_key, project_archive(view.project_bytes, plan))
+        archive = project_archive(view.project_bytes, plan.assets, plan.warnings)
+        self._store.put(plan.output_key, archive, content_type="application/json")
         task = UploadTask(
             job_id=message.job_id, tenant=message.tenant, plan_key=message.plan_key, output_key=plan.output_key
         )
