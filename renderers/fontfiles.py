@@ -1,0 +1,248 @@
+"""The fonts that ship with the product, as files of packages: what, where, and with which bytes.
+
+All are under the SIL Open Font License 1.1 but Ubuntu's, which come under the Ubuntu Font Licence and
+are not used. The SHA-256 of each file is written down here: a test holds them against what is installed,
+and they are part of the names of what is drawn, so another version of a font is another picture.
+Noto Sans, Noto Serif and their siblings are those of Google Fonts' repository; FiraGO, Fira Mono and
+the symbols come in the package pymupdf-fonts as compressed modules.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from schemas.errors import Unavailable
+
+
+@dataclass(frozen=True)
+class FontFile:
+    """A shipped font: a file in a package, or a module of pymupdf-fonts.
+
+    weights: the range of the axis `wght` of a variable font, else twice the same. index: which font of a
+    collection. sha256 and size are those of the file that was examined.
+    """
+
+    family: str
+    package: str
+    name: str
+    size: int
+    sha256: str
+    weights: tuple[int, int] = (400, 400)
+    italic: bool = False
+    index: int = 0
+
+    def load(self) -> bytes:
+        """The file's bytes. Raises Unavailable (`font_missing`) where its package is not installed as known."""
+        data = _read(self.package, self.name)
+        if len(data) != self.size:
+            raise Unavailable("font_missing", f"{self.package} does not hold the {self.name} that is known here.")
+        return data
+
+
+@lru_cache(maxsize=None)
+def _read(package: str, name: str) -> bytes:
+    """One copy of each file in a process, whatever number of fonts is in it."""
+    try:
+        if package == _MODULES:
+            data: bytes = importlib.import_module(f"{package}.{name}").fontbuffer
+            return data
+        spec = importlib.util.find_spec(package)
+        if spec is None or spec.origin is None:
+            raise ModuleNotFoundError(package)
+        return (Path(spec.origin).parent / name).read_bytes()
+    except (ImportError, OSError) as error:
+        raise Unavailable("font_missing", f"The package {package} with the font {name} is not installed.") from error
+
+
+_MODULES = "pymupdf_fonts"
+_ALL_WEIGHTS = (100, 900)
+_BOLD = (700, 700)
+_CJK = (
+    "noto_cjk_sans_otc",
+    "NotoSansCJK-Regular.ttc",
+    19484784,
+    "b76b0433203017ca80401b2ee0dd69350349871c4b19d504c34dbdd80541690a",
+)
+
+
+def _module(
+    family: str, name: str, size: int, sha256: str, weights: tuple[int, int] = (400, 400), italic: bool = False
+) -> FontFile:
+    return FontFile(family, _MODULES, name, size, sha256, weights, italic)
+
+
+SHIPPED: tuple[FontFile, ...] = (
+    FontFile(
+        "Noto Sans",
+        "fontpkg_noto_sans",
+        "files/NotoSans[wdth,wght].ttf",
+        2049096,
+        "bfb7bb691513f12e734dc346c03a03f784912432d7e3fa8e56efcf906fe86b3d",
+        _ALL_WEIGHTS,
+    ),
+    FontFile(
+        "Noto Sans",
+        "fontpkg_noto_sans",
+        "files/NotoSans-Italic[wdth,wght].ttf",
+        2322640,
+        "58e6e0ebd1931b29a365aa2d3e2ee9a9e831a3af7cf3ad1462d4e72154f0b291",
+        _ALL_WEIGHTS,
+        italic=True,
+    ),
+    FontFile(
+        "Noto Serif",
+        "fontpkg_noto_serif",
+        "files/NotoSerif[wdth,wght].ttf",
+        1887192,
+        "4d8e6761424656867019081a1a01336f3cb086982682698714054fc33f782713",
+        _ALL_WEIGHTS,
+    ),
+    FontFile(
+        "Noto Serif",
+        "fontpkg_noto_serif",
+        "files/NotoSerif-Italic[wdth,wght].ttf",
+        2448496,
+        "e87acbc6c0efd0d9a20d6a8cbbda2b266c14be3a3a6f5af8ec9d7b2460570ad1",
+        _ALL_WEIGHTS,
+        italic=True,
+    ),
+    FontFile(
+        "Noto Sans Arabic",
+        "fontpkg_noto_sans_arabic",
+        "files/NotoSansArabic[wdth,wght].ttf",
+        844676,
+        "63111b5b2e074dd48cc67692e0a2726d86ee94c1c37fe8598257b7b4e87e869e",
+        _ALL_WEIGHTS,
+    ),
+    FontFile(
+        "Noto Sans Devanagari",
+        "fontpkg_noto_sans_devanagari",
+        "files/NotoSansDevanagari[wdth,wght].ttf",
+        641944,
+        "14ec4af41f27482216d1c2229f417ff9b1425e1babb014e57d1d40d03229853e",
+        _ALL_WEIGHTS,
+    ),
+    FontFile(
+        "Noto Sans Thai",
+        "fontpkg_noto_sans_thai",
+        "files/NotoSansThai[wdth,wght].ttf",
+        218652,
+        "5a1c559bb539583c8a1fd99d1c5b9491e5e14478c9cd2bd0970d5c3096cc9ef8",
+        _ALL_WEIGHTS,
+    ),
+    *(
+        FontFile(f"Noto Sans CJK {region}", *_CJK, index=index)
+        for index, region in enumerate(("JP", "KR", "SC", "TC", "HK"))
+    ),
+    _module("FiraGO", "FiraGO_Regular", 804888, "495901c0c608ea265f4c31aa2a4c7a313e5cc2a3dd610da78a447fe8e07454a2"),
+    _module(
+        "FiraGO", "FiraGO_Bold", 807140, "ab720753c39073556260ebbaee7e7af89f9ca202a7c7abc257d935db590a1e35", _BOLD
+    ),
+    _module(
+        "FiraGO",
+        "FiraGO_Italic",
+        813116,
+        "36713ecac376845daa58738d2c2ba797cf6f6477b8c5bb4fa79721dc970e8081",
+        italic=True,
+    ),
+    _module(
+        "FiraGO",
+        "FiraGO_BoldItalic",
+        813028,
+        "51ad0da400568385e038ccb962a692f145dfbd9071d7fe5cb0903fd2a8912ccd",
+        _BOLD,
+        italic=True,
+    ),
+    _module(
+        "Fira Mono", "FiraMono_Regular", 125712, "1783904b9a03d1852ed185549d74526d9f6a4a643181eb591c3a69993ae42ced"
+    ),
+    _module(
+        "Fira Mono",
+        "FiraMono_Bold",
+        129004,
+        "12b994171a99952fead7756658dfcf3dc69d79e07fff3303444f003580df9a19",
+        _BOLD,
+    ),
+    _module(
+        "Space Mono", "SpaceMono_Regular", 90972, "d0855b0c557b78ea0449762b25ccca018880f483e56ff9a69e7cbde1dc12fa3a"
+    ),
+    _module(
+        "Space Mono",
+        "SpaceMono_Bold",
+        86740,
+        "6de6db9666e7940da5c4b52855ab2a0e181b14d74772b234496968230ad8c4d0",
+        _BOLD,
+    ),
+    _module(
+        "Cascadia Mono",
+        "CascadiaMono_Regular",
+        454048,
+        "8107d343a6e3260d6204002a043fddf077fef00df6d0611d23876b9f7c962e9d",
+    ),
+    _module(
+        "Cascadia Mono",
+        "CascadiaMono_Bold",
+        459644,
+        "6fba97068f413e11fb03c0e063381c4dcf7d8375891b634b946725829584737a",
+        _BOLD,
+    ),
+    _module(
+        "Noto Sans Symbols",
+        "NotoSansSymbols_Regular",
+        109696,
+        "c7591ff5fac35caa7845566d7376b7f7092eb228bc70e11f267129d35e2a0ad3",
+    ),
+    _module(
+        "Noto Sans Symbols 2",
+        "NotoSansSymbols2_Regular",
+        375388,
+        "76b6a7b09dae28704c061710e1fcd42d28e3be8a397298414630a07063ae89c6",
+    ),
+    _module(
+        "Noto Sans Math",
+        "NotoSansMath_Regular",
+        258796,
+        "ca61efa77e6bca4d4e90cd277cbb1364e55f5b58289ec28d2a6e5ec43e1e285b",
+    ),
+    _module(
+        "Noto Music",
+        "NotoMusic_Regular",
+        60812,
+        "1a14e6903bd0450b931b595c6095b3562278b16ec1ec3fd89314616a16623923",
+    ),
+)
+
+GENERIC: dict[str, str] = {
+    **dict.fromkeys(
+        ("sans-serif", "system-ui", "ui-sans-serif", "-apple-system", "blinkmacsystemfont", "arial", "helvetica"),
+        "Noto Sans",
+    ),
+    **dict.fromkeys(("helvetica neue", "segoe ui", "verdana", "tahoma", "cursive", "fantasy"), "Noto Sans"),
+    **dict.fromkeys(("serif", "ui-serif", "times", "times new roman", "georgia"), "Noto Serif"),
+    **dict.fromkeys(("monospace", "ui-monospace", "courier", "courier new", "consolas", "menlo", "monaco"), "Fira Mono"),
+    "emoji": "Noto Color Emoji",
+}
+"""Families that everybody may name, in lower case, and the shipped family that stands for them."""
+
+EMOJI_FAMILY = "Noto Color Emoji"
+_EMOJI_PLACES = (
+    "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf",
+    "/usr/share/fonts/noto/NotoColorEmoji.ttf",
+    "/usr/share/fonts/google-noto-emoji/NotoColorEmoji.ttf",
+    "/usr/share/fonts/google-noto-color-emoji-fonts/NotoColorEmoji.ttf",
+)
+
+
+def find_emoji() -> Path | None:
+    """The system's Noto Color Emoji: no package of the index ships one under a free licence."""
+    return next((path for path in map(Path, _EMOJI_PLACES) if path.is_file()), None)
+
+
+def sha256(data: bytes) -> str:
+    """The digest that fonts are named by."""
+    return hashlib.sha256(data).hexdigest()

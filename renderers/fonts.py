@@ -1,0 +1,442 @@
+"""Fonts: which one draws a character, chosen as CSS chooses and never as the machine would.
+
+A `FontSet` holds the shipped families, the project's own, and the order in which families are asked
+for each script, so that two machines draw the same. A `Face` is one font at one weight and slant, with
+HarfBuzz's view (shaping, in font units) and Skia's (drawing). Files are read when first needed.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+from renderers import fontfiles
+from renderers.fontfiles import FontFile
+from schemas.errors import InvalidInput
+from schemas.hashing import content_hash
+
+_BOLD_FROM = 600  # Blink embolds a face below this weight when at least this weight is asked for
+
+
+@dataclass(frozen=True)
+class CustomFont:
+    """A font of the project: its file (as the sandbox wrote it) under the family, weight and style it has there."""
+
+    family: str
+    data: bytes = field(repr=False)
+    weight: int = 400
+    style: str = "normal"
+
+    @cached_property
+    def sha256(self) -> str:
+        """The digest of the file."""
+        return fontfiles.sha256(self.data)
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Vertical metrics at a size, in px, as Blink rounds them (SimpleFontData): ascent and descent are positive."""
+
+    ascent: int
+    descent: int
+    exact_ascent: float
+    exact_descent: float
+
+
+class Face:
+    """One font at one weight and slant."""
+
+    def __init__(self, source: _Source, weight: int, italic: bool) -> None:
+        self.family = source.family
+        self.weight = min(max(weight, source.weights[0]), source.weights[1])
+        self.synthetic_bold = weight >= _BOLD_FROM > source.weights[1] and not source.is_emoji
+        self.synthetic_italic = italic and not source.italic and not source.is_emoji
+        self.is_emoji = source.is_emoji
+        self._source = source
+        self._has: dict[int, bool] = {}
+        self._sized: dict[tuple[float, bool], Any] = {}
+        self._metrics: dict[float, Metrics] = {}
+
+    def __repr__(self) -> str:
+        return f"Face({self.family!r}, {self.weight}, italic={self._source.italic or self.synthetic_italic})"
+
+    @cached_property
+    def hb_font(self) -> Any:
+        """HarfBuzz's font, scaled to font units."""
+        import uharfbuzz
+
+        font = uharfbuzz.Font(uharfbuzz.Face(self._source.data, self._source.index))
+        if self._source.is_variable:
+            font.set_variations({"wght": float(self.weight)})
+        return font
+
+    @cached_property
+    def units(self) -> int:
+        """Font units per em."""
+        return int(self.hb_font.face.upem)
+
+    @cached_property
+    def typeface(self) -> Any:
+        """Skia's typeface. Raises InvalidInput (`bad_font`) for what Skia cannot read."""
+        from renderers._skia import skia
+
+        typeface = _manager().makeFromData(skia.Data.MakeWithoutCopy(self._source.data), self._source.index)
+        if typeface is None:
+            raise InvalidInput("bad_font", f"The font {self.family!r} cannot be drawn.")
+        if self._source.is_variable:
+            position = skia.FontArguments.VariationPosition
+            axis = int.from_bytes(b"wght", "big")
+            coordinates = position.Coordinates([position.Coordinate(axis, float(self.weight))])
+            chosen = position(coordinates)
+            arguments = skia.FontArguments()
+            arguments.setVariationDesignPosition(chosen)
+            typeface = typeface.makeClone(arguments)
+        return typeface
+
+    def has(self, codepoint: int) -> bool:
+        """Whether the font maps the character to a glyph."""
+        known = self._has.get(codepoint)
+        if known is None:
+            known = self._has[codepoint] = bool(self.hb_font.get_nominal_glyph(codepoint))
+        return known
+
+    def at(self, size: float, *, snap: bool = True) -> Any:
+        """Skia's font at `size` px: unhinted, at sub-pixel positions; `snap` puts baselines on whole pixels."""
+        font = self._sized.get((size, snap))
+        if font is None:
+            from renderers._skia import skia
+
+            font = skia.Font(self.typeface, size)
+            font.setSubpixel(True)
+            font.setHinting(skia.FontHinting.kNone)
+            font.setEdging(skia.Font.Edging.kAntiAlias)
+            font.setLinearMetrics(True)
+            font.setBaselineSnap(snap)
+            font.setEmbeddedBitmaps(self.is_emoji)
+            font.setEmbolden(self.synthetic_bold)
+            if self.synthetic_italic:
+                font.setSkewX(-0.25)
+            self._sized[size, snap] = font
+        return font
+
+    def metrics(self, size: float) -> Metrics:
+        """Ascent and descent at `size` px."""
+        known = self._metrics.get(size)
+        if known is None:
+            measured = self.at(size).getMetrics()
+            up, down = -measured.fAscent, measured.fDescent
+            known = self._metrics[size] = Metrics(int(up + 0.5), int(down + 0.5), up, down)
+        return known
+
+
+@lru_cache(maxsize=1)
+def _manager() -> Any:
+    """A font manager that knows no font of the system and starts no fontconfig."""
+    from renderers._skia import skia
+
+    return skia.FontMgr.New_Custom_Empty()
+
+
+class _Source:
+    """Where a face's bytes come from."""
+
+    def __init__(self, file: FontFile | CustomFont | Path) -> None:
+        self._file = file
+        self._custom_weights: tuple[int, int] | None = None
+        if isinstance(file, FontFile):
+            self.family, self.italic, self.index = file.family, file.italic, file.index
+        elif isinstance(file, CustomFont):
+            self.family, self.italic, self.index = file.family, file.style != "normal", 0
+        else:
+            self.family, self.italic, self.index = fontfiles.EMOJI_FAMILY, False, 0
+        self.is_emoji = isinstance(file, Path)
+
+    @cached_property
+    def weights(self) -> tuple[int, int]:
+        """The weights that the font can have: an axis, or one weight twice."""
+        if isinstance(self._file, FontFile):
+            return self._file.weights
+        if isinstance(self._file, CustomFont):
+            return self._file.weight, self._file.weight
+        return 400, 400
+
+    @cached_property
+    def is_variable(self) -> bool:
+        """Whether there is an axis `wght`."""
+        if isinstance(self._file, FontFile):
+            return self._file.weights[0] < self._file.weights[1]
+        if isinstance(self._file, CustomFont):
+            import uharfbuzz
+
+            return any(axis.tag == "wght" for axis in uharfbuzz.Face(self.data).axis_infos)
+        return False
+
+    @cached_property
+    def data(self) -> bytes:
+        """The file."""
+        if isinstance(self._file, FontFile):
+            return self._file.load()
+        return self._file.data if isinstance(self._file, CustomFont) else self._file.read_bytes()
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the file, without reading a shipped one."""
+        if isinstance(self._file, FontFile | CustomFont):
+            return self._file.sha256
+        return fontfiles.sha256(self.data)
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> dict[str, tuple[_Source, ...]]:
+    """The shipped families by their names in lower case; shared by all font sets of a process."""
+    families: dict[str, tuple[_Source, ...]] = {}
+    for file in fontfiles.SHIPPED:
+        name = file.family.lower()
+        families[name] = (*families.get(name, ()), _Source(file))
+    if (emoji := fontfiles.find_emoji()) is not None:
+        families[fontfiles.EMOJI_FAMILY.lower()] = (_Source(emoji),)
+    return families
+
+
+@lru_cache(maxsize=None)
+def _shipped_face(source: _Source, weight: int, italic: bool) -> Face:
+    return Face(source, weight, italic)
+
+
+_HAN = ("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans CJK KR", "Noto Sans CJK TC")
+FALLBACKS: dict[str, tuple[str, ...]] = {
+    "Arab": ("Noto Sans Arabic", "FiraGO"),
+    "Hebr": ("FiraGO",),
+    "Geor": ("FiraGO",),
+    "Deva": ("Noto Sans Devanagari", "FiraGO"),
+    "Thai": ("Noto Sans Thai", "FiraGO"),
+    "Hani": _HAN,
+    "Hira": ("Noto Sans CJK JP",),
+    "Kana": ("Noto Sans CJK JP",),
+    "Hang": ("Noto Sans CJK KR",),
+    "Bopo": ("Noto Sans CJK TC",),
+}
+"""The families asked for a script when the wanted one lacks a character; then those of `LAST`, in order."""
+
+LAST = (
+    "Noto Sans",
+    "Noto Sans Symbols",
+    "Noto Sans Symbols 2",
+    "Noto Sans Math",
+    "Noto Sans CJK SC",
+    "FiraGO",
+    "Noto Music",
+    "Noto Sans Arabic",
+    "Noto Sans Devanagari",
+    "Noto Sans Thai",
+    fontfiles.EMOJI_FAMILY,
+)
+
+_REGIONS = (("Hang", "KR"), ("Hira", "JP"), ("Kana", "JP"), ("Bopo", "TC"))
+
+
+class FontSet:
+    """The shipped fonts and the project's own. Hand one set to many drawings: it remembers what it loaded."""
+
+    def __init__(self, custom: Iterable[CustomFont] = ()) -> None:
+        self._custom: dict[str, tuple[_Source, ...]] = {}
+        for font in custom:
+            name = font.family.lower()
+            self._custom[name] = (*self._custom.get(name, ()), _Source(font))
+        self._faces: dict[tuple[str, int, bool], Face] = {}
+        self._fallbacks: dict[tuple[str, str, int, bool], Face | None] = {}
+
+    @cached_property
+    def hash(self) -> str:
+        """A digest of all that can decide which glyphs are drawn: part of the name of each layer with text."""
+        files = [(name, source.sha256) for name, sources in self._all() for source in sources]
+        weights = [[name, [[*s.weights, s.italic] for s in sources]] for name, sources in self._custom.items()]
+        return content_hash(files, weights, fontfiles.GENERIC, FALLBACKS, LAST)
+
+    def _all(self) -> Iterator[tuple[str, tuple[_Source, ...]]]:
+        yield from _shipped().items()
+        yield from self._custom.items()
+
+    @property
+    def has_colour_emoji(self) -> bool:
+        """Whether emoji can be drawn in colour on this machine."""
+        return fontfiles.EMOJI_FAMILY.lower() in _shipped()
+
+    def unknown_families(self, families: Iterable[str]) -> list[str]:
+        """Those names of `families` (each may be a CSS list) that no font answers to, in order."""
+        names = (name for family in families for name in split_families(family))
+        return [name for name in dict.fromkeys(names) if self._sources(name) is None]
+
+    def _sources(self, family: str) -> tuple[_Source, ...] | None:
+        name = family.lower()
+        if name in self._custom:
+            return self._custom[name]
+        return _shipped().get(fontfiles.GENERIC.get(name, name).lower())
+
+    def face(self, family: str, weight: int = 400, italic: bool = False) -> Face:
+        """The face for a CSS font-family list: of the first family that is known, else of sans-serif."""
+        key = (family, weight, italic)
+        found = self._faces.get(key)
+        if found is None:
+            sources = next(filter(None, map(self._sources, split_families(family))), None)
+            source = _match(sources or _shipped()["noto sans"], weight, italic)
+            found = self._faces[key] = _face(source, weight, italic)
+        return found
+
+    def fallback(self, character: str, script: str, weight: int, italic: bool) -> Face | None:
+        """The first family for the script that has the character; None where no font has it.
+
+        script: ISO 15924, with a region appended for Han (`Hani-JP`) where the text shows one.
+        """
+        key = (character, script, weight, italic)
+        if key not in self._fallbacks:
+            self._fallbacks[key] = self._find(ord(character), script, weight, italic)
+        return self._fallbacks[key]
+
+    def _find(self, codepoint: int, script: str, weight: int, italic: bool) -> Face | None:
+        name, _, region = script.partition("-")
+        regional = (f"Noto Sans CJK {region}",) if region else ()
+        for family in dict.fromkeys((*regional, *FALLBACKS.get(name, ()), *LAST)):
+            if self._sources(family) is not None:
+                face = self.face(family, weight, italic)
+                if face.has(codepoint):
+                    return face
+        return None
+
+    def emoji_face(self) -> Face | None:
+        """The face with emoji in colour, if the machine has one."""
+        return self.face(fontfiles.EMOJI_FAMILY) if self.has_colour_emoji else None
+
+    def coverage(self, text: str, family: str = "sans-serif") -> list[str]:
+        """The scripts of `text` that no font covers, as people call them: `["Tibetan"]`; mostly empty."""
+        primary = self.face(family)
+        missing: dict[str, None] = {}
+        for character in dict.fromkeys(text):
+            if character.isascii() or unicodedata.category(character)[0] == "C" or is_invisible(character):
+                continue
+            if not primary.has(ord(character)) and not self.fallback(character, script_of(character), 400, False):
+                missing.setdefault(_script_name(character))
+        return list(missing)
+
+    def wants_colour_emoji(self, text: str) -> bool:
+        """Whether `text` has emoji that this machine can only draw without colour, or not at all."""
+        return not self.has_colour_emoji and any(map(is_emoji, text))
+
+
+def _face(source: _Source, weight: int, italic: bool) -> Face:
+    return _shipped_face(source, weight, italic) if source in _shipped_sources() else Face(source, weight, italic)
+
+
+@lru_cache(maxsize=1)
+def _shipped_sources() -> frozenset[_Source]:
+    return frozenset(source for sources in _shipped().values() for source in sources)
+
+
+def _match(sources: Sequence[_Source], weight: int, italic: bool) -> _Source:
+    """CSS Fonts 4, section 5.2: first the slant, then the weight."""
+    slanted = [source for source in sources if source.italic == italic] or sources
+    return min(slanted, key=lambda source: _distance(source.weights, weight))
+
+
+def _distance(weights: tuple[int, int], wanted: int) -> tuple[int, int]:
+    """How far a face is from the wanted weight: (turn in which CSS looks there, distance)."""
+    low, high = weights
+    if low <= wanted <= high:
+        return 0, 0
+    if 400 <= wanted <= 500:
+        if wanted < low <= 500:
+            return 1, low - wanted
+        return (2, wanted - high) if high < wanted else (3, low - 500)
+    if wanted < 400:
+        return (1, wanted - high) if high < wanted else (2, low - wanted)
+    return (1, low - wanted) if low > wanted else (2, wanted - high)
+
+
+@lru_cache(maxsize=1024)
+def split_families(family: str) -> tuple[str, ...]:
+    """The names of a CSS font-family list, without quotes."""
+    return tuple(name for part in family.split(",") if (name := part.strip().strip("'\"").strip()))
+
+
+@lru_cache(maxsize=8192)
+def script_of(character: str) -> str:
+    """The script of a character in ISO 15924, `Zyyy` for what all scripts share."""
+    import uharfbuzz
+
+    if character.isascii():
+        return "Latn" if character.isalpha() else "Zyyy"
+    buffer = uharfbuzz.Buffer()
+    buffer.add_str(character)
+    buffer.guess_segment_properties()
+    return buffer.script or "Zyyy"
+
+
+def han_region(text: str) -> str:
+    """The region whose shapes Han characters of `text` take, by the other scripts beside them: JP, KR, TC or ""."""
+    for character in text:
+        if ord(character) >= 0x1100:
+            script = script_of(character)
+            for name, region in _REGIONS:
+                if script == name:
+                    return region
+    return ""
+
+
+def is_invisible(character: str) -> bool:
+    """Joiners, variation selectors, direction marks: what no font needs a glyph for."""
+    code = ord(character)
+    return (
+        0x200B <= code <= 0x200F
+        or 0x202A <= code <= 0x202E
+        or 0x2060 <= code <= 0x206F
+        or 0xFE00 <= code <= 0xFE0F
+        or 0xE0000 <= code <= 0xE0FFF
+        or code in (0x00AD, 0x034F, 0x061C, 0xFEFF)
+    )
+
+
+def is_emoji(character: str) -> bool:
+    """Whether the character is shown as an emoji unless a variation selector says otherwise (UTS #51)."""
+    code = ord(character)
+    if code < 0x231A:
+        return False
+    if code >= 0x1F000:
+        return code >= 0x1F300 and code not in _TEXT_STYLE or 0x1F1E6 <= code <= 0x1F1FF or code in _EMOJI_LOW
+    return code in _EMOJI_BMP
+
+
+def _codes(ranges: str) -> frozenset[int]:
+    found: set[int] = set()
+    for part in ranges.split():
+        first, _, last = part.partition("-")
+        found.update(range(int(first, 16), int(last or first, 16) + 1))
+    return frozenset(found)
+
+
+# Emoji_Presentation of Unicode 15: all such below U+1F300 ...
+_EMOJI_BMP = _codes(
+    "231A-231B 23E9-23EC 23F0 23F3 25FD-25FE 2614-2615 2648-2653 267F 2693 26A1 26AA-26AB 26BD-26BE 26C4-26C5 26CE "
+    "26D4 26EA 26F2-26F3 26F5 26FA 26FD 2705 270A-270B 2728 274C 274E 2753-2755 2757 2795-2797 27B0 27BF 2B1B-2B1C "
+    "2B50 2B55"
+)
+_EMOJI_LOW = _codes("1F004 1F0CF 1F18E 1F191-1F19A 1F201 1F21A 1F22F 1F232-1F236 1F238-1F23A 1F250-1F251")
+# ... and from there on those that are not.
+_TEXT_STYLE = _codes(
+    "1F321-1F32C 1F336 1F37D 1F394-1F39F 1F3CB-1F3CE 1F3D4-1F3DF 1F3F1-1F3F3 1F3F5-1F3F7 1F43F 1F441 1F4FD-1F4FE "
+    "1F53E-1F54A 1F54F 1F568-1F579 1F57B-1F594 1F597-1F5A3 1F5A5-1F5FA 1F650-1F67F 1F6C6-1F6CB 1F6CD-1F6CF 1F6D3-1F6D4 "
+    "1F6E0-1F6EA 1F6ED-1F6F3 1F700-1F7DF 1F7EC-1F7EF 1F7F1-1F90B 1F93B 1F946 1FA00-1FA6F 1FB00-1FFFF "
+    "20000-10FFFF"
+)
+
+
+def _script_name(character: str) -> str:
+    """`Tibetan` for a Tibetan letter: the first word of its name."""
+    name = unicodedata.name(character, "")
+    first = name.split(" ")[0]
+    if not first or first.startswith("CJK"):
+        return "Chinese, Japanese or Korean" if first else f"U+{ord(character):04X}"
+    return "symbols" if unicodedata.category(character)[0] in "SP" else first.capitalize()
