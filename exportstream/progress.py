@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self, TextIO
 
+from schemas.facts import StageName
+
 LINE_STEP = 25
 """Without a terminal a line is written each time progress passes a multiple of this."""
 WORDS = {
@@ -42,7 +44,7 @@ class Progress:
         if self._bars is not None:
             self._bars.stop()
 
-    def update(self, stages: Mapping[str, float], progress: int) -> None:
+    def update(self, stages: Mapping[StageName, float], progress: int) -> None:
         """Show how far each stage is, 0 to 1, and the whole, 0 to 100."""
         if self._bars is not None:
             for stage, share in stages.items():

@@ -20,7 +20,7 @@ WITHIN_S = 0.02
 FETCH_WAIT_MS = 20
 
 
-class _Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # faust is untyped
+class _Thread(driver.AIOKafkaConsumerThread):
     """Faust fixes the broker's wait for data at 1.5 s, which the embedded broker always waits out."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
@@ -29,12 +29,12 @@ class _Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # faust is 
         return consumer
 
 
-class _Consumer(driver.Consumer):  # type: ignore[misc]  # faust is untyped
+class _Consumer(driver.Consumer):
     def _new_consumer_thread(self) -> Any:
         return _Thread(self, loop=self.loop, beacon=self.beacon)
 
 
-class _Transport(driver.Transport):  # type: ignore[misc]  # faust is untyped
+class _Transport(driver.Transport):
     Consumer = _Consumer
 
 

@@ -89,9 +89,10 @@ def export_settings(options: argparse.Namespace) -> dict[str, Any]:
 def report(job: Job, output: Path | None, *, as_json: bool, quiet: bool = False) -> int:
     """Say how a job ended; the exit code."""
     if as_json:
-        value = {"id": job.id, "status": job.status, "warnings": job.warnings, "output": output and str(output)}
-        value["result"] = job.result and job.result.model_dump(mode="json", exclude_none=True)
-        value["error"] = job.error and job.error.model_dump(mode="json", exclude_none=True)
+        value = job.model_dump(
+            mode="json", include={"id", "status", "warnings", "result", "error"}, exclude_none=True
+        )
+        value["output"] = None if output is None else str(output)
         print(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
     for warning in job.warnings if not as_json else ():
         print(f"warning: {warning}", file=sys.stderr)
