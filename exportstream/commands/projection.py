@@ -1,0 +1,38 @@
+"""`projection`: folds facts into the job table until SIGTERM; `projection rebuild` makes the table anew."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+
+from exportstream import exits, wiring
+from exportstream.config import Settings
+from exportstream.projecting import ProjectionService, rebuild
+from exportstream.serving import configure_logs, serve_metrics
+from schemas.errors import InvalidInput
+
+
+def run(options: argparse.Namespace, settings: Settings) -> int:
+    """Run the projection, or drop the table and fill it from `export.status`."""
+    kafka = wiring.kafka_settings(settings)
+    if kafka is None:
+        raise InvalidInput(
+            "no_kafka", "Set KAFKA_BOOTSTRAP_SERVERS to the broker; `exportstream up` needs none."
+        )
+    configure_logs(settings.log_level)
+    if options.action == "rebuild":
+        count = rebuild(kafka, wiring.make_jobs(settings))
+        print(f"The job table holds {count} jobs again, from {kafka.name('export.status')}.")
+        return exits.OK
+    serve_metrics(options.metrics_port or settings.metrics_port, settings.metrics_host)
+    asyncio.run(_until_signal(ProjectionService(kafka, wiring.make_jobs(settings))))
+    return exits.OK
+
+
+async def _until_signal(service: ProjectionService) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await service.run(stop)

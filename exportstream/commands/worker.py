@@ -1,0 +1,31 @@
+"""`worker STAGE…`: runs stages of the stream until SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+
+from exportstream import exits, wiring
+from exportstream.config import Settings
+from exportstream.serving import configure_logs, on_signal, serve_metrics
+from schemas.errors import InvalidInput
+from schemas.facts import STAGES
+
+
+def run(options: argparse.Namespace, settings: Settings) -> int:
+    """Run the loop; ends by SIGTERM within 10 s, finishing or handing back what is in hand."""
+    kafka = wiring.kafka_settings(settings)
+    if kafka is None:
+        raise InvalidInput(
+            "no_kafka", "Set KAFKA_BOOTSTRAP_SERVERS to the broker; `exportstream up` needs none."
+        )
+    from processors.runner import Runner
+
+    configure_logs(settings.log_level)
+    names = STAGES if "all" in options.stages else tuple(dict.fromkeys(options.stages))
+    with wiring.work_folder(settings) as work_dir:
+        stages = wiring.make_stages(settings, wiring.make_store(settings), work_dir, names)
+        runner = Runner(kafka, stages, options=wiring.runner_options(settings))
+        on_signal(runner.stop)
+        serve_metrics(options.metrics_port or settings.metrics_port, settings.metrics_host)
+        runner.run()
+    return exits.OK

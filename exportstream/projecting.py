@@ -1,0 +1,172 @@
+"""The projection as a service of this process: started when the broker is there, restarted when it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import structlog
+from confluent_kafka import TopicPartition
+
+from connectors.kafka import KafkaSettings, Publisher, make_consumer
+from connectors.kafka_topics import check_topics
+from processors.projection import Projector
+from processors.stage import Outgoing
+from schemas import topics
+from schemas.cloudevents import EventHeaders, encode_headers
+from schemas.errors import InvalidMessage, Unavailable
+from schemas.lifecycle import Job
+
+if TYPE_CHECKING:
+    from connectors.jobs import Jobs
+    from processors.projection_app import FaustProjection
+
+log = structlog.stdlib.get_logger(__name__)
+
+STOP_WITHIN_S = 8.0
+ACKNOWLEDGED_WITHIN_S = 30.0
+
+
+class ProjectionService:
+    """Keeps one Faust application running until it is told to stop."""
+
+    def __init__(self, kafka: KafkaSettings, jobs: Jobs, on_status: Callable[[Job], None] | None = None) -> None:
+        self._kafka = kafka
+        self._publisher = Publisher(kafka)
+        self._projector = Projector(jobs, self._publish, lambda: datetime.now(UTC))
+        self._on_status = on_status
+        self._app: FaustProjection | None = None
+        self._live = threading.Event()
+
+    @property
+    def live(self) -> bool:
+        """Whether the next fact would be folded."""
+        return self._app is not None and self._app.live
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop`; waits for a broker and its topics, and begins anew when Faust crashes."""
+        while not stop.is_set():
+            try:
+                await asyncio.to_thread(
+                    check_topics, self._kafka, [topics.REQUESTS, topics.PROGRESS, topics.CONTROL, topics.STATUS]
+                )
+                await self._once(stop)
+            except Unavailable as error:
+                log.warning("the projection waits for the broker", reason=error.message)
+                await _sleep(stop, 1.0)
+        self._publisher.close()
+
+    async def _once(self, stop: asyncio.Event) -> None:
+        from processors.projection_app import FaustProjection
+
+        with tempfile.TemporaryDirectory(prefix="exportstream-faust-") as folder:
+            self._app = FaustProjection(
+                self._projector, self._kafka.bootstrap, topic_name=self._kafka.name, data_dir=folder
+            )
+            try:
+                await self._app.start()
+                crashed = asyncio.create_task(self._app.app.wait_for_stopped())
+                stopped = asyncio.create_task(stop.wait())
+                await asyncio.wait({crashed, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                crashed.cancel(), stopped.cancel()
+            except OSError as error:
+                raise Unavailable("broker_unavailable", f"Kafka does not answer: {error}.") from error
+            finally:
+                await self._stop()
+
+    async def _stop(self) -> None:
+        """Stop Faust; a stuck handler would block for ever, so the process ends without it."""
+        app, self._app = self._app, None
+        assert app is not None
+        try:
+            await asyncio.wait_for(app.stop(), STOP_WITHIN_S)
+        except TimeoutError:
+            log.error("the projection did not stop in time; what it holds will be read again")
+            os._exit(1)
+
+    def _publish(self, outgoing: Sequence[Outgoing]) -> None:
+        publish_all(self._publisher, outgoing)
+
+
+def publish_all(publisher: Publisher, outgoing: Sequence[Outgoing]) -> None:
+    """Publish messages and wait until the broker has them all. Raises Unavailable."""
+    futures = [publisher.publish(o.topic, o.key, o.message.encode(), headers_of(o)) for o in outgoing]
+    for future in futures:
+        future.result(ACKNOWLEDGED_WITHIN_S)
+
+
+def headers_of(outgoing: Outgoing) -> list[tuple[str, bytes]]:
+    """The CloudEvents headers of a message."""
+    message = outgoing.message
+    return encode_headers(
+        EventHeaders(
+            type=message.TYPE,
+            version=str(message.VERSION),
+            id=getattr(message, "id", None),
+            source="exportstream/projection",
+        )
+    )
+
+
+def rebuild(kafka: KafkaSettings, jobs: Jobs) -> int:
+    """Drop all rows and fill the table from the newest snapshot of each job on `export.status`.
+
+    Returns the number of jobs. Stop the projection before, or it writes between.
+    """
+    newest: dict[str, Job] = {}
+    for value in read_topic(kafka, topics.STATUS):
+        try:
+            job = Job.decode(value)
+        except InvalidMessage as error:
+            log.warning("a snapshot cannot be read", reason=error.message)
+            continue
+        if job.id not in newest or newest[job.id].version <= job.version:
+            newest[job.id] = job
+    jobs.delete_all()
+    jobs.upsert(list(newest.values()))
+    return len(newest)
+
+
+def read_topic(kafka: KafkaSettings, topic: str) -> list[bytes]:
+    """All values on a topic, from its beginning to the end it has now."""
+    consumer = make_consumer(kafka, group=f"{kafka.group}-reader")
+    try:
+        name = kafka.name(topic)
+        metadata = consumer.list_topics(name, timeout=20)
+        partitions = [TopicPartition(name, p) for p in metadata.topics[name].partitions]
+        ends = {p.partition: consumer.get_watermark_offsets(p, timeout=20) for p in partitions}
+        left = {p: end for p, (begin, end) in ends.items() if end > begin}
+        consumer.assign([TopicPartition(name, p, ends[p][0]) for p in left])
+        values: list[bytes] = []
+        while left:
+            message = consumer.poll(1.0)
+            if message is None:
+                left = {p: end for p, end in left.items() if _position(consumer, name, p) < end}
+                continue
+            if message.error():
+                continue
+            partition, offset, value = message.partition(), message.offset(), message.value()
+            if value is not None:
+                values.append(value)
+            if partition is not None and offset is not None and offset + 1 >= left.get(partition, 0):
+                left.pop(partition, None)
+        return values
+    finally:
+        consumer.close()
+
+
+def _position(consumer: object, name: str, partition: int) -> int:
+    position = consumer.position([TopicPartition(name, partition)])[0].offset  # type: ignore[attr-defined]
+    return int(position)
+
+
+async def _sleep(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
