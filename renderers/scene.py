@@ -30,28 +30,6 @@ LayerKind = Literal["backdrop", "tile", "overlay"]
 
 
 @dataclass(frozen=True)
-class Layer:
-    """Something rasterised once.
-
-    backdrop: background and the static elements below the lowest moving one; opaque, canvas size.
-    overlay:  static elements above the lowest moving one, flattened; transparent around its box.
-    tile:     one element without its animated properties, drawn at `raster_scale` times its size
-              (so that the largest scale it is ever shown at is sharp), unrotated if rotation moves.
-
-    `elements` are indices into the slide's element list, in painting order. `key` is a hash of all
-    that determines the pixels: the elements' and the background's canonical JSON, asset and font
-    hashes, canvas, kind, raster_scale, engine version; never the slide's index.
-    """
-
-    key: str
-    kind: LayerKind
-    slide: int
-    elements: tuple[int, ...]
-    raster_scale: float = 1.0
-    blend_mode: str = "normal"
-
-
-@dataclass(frozen=True)
 class Placement:
     """How a tile is put on the picture: animated values of one moment, on top of the tile's own box.
 
@@ -69,8 +47,42 @@ class Placement:
 
 
 @dataclass(frozen=True)
+class Layer:
+    """Something rasterised once.
+
+    backdrop: background and the static elements below the lowest moving one; opaque, canvas size.
+              For a picture that rests it is the whole picture, animated elements at rest included.
+    overlay:  static elements above the lowest moving one, flattened; transparent around its box.
+    tile:     one element without its animated properties, drawn at `raster_scale` times its size
+              (so that the largest scale it is ever shown at is sharp), unrotated if rotation moves.
+              Its own x, y, rotation and opacity are drawn; a state's placement comes on top.
+
+    `elements` are indices into the slide's element list, in painting order. `placements` are parallel
+    to them: how an element of a backdrop or overlay whose animations rest is put (as a tile would be),
+    None for one without; always None for a tile, whose placement is in the state. `rotates`: a tile's
+    rotation is animated. `zooms`: its picture zooms inside its box. `key` is a hash of all that
+    determines the pixels: the elements' and the background's canonical JSON, asset and font hashes,
+    canvas, kind, placements, raster_scale, engine version; never the slide's index.
+    """
+
+    key: str
+    kind: LayerKind
+    slide: int
+    elements: tuple[int, ...]
+    raster_scale: float = 1.0
+    blend_mode: str = "normal"
+    placements: tuple[Placement | None, ...] = ()
+    rotates: bool = False
+    zooms: bool = False
+
+
+@dataclass(frozen=True)
 class SlideState:
-    """One slide at one moment: its layers from bottom to top; None where a layer does not move."""
+    """One slide at one moment: the keys of its layers from bottom to top.
+
+    Tiles have a placement, backdrops (always the first) and overlays have None. What is invisible at
+    that moment is left out.
+    """
 
     layers: tuple[tuple[str, Placement | None], ...]
 
