@@ -8,7 +8,7 @@ the message's schema.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -44,9 +44,12 @@ def encode_headers(event: EventHeaders) -> Headers:
     return [(name, value.encode()) for name, value in pairs if value is not None]
 
 
-def decode_headers(headers: Iterable[tuple[str, bytes | None]] | None) -> EventHeaders:
+def decode_headers(
+    headers: Mapping[str, str | bytes | None] | Iterable[tuple[str, str | bytes | None]] | None,
+) -> EventHeaders:
     """What the headers say; an unreadable one counts as missing, and the last of several wins."""
-    found = {name.lower(): _text(value) for name, value in headers or ()}
+    pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
+    found = {name.lower(): _text(value) for name, value in pairs}
     return EventHeaders(
         type=found.get("ce_type"),
         version=found.get("version"),

@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from confluent_kafka import Consumer
+from confluent_kafka.cimpl import Message
 
 from connectors.kafka import KafkaSettings, Publisher, drain, lag, make_consumer
 from connectors.kafka_topics import check_topics, create_topics
@@ -57,7 +59,7 @@ def test_a_group_shares_the_partitions_and_knows_its_lag(settings: KafkaSettings
     publisher.publish(PROGRESS, "job", b"1", []).result(10)
     publisher.close()
     consumers = [make_consumer(settings) for _ in range(2)]
-    seen = []
+    seen: list[tuple[Consumer, Message]] = []
     deadline = time.monotonic() + 20
     for consumer in consumers:
         consumer.subscribe([settings.name(PROGRESS)])

@@ -53,8 +53,10 @@ log.cleaner.dedupe.buffer.size=4194304
 """
 
 LOGGING = """\
-<Configuration status="ERROR"><Appenders>
-<Console name="out"><PatternLayout pattern="%d %p %c: %m%n"/></Console></Appenders><Loggers><Root level="WARN"><AppenderRef ref="out"/></Root></Loggers></Configuration>
+<Configuration status="ERROR">
+  <Appenders><Console name="out"><PatternLayout pattern="%d %p %c: %m%n"/></Console></Appenders>
+  <Loggers><Root level="WARN"><AppenderRef ref="out"/></Root></Loggers>
+</Configuration>
 """
 
 
