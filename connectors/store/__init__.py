@@ -1,0 +1,1 @@
+"""The object store, behind one interface: in memory, on files, on S3."""

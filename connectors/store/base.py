@@ -1,0 +1,107 @@
+"""What an object store is to the rest: keys to bytes, written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import mimetypes
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from schemas.errors import InvalidInput, Missing, Unavailable
+
+BLOCK = 1 << 18
+"""Bytes that are read and written at a time."""
+SEGMENT_BYTES = 255
+KEY_BYTES = 1024
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """What is known of an object without its bytes; `modified` in UTC."""
+
+    key: str
+    size: int
+    modified: datetime
+    content_type: str
+
+
+class ObjectStore(Protocol):
+    """Keys to bytes. Every method raises Unavailable when the service behind it does not answer,
+    InvalidInput for a key that cannot be one, and Missing for an object that is not there."""
+
+    def get(self, key: str) -> bytes:
+        """The whole object."""
+
+    def open_range(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Bytes from `start` on, at most `length`, in blocks. The object is looked up at once."""
+
+    def download(self, key: str, path: Path) -> None:
+        """Write the object to a file."""
+
+    def put(self, key: str, data: bytes, content_type: str | None = None) -> None:
+        """Write an object; a reader sees the old one or the new one, never a part."""
+
+    def put_file(self, key: str, path: Path, content_type: str | None = None) -> None:
+        """Write an object from a file, which is left as it is."""
+
+    def exists(self, key: str) -> bool:
+        """Whether there is such an object."""
+
+    def stat(self, key: str) -> ObjectInfo:
+        """What is known of an object."""
+
+    def delete(self, key: str) -> None:
+        """Remove an object; nothing happens when there is none."""
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """All objects whose keys begin with `prefix`, in the order of their keys."""
+
+    def copy(self, source: str, target: str) -> None:
+        """Make `target` the same as `source`, on the server where possible."""
+
+    def presign(self, key: str, seconds: int, file_name: str) -> str | None:
+        """An address that hands the object out for so long, or None where there is no such thing."""
+
+
+def check_key(key: str) -> str:
+    """The key, if it can be one on every store: no empty, `.` or `..` segment, none above 255 bytes."""
+    segments = key.split("/")
+    bad = (
+        len(key.encode("utf-8", "surrogatepass")) > KEY_BYTES
+        or _CONTROL.search(key) is not None
+        or any(s in ("", ".", "..") or len(s.encode("utf-8", "replace")) > SEGMENT_BYTES for s in segments)
+        or not _encodable(key)
+    )
+    if bad:
+        raise InvalidInput("bad_key", f"{key[:80]!r} cannot be the name of an object.")
+    return key
+
+
+def _encodable(key: str) -> bool:
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def content_type_of(key: str) -> str:
+    """What a key's extension says the object is."""
+    return mimetypes.guess_type(key, strict=False)[0] or "application/octet-stream"
+
+
+def missing(key: str) -> Missing:
+    """The error for an object that is not there."""
+    return Missing("object_missing", f"There is no object {key}.")
+
+
+def disk_error(error: OSError) -> Unavailable:
+    """What trouble with a disk means: it may pass when somebody makes room or mounts it again."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Unavailable("disk_full", "The disk is full: make room, and the export goes on by itself.")
+    return Unavailable("store_unavailable", f"The object store on disk does not work: {error.strerror}.")
