@@ -31,7 +31,7 @@ PRIMING = 1024
 
 _PIECE = 864  # frames: 20 s at 44,100 Hz
 _PREROLL = 8
-_GLOBAL_HEADER = 1 << 22
+_FLAGS = 1 << 22 | 1 << 23  # AV_CODEC_FLAG_GLOBAL_HEADER; BITEXACT: no version of the encoder inside
 
 
 def _nothing() -> None:
@@ -159,7 +159,7 @@ def _encode_piece(piece: _Piece, rate: int, bitrate: int) -> tuple[list[bytes], 
     context = av.CodecContext.create("aac", "w")
     context.sample_rate, context.layout, context.format = rate, "stereo", "fltp"
     context.bit_rate = bitrate
-    context.flags |= _GLOBAL_HEADER
+    context.flags |= _FLAGS
     context.open()
     packets: list[bytes] = []
     for start in range(0, piece.planes.shape[1], FRAME):

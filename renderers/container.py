@@ -150,19 +150,21 @@ def join(
         with av.open(str(path), "w", format="mp4", options=options | {"fflags": "+bitexact"}) as output:
             video = _add_video(output, spec, joiner.stream.configuration())
             sound = None if audio is None else _Sound(output, audio)
-            base, step = Fraction(1, spec.fps), 1
+            output.start_encoding()
+            if sound is not None:
+                sound.begin()
+            tick = _ticks(video, spec.fps)
             for part in _chain(first, iterator):
                 check()
                 for sample in joiner.add(part):
                     if sound is not None:
-                        sound.write_until(Fraction(sample.dts, spec.fps))
+                        sound.write_until(sample.dts, spec.fps)
                     packet = av.Packet(sample.data)
-                    packet.stream, packet.time_base = video, base
-                    packet.pts, packet.dts, packet.duration = sample.pts, sample.dts, step
-                    packet.is_keyframe = sample.is_key
+                    packet.stream, packet.is_keyframe = video, sample.is_key
+                    packet.pts, packet.dts, packet.duration = sample.pts * tick, sample.dts * tick, tick
                     output.mux_one(packet)
             if sound is not None:
-                sound.write_until(None)
+                sound.write_all()
     except BaseException:
         Path(path).unlink(missing_ok=True)
         raise
@@ -171,6 +173,13 @@ def join(
 def _chain(first: Part, rest: Iterator[Part]) -> Iterator[Part]:
     yield first
     yield from rest
+
+
+def _ticks(stream: Any, rate: int) -> int:
+    """How many ticks of the stream's clock, as the container chose it, make 1 / `rate` s: a whole number."""
+    ticks: Fraction = Fraction(1, rate) / stream.time_base
+    assert ticks.denominator == 1, f"{rate} Hz cannot be told in units of {stream.time_base} s"
+    return ticks.numerator
 
 
 def _movie_timescale(spec: VideoSpec, audio: EncodedAudio | None) -> int:
@@ -199,22 +208,30 @@ class _Sound:
         self._output, self._audio = output, audio
         self._stream = output.add_stream("aac", rate=audio.sample_rate)
         self._stream.codec_context.layout = "stereo"
-        self._base = Fraction(1, audio.sample_rate)
         self._next = 0
 
-    def write_until(self, time: Fraction | None) -> None:
-        """Write the packets that begin before `time` in seconds, all that are left for None."""
+    def begin(self) -> None:
+        """Check the track that the header now describes: one tick a sample, and the packets' own format."""
+        assert _ticks(self._stream, self._audio.sample_rate) == 1
+        if self._stream.codec_context.extradata != self._audio.extradata:
+            raise InvalidInput("broken_sound", "The sound was encoded by another version of the encoder.")
+
+    def write_until(self, frame: int, fps: int) -> None:
+        """Write the packets that begin before a frame is decoded."""
+        self._write(self._audio.priming + frame * self._audio.sample_rate // fps)
+
+    def write_all(self) -> None:
+        """Write what is left."""
+        self._write(len(self._audio.packets) * FRAME)
+
+    def _write(self, end: int) -> None:
         audio = self._audio
-        end = audio.priming + audio.samples
-        while self._next < len(audio.packets):
-            at = self._next * FRAME
-            if time is not None and Fraction(at - audio.priming, audio.sample_rate) > time:
-                return
+        while self._next * FRAME < end and self._next < len(audio.packets):
             packet = av.Packet(audio.packets[self._next])
-            packet.stream, packet.time_base = self._stream, self._base
+            at = self._next * FRAME
+            packet.stream, packet.is_keyframe = self._stream, True
             packet.pts = packet.dts = at - audio.priming
-            packet.duration = max(1, min(FRAME, end - at))
-            packet.is_keyframe = True
+            packet.duration = max(1, min(FRAME, audio.priming + audio.samples - at))
             self._output.mux_one(packet)
             self._next += 1
 

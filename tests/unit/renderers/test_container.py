@@ -144,8 +144,7 @@ def test_the_file_says_what_it_is(made: Made) -> None:
     path, parts = made
     data = path.read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
-    assert b"Lavf" not in data
-    assert b"x264" not in data
+    assert not any(name in data for name in (b"Lavf", b"Lavc", b"x264"))
     box = data[data.index(b"colrnclx") + 8 :][:7]
     assert box == bytes([0, 1, 0, 1, 0, 1, 0])
     with av.open(str(path)) as source:
@@ -322,6 +321,14 @@ def test_chunks_that_do_not_fit_are_refused_and_no_file_is_left(tmp_path: Path) 
             join(path, SPEC, parts, None)
         assert refusal.value.code == code
         assert not path.exists()
+
+
+def test_sound_of_another_encoder_is_refused(tmp_path: Path) -> None:
+    """Packets that the track's header would not describe are an error."""
+    sound = replace(clicks(1, ()), extradata=b"\x13\x10")
+    with pytest.raises(InvalidInput) as refusal:
+        join(tmp_path / "bad.mp4", SPEC, [(encode_still(SPEC, picture(0)), 29)], sound)
+    assert refusal.value.code == "broken_sound"
 
 
 def test_a_cancelled_join_leaves_no_file(tmp_path: Path) -> None:
