@@ -1,0 +1,133 @@
+"""Foreign bytes decoded by `python -m renderers.decode`, in a sandbox, one process for many files.
+
+The process reads a job as a JSON line and answers with one. One that dies, hangs or grows too large
+takes its file with it, not the next one: that gets a new process.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import selectors
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
+from typing import Any
+
+import orjson
+
+from connectors.sandbox import MIB, Limits, nothing, started
+from schemas.errors import InvalidInput
+
+COMMAND = (sys.executable, "-m", "renderers.decode")
+LIMITS = Limits(memory=4096 * MIB, wall_s=60.0, cpu_s=600, stall_s=60.0, open_files=64)
+TURN_S = 0.1
+LONGEST_ANSWER = 1 * MIB
+
+
+class _Process:
+    """One decoder process."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._context: AbstractContextManager[subprocess.Popen[bytes]] = started(
+            COMMAND, limits, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        self._process = self._context.__enter__()
+
+    def ask(self, job: Mapping[str, Any], check: Callable[[], None]) -> dict[str, Any]:
+        """The answer to one job. Raises EOFError when the process is gone, TimeoutError when it is late."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(orjson.dumps(job) + b"\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            raise EOFError from error
+        line = self._line(check)
+        answer = orjson.loads(line)
+        if not isinstance(answer, dict):
+            raise EOFError
+        return answer
+
+    def _line(self, check: Callable[[], None]) -> bytes:
+        assert self._process.stdout is not None
+        deadline = time.monotonic() + self._limits.wall_s
+        line = bytearray()
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            while not line.endswith(b"\n"):
+                check()
+                if time.monotonic() > deadline:
+                    raise TimeoutError
+                if selector.select(TURN_S):
+                    block = os.read(self._process.stdout.fileno(), 65536)
+                    if not block or len(line) > LONGEST_ANSWER:
+                        raise EOFError
+                    line += block
+        return bytes(line)
+
+    def close(self) -> None:
+        """Kill the process."""
+        with suppress(OSError):
+            self._context.__exit__(None, None, None)
+
+
+class SandboxedDecoder:
+    """A pool of decoder processes, started when needed; safe for threads."""
+
+    def __init__(self, size: int = 2, limits: Limits = LIMITS) -> None:
+        self._limits = limits
+        self._idle: queue.LifoQueue[_Process | None] = queue.LifoQueue()
+        for _ in range(size):
+            self._idle.put(None)
+
+    def run(self, job: Mapping[str, Any], check: Callable[[], None] = nothing) -> dict[str, Any]:
+        """The decoder's answer to one job (see renderers/decode.py).
+
+        Raises InvalidInput with the decoder's code and sentence, or "undecodable" when it died of the file.
+        """
+        process = self._take(check)
+        try:
+            process = process or _Process(self._limits)
+            answer = process.ask(job, check)
+        except TimeoutError as error:
+            process = _drop(process)
+            raise InvalidInput("undecodable", "The file takes too long to decode.") from error
+        except (EOFError, orjson.JSONDecodeError) as error:
+            process = _drop(process)
+            raise InvalidInput(
+                "undecodable", "The file cannot be decoded: it needs too much memory or breaks the decoder."
+            ) from error
+        except BaseException:
+            process = _drop(process)
+            raise
+        finally:
+            self._idle.put(process)
+        if not answer.get("ok"):
+            raise InvalidInput(str(answer.get("code", "undecodable")), str(answer.get("message", "")))
+        return answer
+
+    def _take(self, check: Callable[[], None]) -> _Process | None:
+        while True:
+            check()
+            with suppress(queue.Empty):
+                return self._idle.get(timeout=TURN_S)
+
+    def close(self) -> None:
+        """End all processes that are idle."""
+        while True:
+            try:
+                process = self._idle.get_nowait()
+            except queue.Empty:
+                return
+            if process is not None:
+                process.close()
+
+
+def _drop(process: _Process | None) -> _Process | None:
+    """End a process that cannot be trusted any more; what takes its place in the pool."""
+    if process is not None:
+        process.close()
+    return None

@@ -1,0 +1,73 @@
+"""The one place that runs FFmpeg: limited, watched, and with errors in sentences.
+
+Command lines are built by pure functions elsewhere; here they get the options that make FFmpeg safe
+and quiet, and a sandbox around them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+
+from connectors.sandbox import Died, Limits, nothing, stream
+from schemas.errors import ExportError, InvalidInput, Unavailable
+
+ALWAYS = ("-nostdin", "-hide_banner", "-loglevel", "error", "-protocol_whitelist", "file,pipe,fd")
+
+SENTENCES: tuple[tuple[str, str, str], ...] = (
+    (r"No space left on device", "disk_full", "The disk is full: make room, and the export goes on by itself."),
+    (r"Cannot allocate memory|Out of memory", "too_expensive", "The media need more memory than is allowed."),
+    (r"does not contain any stream|matches no streams", "no_audio_stream", "The file has no sound in it."),
+    (r"Protocol .* not on whitelist", "forbidden_source", "The file refers to another file or address."),
+    (r"Invalid data found|moov atom not found|could not find codec", "undecodable", "The file is damaged or no media file."),
+    (r"No such file or directory", "asset_missing", "A file that is needed is not there."),
+    (r"Unknown encoder|No such filter|Option not found", "ffmpeg_too_old", "This FFmpeg lacks a part that is needed."),
+)
+"""What FFmpeg says, the code, and the sentence for the owner; the first that fits."""
+
+
+@cache
+def binary() -> str:
+    """The FFmpeg that is used: FFMPEG_BINARY, the one that comes as a wheel, or the system's."""
+    given = os.environ.get("FFMPEG_BINARY")
+    if given:
+        return given
+    try:
+        from imageio_ffmpeg import get_ffmpeg_exe
+
+        return str(get_ffmpeg_exe())
+    except (ImportError, RuntimeError):
+        found = shutil.which("ffmpeg")
+        if found is None:
+            raise Unavailable(
+                "no_ffmpeg", "There is no FFmpeg: install imageio-ffmpeg or set FFMPEG_BINARY."
+            ) from None
+        return found
+
+
+def run(
+    arguments: Sequence[str],
+    limits: Limits = Limits(),
+    *,
+    check: Callable[[], None] = nothing,
+) -> Iterator[bytes]:
+    """What FFmpeg writes to standard output with these arguments, in blocks as they come.
+
+    Raises an ExportError with a code and a sentence when it fails, and what `check` raises.
+    """
+    try:
+        yield from stream([binary(), *ALWAYS, *arguments], limits, check=check)
+    except Died as error:
+        raise explain(error.stderr, error.status) from error
+
+
+def explain(stderr: str, status: int) -> ExportError:
+    """The error that FFmpeg's last words mean."""
+    for pattern, code, sentence in SENTENCES:
+        if re.search(pattern, stderr):
+            return Unavailable(code, sentence) if code == "disk_full" else InvalidInput(code, sentence)
+    last = stderr.splitlines()[-1] if stderr else f"status {status}"
+    return InvalidInput("ffmpeg_failed", f"FFmpeg could not do it: {last[:300]}")
