@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from confluent_kafka.cimpl import Message
@@ -303,30 +304,32 @@ def test_missing_topics_are_named_with_what_to_type(kafka_bootstrap: str, topic_
         Runner(KafkaSettings(kafka_bootstrap, topic_prefix=topic_prefix), [Toy()]).run()
 
 
-def _worker(settings: KafkaSettings) -> subprocess.Popen[str]:
+@contextmanager
+def _worker(settings: KafkaSettings) -> Iterator[subprocess.Popen[str]]:
+    """A worker process that is ready, and gone at the end."""
     arguments = [settings.bootstrap, settings.topic_prefix, settings.group]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.integration.toy", *arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    while "ready" not in process.stdout.readline():
-        assert process.poll() is None
-    # What it logs later is nobody's: read it, so that it never waits for a full pipe.
-    threading.Thread(target=process.stdout.read, daemon=True).start()
-    return process
+    command = [sys.executable, "-m", "tests.integration.toy", *arguments]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while "ready" not in process.stdout.readline():
+            assert process.poll() is None
+        # What it logs later is nobody's: read it, so that it never waits for a full pipe.
+        reader = threading.Thread(target=process.stdout.read)
+        reader.start()
+        try:
+            yield process
+        finally:
+            process.kill()
+            reader.join()
 
 
 def test_another_worker_finishes_what_a_killed_one_left(kafka_bootstrap: str, topic_prefix: str) -> None:
     """SIGKILL in the middle of a task: its message is handled by whoever is left."""
     settings = real_settings(kafka_bootstrap, topic_prefix)
-    killed = _worker(settings)
-    publish(settings, ToyTask(job_id="live", act="live", seconds=3.0), *jobs(30, seconds=0.1))
-    read_all(settings, PROGRESS, lambda found: any(message.key() == b"live" for message in found))
-    os.kill(killed.pid, signal.SIGKILL)
-    killed.wait(10)
+    with _worker(settings) as killed:
+        publish(settings, ToyTask(job_id="live", act="live", seconds=3.0), *jobs(30, seconds=0.1))
+        read_all(settings, PROGRESS, lambda found: any(message.key() == b"live" for message in found))
+        os.kill(killed.pid, signal.SIGKILL)
     toy = Toy()
     with running(settings, toy):
         told = done(settings, 31, timeout=40)
@@ -337,13 +340,13 @@ def test_another_worker_finishes_what_a_killed_one_left(kafka_bootstrap: str, to
 def test_sigterm_ends_a_worker_process_in_order(kafka_bootstrap: str, topic_prefix: str) -> None:
     """On SIGTERM a worker process hands back and ends within 10 s with code 0."""
     settings = real_settings(kafka_bootstrap, topic_prefix)
-    process = _worker(settings)
-    publish(settings, ToyTask(job_id="live", act="live", seconds=30.0))
-    done(settings, 1)
-    began = time.monotonic()
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(12) == 0
-    assert time.monotonic() - began < 10.0
+    with _worker(settings) as process:
+        publish(settings, ToyTask(job_id="live", act="live", seconds=30.0))
+        done(settings, 1)
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(12) == 0
+        assert time.monotonic() - began < 10.0
 
 
 @pytest.mark.parametrize("kill", [False, True])
