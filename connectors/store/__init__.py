@@ -1,1 +1,1 @@
-"""The object store: one interface over memory, files on disk, and S3."""
+"""The object store, behind one interface: in memory, on files, on S3."""

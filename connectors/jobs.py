@@ -1,0 +1,249 @@
+"""The job table: what anyone may ask for, on SQLite or PostgreSQL, by SQLAlchemy Core.
+
+A row is a snapshot (schemas/lifecycle.Job) as JSON, with columns for what is filtered. A row's
+version never goes back, so writers that overtake one another do no harm.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    MetaData,
+    Select,
+    String,
+    Table,
+    Text,
+    and_,
+    create_engine,
+    delete,
+    event,
+    or_,
+    select,
+    text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from connectors.migrations import migrate
+from schemas.errors import InvalidInput, Unavailable
+from schemas.lifecycle import TERMINAL, Job
+
+jobs = Table(
+    "jobs",
+    MetaData(),
+    Column("id", String(100), primary_key=True),
+    Column("tenant", String(63)),
+    Column("status", String(16)),
+    Column("format", String(20)),
+    Column("project_id", String(200)),
+    Column("batch_id", String(200)),
+    Column("source", String(200)),
+    Column("version", Integer),
+    Column("created_at", String(32)),
+    Column("snapshot", Text),
+)
+MOST_AT_ONCE = 500
+BUSY_S = 5
+CONNECT_S = 5
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    """Which jobs are asked for; None asks for all. `after` and `before` bound created_at, in UTC."""
+
+    statuses: tuple[str, ...] | None = None
+    format: str | None = None
+    project_id: str | None = None
+    batch_id: str | None = None
+    after: datetime | None = None
+    before: datetime | None = None
+
+
+@dataclass(frozen=True)
+class JobPage:
+    """Jobs, newest first, and the cursor for those that follow, if any."""
+
+    jobs: tuple[Job, ...]
+    next_cursor: str | None
+
+
+class Jobs:
+    """The job table behind a database address; safe for threads. All methods raise Unavailable."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = _engine(url)
+
+    def migrate(self) -> int:
+        """Bring the schema up to date; the number of migrations applied."""
+        with self._begin() as connection:
+            return migrate(connection)
+
+    def ping(self) -> None:
+        """Return when the database answers."""
+        with self._begin() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def insert_if_absent(self, job: Job) -> bool:
+        """Write a new job; False when its id is taken, and then nothing is changed."""
+        with self._begin() as connection:
+            statement = self._insert().values(_row(job)).on_conflict_do_nothing(index_elements=["id"])
+            return connection.execute(statement).rowcount == 1
+
+    def get(self, job_id: str) -> Job | None:
+        """One job."""
+        return self.get_many([job_id]).get(job_id)
+
+    def get_many(self, ids: Sequence[str]) -> Mapping[str, Job]:
+        """The jobs that are there, by id."""
+        found: dict[str, Job] = {}
+        with self._begin() as connection:
+            for at in range(0, len(ids), MOST_AT_ONCE):
+                statement = select(jobs.c.snapshot).where(jobs.c.id.in_(ids[at : at + MOST_AT_ONCE]))
+                for (snapshot,) in connection.execute(statement):
+                    job = Job.decode(snapshot.encode())
+                    found[job.id] = job
+        return found
+
+    def upsert(self, changed: Sequence[Job]) -> None:
+        """Write jobs in one transaction; a row that is newer than what is written stays."""
+        if not changed:
+            return
+        insert = self._insert()
+        written = {c.name: insert.excluded[c.name] for c in jobs.columns if c.name != "id"}
+        statement = insert.on_conflict_do_update(
+            index_elements=["id"], set_=written, where=jobs.c.version <= insert.excluded.version
+        )
+        with self._begin() as connection:
+            connection.execute(statement, [_row(job) for job in sorted(changed, key=lambda job: job.id)])
+
+    def list(
+        self, tenant: str, wanted: JobFilter = JobFilter(), *, cursor: str | None = None, limit: int = 50
+    ) -> JobPage:
+        """One page of a tenant's jobs, newest first. Raises InvalidInput for a cursor that is none."""
+        statement = _filtered(tenant, wanted)
+        if cursor is not None:
+            created_at, job_id = _read_cursor(cursor)
+            older = jobs.c.created_at < created_at
+            statement = statement.where(or_(older, and_(jobs.c.created_at == created_at, jobs.c.id < job_id)))
+        statement = statement.order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(limit + 1)
+        with self._begin() as connection:
+            rows = connection.execute(statement).all()
+        page = tuple(Job.decode(row.snapshot.encode()) for row in rows[:limit])
+        more = _cursor(rows[limit - 1].created_at, rows[limit - 1].id) if len(rows) > limit else None
+        return JobPage(page, more)
+
+    def unfinished(self) -> list[Job]:
+        """All jobs that have not ended, oldest first."""
+        statement = select(jobs.c.snapshot).where(jobs.c.status.not_in(TERMINAL)).order_by(jobs.c.created_at)
+        with self._begin() as connection:
+            return [Job.decode(snapshot.encode()) for (snapshot,) in connection.execute(statement)]
+
+    def delete_all(self) -> None:
+        """Empty the table."""
+        with self._begin() as connection:
+            connection.execute(delete(jobs))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def _insert(self) -> Any:
+        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
+        return dialect.insert(jobs)
+
+    @contextmanager
+    def _begin(self) -> Iterator[Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise _away(type(error.orig).__name__) from error
+        except SQLAlchemyError as error:
+            raise _away(type(error).__name__) from error
+
+
+def _engine(url: str) -> Engine:
+    """The engine for a database address as deployments write it: postgres:// and a bare path too."""
+    if url.startswith(("postgres://", "postgresql://")):
+        url = f"postgresql+psycopg://{url.partition('://')[2]}"
+    elif "://" not in url:
+        url = f"sqlite:///{url}"
+    if not url.startswith("sqlite"):
+        return create_engine(
+            url, pool_pre_ping=True, pool_size=8, pool_timeout=5, connect_args={"connect_timeout": CONNECT_S}
+        )
+    path = url.removeprefix("sqlite:///")
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        url, poolclass=None if path else NullPool, connect_args={"timeout": BUSY_S, "check_same_thread": False}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _pragmas(connection: Any, _: Any) -> None:
+        # Readers do not wait for the writer; a commit survives the process, not a power cut.
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    return engine
+
+
+def _row(job: Job) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "tenant": job.tenant,
+        "status": job.status,
+        "format": job.format,
+        "project_id": job.project_id,
+        "batch_id": job.batch_id,
+        "source": job.source,
+        "version": job.version,
+        "created_at": _stamp(job.created_at or datetime.fromtimestamp(0, UTC)),
+        "snapshot": job.encode().decode(),
+    }
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _filtered(tenant: str, wanted: JobFilter) -> Select[Any]:
+    conditions: list[Any] = [jobs.c.tenant == tenant]
+    if wanted.statuses is not None:
+        conditions.append(jobs.c.status.in_(wanted.statuses))
+    for name in ("format", "project_id", "batch_id"):
+        if (value := getattr(wanted, name)) is not None:
+            conditions.append(jobs.c[name] == value)
+    if wanted.after is not None:
+        conditions.append(jobs.c.created_at >= _stamp(wanted.after))
+    if wanted.before is not None:
+        conditions.append(jobs.c.created_at < _stamp(wanted.before))
+    return select(jobs.c.id, jobs.c.created_at, jobs.c.snapshot).where(*conditions)
+
+
+def _cursor(created_at: str, job_id: str) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps([created_at, job_id])).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[str, str]:
+    try:
+        created_at, job_id = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except ValueError as error:
+        raise InvalidInput("bad_cursor", "The cursor is not one of ours; begin without one.") from error
+    return str(created_at), str(job_id)
+
+
+def _away(why: str) -> Unavailable:
+    return Unavailable("database_unavailable", f"The job table's database does not answer ({why}).")
