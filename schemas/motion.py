@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, Tag, field_validator
 
@@ -76,12 +76,15 @@ def _normal(value: Animation | Tween) -> Animation:
     return value.animation() if isinstance(value, Tween) else value
 
 
-AnyAnimation = Annotated[
-    Annotated[Animation, Tag("<keyframes>")] | Annotated[Tween, Tag("<tween>")],
-    by(_form),
-    AfterValidator(_normal),
-]
-"""Either form on input; always an `Animation` once read."""
+if TYPE_CHECKING:
+    AnyAnimation = Animation
+else:
+    AnyAnimation = Annotated[
+        Annotated[Animation, Tag("<keyframes>")] | Annotated[Tween, Tag("<tween>")],
+        by(_form),
+        AfterValidator(_normal),
+    ]
+    """Either form on input; always an `Animation` once read."""
 
 
 class Transition(Part):
