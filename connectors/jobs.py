@@ -145,7 +145,7 @@ class Jobs:
         more = _cursor(rows[limit - 1].created_at, rows[limit - 1].id) if len(rows) > limit else None
         return JobPage(page, more)
 
-    def unfinished(self) -> list[Job]:
+    def unfinished(self) -> Sequence[Job]:
         """All jobs that have not ended, oldest first."""
         statement = select(jobs.c.snapshot).where(jobs.c.status.not_in(TERMINAL)).order_by(jobs.c.created_at)
         with self._begin() as connection:
