@@ -1,4 +1,4 @@
-"""Tries again what failed because a service was away: jittered back-off within a budget, stopped at once by `check`.
+"""Tries again what failed because a service was away: jittered back-off within a budget.
 
 The policy is a value without state; the clock, the waiting and the randomness are arguments.
 Source: "Exponential Backoff And Jitter", AWS Architecture Blog (full jitter), with a floor, so that a
@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,7 +26,7 @@ TURN_S = 0.2
 
 @dataclass(frozen=True)
 class Backoff:
-    """When to try again. first, most: ceilings of the first and of any wait; budget: of all of it; seconds."""
+    """When to try again, in seconds: ceilings of the first wait, of any wait, and of the whole."""
 
     first: float = 0.1
     most: float = 2.0
@@ -117,7 +118,7 @@ class RetryingStore:
                     raise
             left = None if length is None else length - done
             at = start + done
-            blocks = self._retrier.call(lambda at=at, left=left: self._store.open_range(key, at, left))  # type: ignore[misc]
+            blocks = self._retrier.call(partial(self._store.open_range, key, at, left))
 
     def download(self, key: str, path: Path) -> None:
         """Write an object to a file. Raises Missing."""
