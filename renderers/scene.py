@@ -9,7 +9,11 @@ its offset.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from numpy import uint8
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -98,3 +102,35 @@ class TransitionState:
 
 
 State = SlideState | TransitionState
+
+
+@dataclass(frozen=True, eq=False)
+class LayerPixels:
+    """A layer as drawn: what the rasteriser hands to the compositor.
+
+    rgba: uint8 (h, w, 4), premultiplied, sRGB. x, y: where its top left corner lies on the canvas when
+    the layer rests (whole numbers wherever nothing is scaled, so that resting tiles are copied and not
+    resampled). scale: its pixels per canvas pixel (the layer's `raster_scale`). cx, cy: the element's
+    centre on the canvas, about which placements scale and rotate. rotation: degrees clockwise of the
+    element's own rotation that are *not* drawn yet (tiles that rotate, and windows); 0 otherwise.
+    blend_mode: CSS mix-blend-mode with which the layer is put on what lies below.
+
+    A tile whose picture zooms inside its box (`Layer.zooms`) has a `box`: x, y, width, height on the
+    canvas, unrotated. Its `rgba` is then the picture alone as it fills the box at zoom 1 (x, y, scale say
+    where it lies; no border, no rounding), and the compositor clips it to the box with corners of
+    `radius` canvas pixels. `under` (a shadow) and `over` (a border) are drawn below and above it, unzoomed;
+    they have no box, and everything moves, turns and fades together.
+    """
+
+    rgba: NDArray[uint8]
+    x: float
+    y: float
+    scale: float = 1.0
+    cx: float = 0.0
+    cy: float = 0.0
+    rotation: float = 0.0
+    blend_mode: str = "normal"
+    box: tuple[float, float, float, float] | None = None
+    radius: float = 0.0
+    under: LayerPixels | None = None
+    over: LayerPixels | None = None
