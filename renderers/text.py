@@ -1,0 +1,189 @@
+"""Text elements: glyphs on the lines that `renderers.layout` made, in the order CSS paints them.
+
+Backgrounds, underlines, strokes, fills, then lines through (CSS Text Decoration 4, 2.1 and
+`paint-order: stroke fill`). Glyphs are drawn without hinting and at sub-pixel positions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from renderers import brushes
+from renderers._skia import skia
+from renderers.fonts import FontSet
+from renderers.images import rounded
+from renderers.layout import Layout, Line, Run
+from renderers.shaping import Style
+from schemas.elements import TextElement
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """One run's glyphs as Skia draws them, with where they are."""
+
+    blob: Any
+    style: Style
+    x: float
+    width: float
+    baseline: float
+    line: Line
+
+
+def draw_text(
+    target: Any, element: TextElement, fonts: FontSet, layout: Layout, *, top: float | None = 0.0
+) -> None:
+    """Draw in the element's box (0, 0, width, height).
+
+    top: the element's own y, so that baselines come to lie on whole px of the document as in a browser;
+    None for a text that is turned, whose baselines stay where they fall.
+    """
+    clips = element.overflow == "clip"
+    if element.background is not None:
+        _draw_background(target, element)
+    if clips:
+        target.save()
+        target.clipRect(skia.Rect.MakeWH(element.width, element.height))
+    pieces = list(_pieces(layout, top))
+    for piece in pieces:
+        if piece.style.background is not None:
+            _draw_span_background(target, piece, fonts)
+    for piece in pieces:
+        if piece.style.underline:
+            _draw_underline(target, piece, fonts)
+    for piece in pieces:
+        if piece.style.stroke is not None and piece.style.stroke.width > 0:
+            target.drawTextBlob(piece.blob, piece.x, piece.baseline, _stroke(piece.style))
+    for piece in pieces:
+        paint = skia.Paint(AntiAlias=True)
+        paint.setColor(brushes.color(piece.style.color))
+        target.drawTextBlob(piece.blob, piece.x, piece.baseline, paint)
+    for piece in pieces:
+        if piece.style.strikethrough:
+            _draw_strike(target, piece, fonts)
+    if clips:
+        target.restore()
+
+
+def text_box(element: TextElement, layout: Layout) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom of what a text may paint, from its corner: generous, for glyphs reach out of lines."""
+    left, top, right, bottom = 0.0, 0.0, element.width, element.height
+    if element.background is not None:
+        grown = element.background.padding
+        left, top, right, bottom = -grown, -grown, right + grown, bottom + grown
+    if element.overflow == "clip":
+        return left, top, right, bottom
+    for line in layout.lines:
+        for run in line.runs:
+            style = run.glyphs.item.style
+            reach = style.size + (style.stroke.width if style.stroke else 0.0)
+            reach += style.background.padding if style.background else 0.0
+            left, right = min(left, run.x - reach), max(right, run.x + run.glyphs.width + reach)
+            top, bottom = min(top, line.baseline - 1.5 * reach), max(bottom, line.baseline + reach)
+    return left, top, right, bottom
+
+
+def _pieces(layout: Layout, top: float | None) -> Iterator[_Piece]:
+    for line in layout.lines:
+        baseline = line.baseline
+        if top is not None:
+            baseline = math.floor(top + baseline + 0.5) - top
+        for run in line.runs:
+            if (blob := _blob(run, snap=top is not None)) is not None:
+                yield _Piece(blob, run.glyphs.item.style, run.x, run.glyphs.width, baseline, line)
+
+
+def _blob(run: Run, *, snap: bool) -> Any:
+    glyphs = run.glyphs
+    if not glyphs.ids:
+        return None
+    font = glyphs.item.face.at(glyphs.item.style.size, snap=snap)
+    builder = skia.TextBlobBuilder()
+    x, places = 0.0, []
+    if glyphs.offsets is None:
+        for advance in glyphs.advances:
+            places.append(x)
+            x += advance
+        builder.allocRunPosH(font, glyphs.ids, places, 0.0)
+        return builder.make()
+    points = []
+    for advance, (dx, dy) in zip(glyphs.advances, glyphs.offsets, strict=True):
+        points.append(skia.Point(x + dx, dy))
+        x += advance
+    builder.allocRunPos(font, glyphs.ids, points)
+    return builder.make()
+
+
+def _stroke(style: Style) -> Any:
+    assert style.stroke is not None
+    paint = skia.Paint(AntiAlias=True, Style=skia.Paint.kStroke_Style, StrokeWidth=style.stroke.width)
+    paint.setColor(brushes.color(style.stroke.color))
+    paint.setStrokeMiter(4)
+    return paint
+
+
+def _draw_background(target: Any, element: TextElement) -> None:
+    """The padding box: the element's box grown by the padding, which moves no text."""
+    assert element.background is not None
+    padding = element.background.padding
+    box = skia.Rect.MakeWH(element.width, element.height).makeOutset(padding, padding)
+    _fill_box(target, box, element.background.radius, element.background.color)
+
+
+def _draw_span_background(target: Any, piece: _Piece, fonts: FontSet) -> None:
+    """As of an inline box: as high as its font's ascent and descent, grown by the padding."""
+    background, style = piece.style.background, piece.style
+    assert background is not None
+    metrics = fonts.face(style.family, style.weight, style.italic).metrics(style.size)
+    box = skia.Rect.MakeLTRB(
+        piece.x, piece.baseline - metrics.ascent, piece.x + piece.width, piece.baseline + metrics.descent
+    ).makeOutset(background.padding, background.padding)
+    _fill_box(target, box, background.radius, background.color)
+
+
+def _fill_box(target: Any, box: Any, radius: float, color: str) -> None:
+    paint = skia.Paint(AntiAlias=True)
+    paint.setColor(brushes.color(color))
+    if radius > 0:
+        target.drawRRect(rounded(box, radius), paint)
+    else:
+        target.drawRect(box, paint)
+
+
+def _thickness(style: Style) -> float:
+    """Blink's `text-decoration-thickness: auto`: a tenth of the size, at least one px."""
+    return max(1.0, style.size / 10)
+
+
+def _draw_underline(target: Any, piece: _Piece, fonts: FontSet) -> None:
+    """Below the baseline by half of its thickness, with gaps where glyphs cross it (`skip-ink: auto`)."""
+    thickness = _thickness(piece.style)
+    gap = max(1, math.ceil(thickness / 2))
+    y = math.floor(piece.baseline + gap + 0.5)
+    height = max(1.0, math.floor(thickness + 0.5)) if thickness < 1 else thickness
+    around = thickness
+    crossed = piece.blob.getIntercepts([y - piece.baseline, y + height - piece.baseline])
+    x = piece.x
+    for start, end in zip(crossed[::2], crossed[1::2], strict=False):
+        if piece.x + start - around > x:
+            _draw_decoration(target, x, piece.x + start - around, y, height, piece.style)
+        x = max(x, piece.x + end + around)
+    if piece.x + piece.width > x:
+        _draw_decoration(target, x, piece.x + piece.width, y, height, piece.style)
+
+
+def _draw_strike(target: Any, piece: _Piece, fonts: FontSet) -> None:
+    """A third of the ascent above the baseline."""
+    style = piece.style
+    thickness = _thickness(style)
+    ascent = fonts.face(style.family, style.weight, style.italic).metrics(style.size).ascent
+    y = math.floor(piece.baseline - ascent / 3 - math.floor(thickness / 2) + 0.5)
+    _draw_decoration(target, piece.x, piece.x + piece.width, y, thickness, style)
+
+
+def _draw_decoration(target: Any, left: float, right: float, y: float, height: float, style: Style) -> None:
+    paint = skia.Paint(AntiAlias=True)
+    paint.setColor(brushes.color(style.color))
+    target.drawRect(skia.Rect.MakeLTRB(left, y, right, y + height), paint)
