@@ -31,6 +31,10 @@ PRIMING = 1024
 
 _PIECE = 864  # frames: 20 s at 44,100 Hz
 _PREROLL = 8
+_FAST_BITRATE = 160_000
+"""From here on FFmpeg's `fast` coder is as exact as `twoloop` (28.1 and 27.6 dB at 192 kbit/s for brown
+noise, 24.8 and 23.6 dB for noise in the rhythm of speech), at 80 instead of 33 times real time; at
+128 kbit/s it is 2 dB behind."""
 _FLAGS = 1 << 22 | 1 << 23  # AV_CODEC_FLAG_GLOBAL_HEADER; BITEXACT: no version of the encoder inside
 
 
@@ -137,6 +141,8 @@ def _pieces(blocks: Iterable[Samples]) -> Iterator[_Piece]:
     held: list[Samples] = []
     available = preroll = 0
     for block in blocks:
+        if block.ndim != 2 or block.shape[1] != 2:
+            raise ValueError(f"stereo sound has not the shape {block.shape}")
         held.append(block)
         available += len(block)
         while available > preroll * FRAME + size + ahead:
@@ -159,6 +165,7 @@ def _encode_piece(piece: _Piece, rate: int, bitrate: int) -> tuple[list[bytes], 
     context = av.CodecContext.create("aac", "w")
     context.sample_rate, context.layout, context.format = rate, "stereo", "fltp"
     context.bit_rate = bitrate
+    context.options = {"aac_coder": "fast" if bitrate >= _FAST_BITRATE else "twoloop"}
     context.flags |= _FLAGS
     context.open()
     packets: list[bytes] = []

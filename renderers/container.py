@@ -19,7 +19,7 @@ from typing import Any
 import av
 from av.container import OutputContainer
 
-from renderers import h264
+from renderers import bitstream, h264
 from renderers.aac import FRAME, EncodedAudio
 from renderers.video import EncodedChunk, VideoSpec
 from schemas.errors import InvalidInput
@@ -53,6 +53,9 @@ class Joiner:
 
     def __init__(self, spec: VideoSpec, sps: bytes, pps: bytes) -> None:
         self.stream = h264.Stream.of(sps, pps)
+        macroblocks = (self.stream.sequence.mb_width, self.stream.sequence.mb_height)
+        if macroblocks != (-(-spec.width // 16), -(-spec.height // 16)):
+            raise InvalidInput("chunks_differ", "A chunk has another size than the video that it is for.")
         self._spec = spec
         self._position = 0
         self._idr_pic_id = -1
@@ -92,18 +95,18 @@ class Joiner:
 
     def _renumber(self, data: bytes) -> bytes:
         """Give an IDR picture another `idr_pic_id` than the one before it has (H.264, 7.4.3)."""
-        units = h264.split_avcc(data)
+        units = bitstream.split_avcc(data)
         number = self.stream.slice_header(units[0]).idr_pic_id
         if number != self._idr_pic_id:
             self._idr_pic_id = number
             return data
         renumbered = [self.stream.renumber_idr(unit) for unit in units]
         self._idr_pic_id = self.stream.slice_header(renumbered[0]).idr_pic_id
-        return h264.join_avcc(renumbered)
+        return bitstream.join_avcc(renumbered)
 
     def _hold(self, chunk: EncodedChunk, hold: int) -> Iterator[Sample]:
         last = chunk.packets[-1]
-        header = self.stream.slice_header(h264.split_avcc(last.data)[0])
+        header = self.stream.slice_header(bitstream.split_avcc(last.data)[0])
         if not header.is_reference or last.pts != chunk.frames - 1:
             raise InvalidInput("cannot_hold", "A chunk whose last picture is not a reference cannot be held.")
         is_still = chunk.frames == 1
@@ -120,7 +123,7 @@ class Joiner:
     def _skip(self, frame_num: int, poc: int) -> bytes:
         unit = self.stream.skip_picture(frame_num, poc)
         if unit not in self._holds:
-            self._holds[unit] = h264.join_avcc([unit])
+            self._holds[unit] = bitstream.join_avcc([unit])
         return self._holds[unit]
 
 

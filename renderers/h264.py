@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from schemas.errors import InvalidInput
+from renderers.bitstream import BitReader, BitWriter, broken, escape, unescape
 
 SLICE, IDR_SLICE, SPS, PPS = 1, 5, 7, 8
 """`nal_unit_type` (table 7-1) of a coded slice, one of an IDR picture, and the parameter sets."""
@@ -28,122 +27,6 @@ P_SLICES, I_SLICES = 0, 2
 _HEADER_BYTES = 64  # more than what is read of a slice header can take
 _SKIP_QP = 26
 _HIGH_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
-_EMULATION = re.compile(rb"\x00\x00(?=[\x00-\x03])")
-
-
-def _broken(what: str) -> InvalidInput:
-    return InvalidInput("unsupported_stream", f"This H.264 stream cannot be joined: {what}.")
-
-
-class BitReader:
-    """Bits of an RBSP from the first to the last, most significant first (7.2)."""
-
-    def __init__(self, data: bytes) -> None:
-        self._value = int.from_bytes(data, "big")
-        self._size = len(data) * 8
-        self.position = 0
-
-    def u(self, bits: int) -> int:
-        """An unsigned number of `bits` bits; raises InvalidInput past the end."""
-        self.position += bits
-        if self.position > self._size:
-            raise _broken("a header ends too early")
-        return (self._value >> (self._size - self.position)) & ((1 << bits) - 1)
-
-    def flag(self) -> bool:
-        """One bit."""
-        return self.u(1) == 1
-
-    def ue(self) -> int:
-        """Exp-Golomb, unsigned (9.1)."""
-        zeros = 0
-        while not self.u(1):
-            zeros += 1
-            if zeros > 32:
-                raise _broken("an Exp-Golomb code is too long")
-        return (1 << zeros) - 1 + self.u(zeros)
-
-    def se(self) -> int:
-        """Exp-Golomb, signed (9.1.1)."""
-        code = self.ue()
-        return (code + 1) // 2 if code & 1 else -(code // 2)
-
-
-class BitWriter:
-    """The counterpart of BitReader."""
-
-    def __init__(self, value: int = 0, size: int = 0) -> None:
-        self._value, self.size = value, size
-
-    def u(self, value: int, bits: int) -> None:
-        """`value` in `bits` bits."""
-        if not 0 <= value < 1 << bits:
-            raise ValueError(f"{value} does not fit into {bits} bits")
-        self._value = self._value << bits | value
-        self.size += bits
-
-    def ue(self, value: int) -> None:
-        """Exp-Golomb, unsigned (9.1)."""
-        bits = (value + 1).bit_length()
-        self.u(value + 1, 2 * bits - 1)
-
-    def se(self, value: int) -> None:
-        """Exp-Golomb, signed (9.1.1)."""
-        self.ue(2 * value - 1 if value > 0 else -2 * value)
-
-    def align(self, bit: int) -> None:
-        """Fill the last byte up with copies of `bit`."""
-        missing = -self.size % 8
-        self.u(((1 << missing) - 1) * bit, missing)
-
-    def trail(self) -> None:
-        """`rbsp_trailing_bits` (7.3.2.11)."""
-        self.u(1, 1)
-        self.align(0)
-
-    def to_bytes(self) -> bytes:
-        """All bits; their number must be a multiple of eight."""
-        if self.size % 8:
-            raise ValueError("the bits do not fill whole bytes")
-        return self._value.to_bytes(self.size // 8, "big")
-
-
-def escape(rbsp: bytes) -> bytes:
-    """`rbsp` with emulation prevention bytes, so that no start code appears in it (7.4.1)."""
-    escaped = _EMULATION.sub(b"\x00\x00\x03", rbsp)
-    return escaped + b"\x03" if escaped.endswith(b"\x00") else escaped
-
-
-def unescape(payload: bytes) -> bytes:
-    """The RBSP in a NAL unit's payload: emulation prevention bytes removed (7.3.1)."""
-    return payload.replace(b"\x00\x00\x03", b"\x00\x00")
-
-
-def split_annexb(stream: bytes) -> list[bytes]:
-    """The NAL units of a byte stream with start codes (annex B), without start codes."""
-    units, start = [], stream.find(b"\x00\x00\x01")
-    while start >= 0:
-        end = stream.find(b"\x00\x00\x01", start + 3)
-        units.append(stream[start + 3 :] if end < 0 else stream[start + 3 : end].rstrip(b"\x00"))
-        start = end
-    return units
-
-
-def split_avcc(sample: bytes) -> list[bytes]:
-    """The NAL units of a sample with lengths of four bytes (ISO/IEC 14496-15, 5.3.3)."""
-    units, position = [], 0
-    while position < len(sample):
-        end = position + 4 + int.from_bytes(sample[position : position + 4], "big")
-        if end > len(sample) or end == position + 4:
-            raise _broken("a NAL unit's length does not fit its packet")
-        units.append(sample[position + 4 : end])
-        position = end
-    return units
-
-
-def join_avcc(units: Iterable[bytes]) -> bytes:
-    """A sample of NAL units, each after its length in four bytes (ISO/IEC 14496-15, 5.3.3)."""
-    return b"".join(len(unit).to_bytes(4, "big") + unit for unit in units)
 
 
 def unit_type(unit: bytes) -> int:
@@ -180,13 +63,13 @@ class Sequence:
         frame_num_bits = r.ue() + 4
         poc_type = r.ue()
         if poc_type not in (0, 2):
-            raise _broken(f"picture order count type {poc_type}")
+            raise broken(f"picture order count type {poc_type}")
         poc_bits = r.ue() + 4 if poc_type == 0 else 0
         r.ue()
         r.u(1)
         mb_width, mb_height = r.ue() + 1, r.ue() + 1
         if not r.flag():
-            raise _broken("it is interlaced")
+            raise broken("it is interlaced")
         r.u(1)
         if r.flag():
             for _ in range(4):
@@ -199,9 +82,9 @@ class Sequence:
 
 def _parse_high(r: BitReader) -> None:
     if r.ue() != 1 or r.ue() or r.ue() or r.u(1):
-        raise _broken("it is not 4:2:0 at eight bits")
+        raise broken("it is not 4:2:0 at eight bits")
     if r.flag():
-        raise _broken("it has scaling matrices")
+        raise broken("it has scaling matrices")
 
 
 def _parse_vui(r: BitReader) -> int | None:
@@ -220,7 +103,7 @@ def _parse_vui(r: BitReader) -> int | None:
     if r.flag():
         r.u(65)
     if r.flag() or r.flag():
-        raise _broken("it has HRD parameters")
+        raise broken("it has HRD parameters")
     r.u(1)
     if not r.flag():
         return None
@@ -252,7 +135,7 @@ class Picture:
         r.ue()
         cabac, order_present = r.flag(), r.flag()
         if r.ue():
-            raise _broken("it has slice groups")
+            raise broken("it has slice groups")
         references = r.ue() + 1
         r.ue()
         weighted, bipred = r.flag(), r.u(2)
@@ -292,7 +175,7 @@ class Stream:
     def of(cls, sps: bytes, pps: bytes) -> Stream:
         """Parse both NAL units; raises InvalidInput for what is not supported."""
         if not sps or not pps or unit_type(sps) != SPS or unit_type(pps) != PPS:
-            raise _broken("its parameter sets are missing")
+            raise broken("its parameter sets are missing")
         return cls(sps, pps, Sequence.parse(sps), Picture.parse(pps))
 
     def configuration(self) -> bytes:
@@ -305,7 +188,7 @@ class Stream:
         """Read the slice in NAL unit `unit` up to its picture order count."""
         r = BitReader(unescape(unit[1 : _HEADER_BYTES + 1]))
         if unit_type(unit) not in (SLICE, IDR_SLICE):
-            raise _broken("a packet holds no slice where one is due")
+            raise broken("a packet holds no slice where one is due")
         is_idr = unit_type(unit) == IDR_SLICE
         r.ue()
         slice_type = r.ue() % 5
@@ -373,7 +256,7 @@ class Stream:
         """
         header = self.slice_header(unit)
         if not header.is_idr or header.slice_type != I_SLICES:
-            raise _broken("a key picture does not begin with an IDR slice")
+            raise broken("a key picture does not begin with an IDR slice")
         # Where the byte before is above 3, no run of zeros and no emulation prevention goes across.
         cut = next((at for at in range(16, len(unit)) if unit[at - 1] > 3), len(unit))
         rbsp = unescape(unit[1:cut])

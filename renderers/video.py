@@ -25,7 +25,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 from numpy.typing import NDArray
 
-from renderers import h264
+from renderers import bitstream, h264
 from schemas.errors import InvalidInput
 
 Frame = NDArray[np.uint8]
@@ -172,23 +172,24 @@ def encode_moving(
 
     hold: the last picture will be looked at for seconds. It is made a reference P with nothing
     decoded after it, in the quality of a still. check: called before each frame; may raise.
-    count: how many frames there are, where `frames` has no length. Given either, a frame's buffer
-    may be used again as soon as the next one is asked for; otherwise all frames are copied first.
+    count: how many frames there are. It has to be known for a hold and for a cap; where it is not
+    given and `frames` has no length, all frames are copied first, up to 300 MB at 1080p. Otherwise
+    a frame's buffer may be used again as soon as the next one is asked for.
     """
-    if count is None:
+    if count is None and (hold or spec.max_bitrate is not None):
         if not isinstance(frames, Sized):
             frames = [frame.copy() for frame in frames]
         count = len(frames)
-    if count < 1:
-        raise InvalidInput("empty_chunk", "A moving stretch has at least one frame.")
-    encoder = _Encoder(spec, "hold" if hold else "moving", spec.crf, count)
+    length = count or 0
+    crf = spec.still_crf if hold and length == 1 else spec.crf
+    encoder = _Encoder(spec, "hold" if hold else "moving", crf, length)
     for index, frame in enumerate(frames):
         check()
-        last_two = hold and index >= max(1, count - 2)
+        last_two = hold and index >= max(1, length - 2)
         encoder.send(frame, PictureType.P if last_two else PictureType.I if index == 0 else PictureType.NONE)
     chunk = encoder.finish()
-    if chunk.frames != count:
-        raise InvalidInput("empty_chunk", f"{count} frames were announced, {chunk.frames} came.")
+    if not chunk.frames or chunk.frames != (count or chunk.frames):
+        raise InvalidInput("empty_chunk", f"A stretch of {count or 1} frames or more has {chunk.frames}.")
     return chunk
 
 
@@ -216,9 +217,9 @@ class _Encoder:
 
     def _take(self, packets: Iterable[av.Packet[Any]]) -> None:
         for packet in packets:
-            units = h264.split_annexb(bytes(packet))
+            units = bitstream.split_annexb(bytes(packet))
             slices = [unit for unit in units if h264.unit_type(unit) in (h264.SLICE, h264.IDR_SLICE)]
-            self._packets.append(Packet(h264.join_avcc(slices), packet.pts or 0, packet.is_keyframe))
+            self._packets.append(Packet(bitstream.join_avcc(slices), packet.pts or 0, packet.is_keyframe))
 
     def finish(self) -> EncodedChunk:
         """All that was sent, as a chunk."""
@@ -244,7 +245,7 @@ def _open(spec: VideoSpec, params: dict[str, str], crf: float) -> VideoCodecCont
 
 
 def _parameter_sets(context: VideoCodecContext) -> tuple[bytes, bytes]:
-    units = {h264.unit_type(unit): unit for unit in h264.split_annexb(context.extradata or b"")}
+    units = {h264.unit_type(unit): unit for unit in bitstream.split_annexb(context.extradata or b"")}
     return units[h264.SPS], units[h264.PPS]
 
 
@@ -273,6 +274,7 @@ def _x264_params(spec: VideoSpec, kind: Kind, count: int, level: str | None) -> 
         "colorprim": "bt709",
         "transfer": "bt709",
         "range": "tv",
+        "sar": "1/1",
         "sync-lookahead": "0",
     }
     if level is not None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from renderers.aac import FRAME, EncodedAudio, encode_aac
+from renderers.aac import FRAME, PRIMING, EncodedAudio, encode_aac
 from schemas.errors import Cancelled, InvalidInput
 
 RATE = 44_100
@@ -68,6 +69,22 @@ def test_bytes_depend_neither_on_threads_nor_on_blocks() -> None:
     expected = encode_aac([sound], RATE, 96_000, workers=1)
     assert expected == encode_aac(blocks(sound, 10_007), RATE, 96_000, workers=3)
     assert expected == encode_aac(blocks(sound, 3_000_000), RATE, 96_000)
+
+
+def test_seams_are_not_heard() -> None:
+    """Where two pieces meet, the decoded sound is as close to the original as elsewhere."""
+    sound = tone(45)
+    encoded = encode_aac([sound], RATE, 192_000)
+    decoder = av.CodecContext.create("aac", "r")
+    decoder.extradata = encoded.extradata
+    decoded = [decoder.decode(av.Packet(packet))[0].to_ndarray() for packet in encoded.packets]
+    heard = np.concatenate(decoded, axis=1).T[PRIMING:][: len(sound)].astype(np.float32)
+    frames = len(sound) // FRAME
+    errors = ((heard - sound) ** 2)[: frames * FRAME].reshape(frames, -1).mean(axis=1)
+    level = (sound**2)[: frames * FRAME].reshape(frames, -1).mean(axis=1)
+    for seam in (864, 1728):
+        around = slice(seam - 3, seam + 4)
+        assert 10 * np.log10(level[around].mean() / errors[around].mean()) > 40
 
 
 def test_only_a_few_pieces_are_held() -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renderers import h264
-from renderers.h264 import BitReader, BitWriter
+from renderers import bitstream, h264
+from renderers.bitstream import BitReader, BitWriter
 from renderers.video import EncodedChunk, Packet, VideoSpec, encode_still
 from schemas.errors import InvalidInput
 from tests.unit.renderers.media import decode_chunk, noise, picture
@@ -45,16 +45,16 @@ ZEROISH = st.lists(st.sampled_from([0, 0, 0, 1, 2, 3, 4, 255]), max_size=200).ma
 @given(st.one_of(ZEROISH, st.binary(max_size=200)))
 def test_escaping_hides_start_codes_and_is_undone(rbsp: bytes) -> None:
     """No start code is left in an escaped payload, and unescaping gives the payload back."""
-    escaped = h264.escape(rbsp + b"\x80")
+    escaped = bitstream.escape(rbsp + b"\x80")
     assert not any(code in escaped for code in (b"\0\0\0", b"\0\0\1", b"\0\0\2"))
-    assert h264.unescape(escaped) == rbsp + b"\x80"
-    assert not h264.escape(rbsp).endswith(b"\0")
+    assert bitstream.unescape(escaped) == rbsp + b"\x80"
+    assert not bitstream.escape(rbsp).endswith(b"\0")
 
 
 @given(st.lists(st.binary(min_size=1, max_size=50), max_size=5))
 def test_units_of_a_sample_come_back(units: list[bytes]) -> None:
     """NAL units joined to a sample are split again."""
-    assert h264.split_avcc(h264.join_avcc(units)) == units
+    assert bitstream.split_avcc(bitstream.join_avcc(units)) == units
 
 
 @given(st.binary(max_size=40))
@@ -85,15 +85,15 @@ def test_an_idr_is_renumbered_without_a_change_of_its_picture(preset: str, seed:
     source = noise(seed) if seed % 2 else picture(seed)
     chunk = encode_still(VideoSpec(320, 180, 30, preset=preset), source)
     stream = h264.Stream.of(chunk.sps, chunk.pps)
-    (unit,) = h264.split_avcc(chunk.packets[0].data)
+    (unit,) = bitstream.split_avcc(chunk.packets[0].data)
     before = decode_chunk(chunk)[0]
     for number in (15, 255):
         unit = stream.renumber_idr(unit)
         assert stream.slice_header(unit).idr_pic_id == number
-        packet = Packet(h264.join_avcc([unit]), 0, True)
+        packet = Packet(bitstream.join_avcc([unit]), 0, True)
         changed = EncodedChunk(chunk.sps, chunk.pps, (packet,), 1)
         assert np.array_equal(decode_chunk(changed)[0], before)
-        assert h264.escape(h264.unescape(unit)) == unit
+        assert bitstream.escape(bitstream.unescape(unit)) == unit
 
 
 @pytest.mark.parametrize("preset", ["medium", "ultrafast"])

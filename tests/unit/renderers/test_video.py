@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renderers import h264
+from renderers import bitstream, h264
 from renderers.video import STILL_SECONDS, EncodedChunk, Frame, Packet, VideoSpec, encode_moving, encode_still
 from schemas.errors import Cancelled, InvalidInput
 from tests.unit.renderers.media import FPS, HEIGHT, WIDTH, decode_chunk, flat, noise, picture
@@ -56,7 +56,7 @@ def test_a_still_is_one_key_picture_of_high_quality() -> None:
     chunk = encode_still(SPEC, MOVING[0])
     assert (chunk.frames, len(chunk.packets), chunk.packets[0].is_key) == (1, 1, True)
     stream = h264.Stream.of(chunk.sps, chunk.pps)
-    header = stream.slice_header(h264.split_avcc(chunk.packets[0].data)[0])
+    header = stream.slice_header(bitstream.split_avcc(chunk.packets[0].data)[0])
     assert (header.is_idr, header.idr_pic_id, header.frame_num, header.poc_lsb) == (True, 0, 0, 0)
     assert error(decode_chunk(chunk)[0], MOVING[0]) < 2
 
@@ -79,7 +79,7 @@ def test_a_held_stretch_ends_with_a_good_reference(preset: str) -> None:
     spec = replace(SPEC, preset=preset)
     chunk = encode_moving(spec, MOVING, hold=True)
     last = chunk.packets[-1]
-    header = h264.Stream.of(chunk.sps, chunk.pps).slice_header(h264.split_avcc(last.data)[0])
+    header = h264.Stream.of(chunk.sps, chunk.pps).slice_header(bitstream.split_avcc(last.data)[0])
     assert last.pts == len(MOVING) - 1
     assert (header.is_reference, header.slice_type) == (True, h264.P_SLICES)
     still = error(decode_chunk(encode_still(spec, MOVING[-1]))[0], MOVING[-1])
@@ -117,6 +117,8 @@ def test_frames_may_come_from_one_buffer() -> None:
     expected = encode_moving(SPEC, MOVING, hold=True)
     assert encode_moving(SPEC, one_buffer(), hold=True, count=len(MOVING)) == expected
     assert encode_moving(SPEC, one_buffer(), hold=True) == expected
+    passing = encode_moving(SPEC, MOVING, hold=False)
+    assert encode_moving(SPEC, one_buffer(), hold=False) == passing
 
 
 def test_a_cancelled_stretch_stops_at_the_next_frame() -> None:
@@ -143,6 +145,8 @@ def test_what_cannot_be_encoded_is_refused() -> None:
         encode_moving(SPEC, [], hold=False)
     with pytest.raises(InvalidInput):
         encode_moving(SPEC, iter(MOVING), hold=False, count=3)
+    with pytest.raises(InvalidInput):
+        encode_moving(SPEC, iter(()), hold=False)
     with pytest.raises(ValueError, match="shape"):
         encode_still(SPEC, np.zeros((10, 10), np.uint8))
 
