@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
@@ -21,16 +21,17 @@ from schemas.errors import InvalidInput, Missing
 
 _DATA = re.compile(r"data:([^,;]*)((?:;[^,;]*)*),(.*)", re.DOTALL | re.IGNORECASE)
 _S3 = re.compile(r"s3://([^/]+)/(.+)", re.DOTALL)
-PUBLIC_PREFIXES = ("assets/", "uploads/", "media/", "audio/", "images/", "fonts/")
+RESERVED = ("t/", "projects/")
+"""What bare keys never reach but for the tenant's own uploads: other tenants' work, project records."""
 
 
 @dataclass(frozen=True)
 class AssetPolicy:
-    """What a document may name. buckets: those reached by s3://; prefixes: where bare keys may point
-    besides the tenant's own uploads; fetch: rules of the web."""
+    """What a document may name. bucket: the deployment's own; prefixes: where bare keys may point besides
+    the tenant's own uploads, None for all that is not reserved; fetch: rules of the web."""
 
     bucket: str = "exportstream"
-    prefixes: tuple[str, ...] = PUBLIC_PREFIXES
+    prefixes: tuple[str, ...] | None = None
     fetch: FetchPolicy = FetchPolicy()
 
 
@@ -105,7 +106,9 @@ class AssetSource:
 
     def _permitted(self, key: str, tenant: str) -> str:
         uploads = f"{keys.tenant_prefix(tenant)}uploads/"
-        if key.startswith(uploads) or _below(key, self._policy.prefixes):
+        prefixes = self._policy.prefixes
+        shared = not key.startswith(RESERVED) and (prefixes is None or key.startswith(prefixes))
+        if key.startswith(uploads) or shared:
             return key
         raise InvalidInput(
             "forbidden_source", f"{key[:200]} lies outside of what may be read: upload it first (PUT /v1/uploads)."
@@ -124,10 +127,6 @@ class AssetSource:
         except (OSError, ValueError) as error:
             raise InvalidInput("asset_unreadable", f"{src} cannot be read: {error}.") from error
         return _described(path, src)
-
-
-def _below(key: str, prefixes: Collection[str]) -> bool:
-    return any(key.startswith(prefix) for prefix in prefixes)
 
 
 def _decode_data(src: str) -> tuple[bytes, str]:

@@ -12,7 +12,10 @@ that confluent-kafka brings is called by ctypes.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import confluent_kafka
@@ -47,6 +50,30 @@ def _library() -> ctypes.CDLL:
     return library
 
 
+@contextmanager
+def _kept_awake(address: str) -> Iterator[None]:
+    """Connect to the broker again and again meanwhile.
+
+    Its thread may miss that it was given something to do, and then sleeps for a second
+    (rd_kafka_mock_cluster_op_io throws away a wake-up that came in the meantime); a connection wakes it.
+    """
+    host, port = address.split(":")
+    done = threading.Event()
+
+    def knock() -> None:
+        while not done.wait(0.01):
+            with suppress(OSError):
+                socket.create_connection((host, int(port)), timeout=1).close()
+
+    thread = threading.Thread(target=knock, name="knock", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
 class EmbeddedBroker:
     """A broker in this process, with the given topics (name to number of partitions).
 
@@ -69,11 +96,12 @@ class EmbeddedBroker:
         # Members of a KIP-848 group learn of a new assignment with a heartbeat: 3 s by default.
         self._library.rd_kafka_mock_set_group_consumer_heartbeat_interval_ms(self._cluster, 100)
         self._library.rd_kafka_mock_set_group_consumer_session_timeout_ms(self._cluster, 10_000)
-        for name, partitions in topics.items():
-            code = self._library.rd_kafka_mock_topic_create(self._cluster, name.encode(), partitions, 1)
-            if code:
-                raise RuntimeError(f"the embedded broker refused the topic {name} (code {code})")
         self.bootstrap: str = self._library.rd_kafka_mock_cluster_bootstraps(self._cluster).decode()
+        with _kept_awake(self.bootstrap):
+            for name, partitions in topics.items():
+                code = self._library.rd_kafka_mock_topic_create(self._cluster, name.encode(), partitions, 1)
+                if code:
+                    raise RuntimeError(f"the embedded broker refused the topic {name} (code {code})")
 
     def close(self) -> None:
         """Stop; all that it kept is gone."""

@@ -112,7 +112,8 @@ def producer_config(settings: KafkaSettings, delivery_timeout: float) -> dict[st
     return {
         **settings.common(),
         "acks": "all",
-        "enable.idempotence": True,
+        # The embedded broker never restarts, and asking it for a producer id takes half a second.
+        "enable.idempotence": not settings.embedded,
         "linger.ms": 0,
         # As Java clients and aiokafka choose partitions: one job, one partition, whoever writes.
         "partitioner": "murmur2_random",
@@ -135,7 +136,8 @@ def consumer_config(settings: KafkaSettings, group: str | None = None) -> dict[s
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "allow.auto.create.topics": False,
-        "fetch.wait.max.ms": 20,
+        # The embedded broker answers an empty fetch after this time, whatever arrives meanwhile.
+        "fetch.wait.max.ms": 5 if settings.embedded else 20,
         "fetch.message.max.bytes": 1024 * 1024,
         "queued.max.messages.kbytes": 32_768,
         "topic.metadata.refresh.interval.ms": 30_000,

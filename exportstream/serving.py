@@ -29,7 +29,7 @@ def on_signal(stop: Callable[[], None]) -> None:
 def configure_logs(level: str, *, json: bool | None = None) -> None:
     """Structured logs on standard error: JSON lines, or text for a person at a terminal."""
     as_json = not sys.stderr.isatty() if json is None else json
-    shared = [
+    shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,

@@ -6,16 +6,16 @@ record and never decoded in this process.
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import orjson
 
+from connectors.assets import AssetSource
+from connectors.fetch import Download
 from connectors.store.base import ObjectStore
 from processors.stage import TaskContext
 from schemas import keys
@@ -34,25 +34,6 @@ R = TypeVar("R")
 DECODER_VERSION = "1"
 """Part of the name of each normal form: raise it when the decoder writes something else."""
 AT_ONCE = 8
-
-
-@dataclass(frozen=True)
-class Fetched:
-    """A foreign file on the local disk."""
-
-    sha256: str
-    size: int
-    content_type: str
-
-
-class AssetSource(Protocol):
-    """Gets the bytes behind a `src`."""
-
-    def fetch(self, src: str, tenant: str, path: Path, check: Callable[[], None]) -> Fetched:
-        """Write them to `path`. Raises Missing, InvalidInput or Unavailable."""
-
-    def version(self, src: str, tenant: str) -> str | None:
-        """What changes when the bytes do, if that can be told without fetching them."""
 
 
 class Decoder(Protocol):
@@ -125,7 +106,7 @@ class AssetGatherer:
         warnings = [item for item in found if isinstance(item, str)]
         return tuple(item for item in found if isinstance(item, Asset)), warnings
 
-    def _fetch(self, ref: SourceRef, tenant: str, path: Path, context: TaskContext) -> Fetched:
+    def _fetch(self, ref: SourceRef, tenant: str, path: Path, context: TaskContext) -> Download:
         """The asset's hash and size. The bytes are fetched unless the store is known to have them."""
         version = self._source.version(ref.src, tenant)
         note = None
@@ -133,7 +114,7 @@ class AssetGatherer:
             note = keys.source_key(tenant, content_hash(ref.src, version))
             known = self._read_json(note)
             if known is not None and self._store.exists(keys.asset_key(tenant, known["sha256"])):
-                return Fetched(**known)
+                return Download(**known)
         fetched = self._source.fetch(ref.src, tenant, path, context.check)
         key = keys.asset_key(tenant, fetched.sha256)
         if not self._store.exists(key):
@@ -148,7 +129,7 @@ class AssetGatherer:
         ref: SourceRef,
         tenant: str,
         path: Path,
-        fetched: Fetched,
+        fetched: Download,
         size: tuple[int, int] | None,
         context: TaskContext,
     ) -> Asset:
@@ -187,10 +168,16 @@ class AssetGatherer:
     def _warnings(self, project: Project, assets: Sequence[Asset], kinds: Collection[str]) -> list[str]:
         if "font" not in kinds:
             return []
-        from renderers.fonts import text_warnings
+        from processors.warnings import text_warnings
+        from renderers.fonts import CustomFont, FontSet
 
-        custom = {a.src: self._store.get(a.normal_key) for a in assets if a.kind == "font" and a.normal_key}
-        return text_warnings(project, custom)
+        normal = {a.src: a.normal_key for a in assets if a.kind == "font" and a.normal_key}
+        custom = [
+            CustomFont(font.family, self._store.get(normal[font.src]), font.weight, font.style)
+            for font in project.fonts
+            if font.src in normal
+        ]
+        return text_warnings(project, FontSet(custom))
 
 
 def distinct(refs: Sequence[SourceRef]) -> list[SourceRef]:
@@ -227,7 +214,7 @@ def _normal_key(kind: str, tenant: str, fingerprint: str) -> str | None:
 def _asset(
     ref: SourceRef,
     tenant: str,
-    fetched: Fetched,
+    fetched: Download,
     fingerprint: str,
     normal_key: str | None = None,
     found: Mapping[str, Any] | None = None,
@@ -254,11 +241,4 @@ def _in_order(one: Callable[[T], R], items: Sequence[T]) -> list[R]:
         if errors:
             raise errors[0]
         return [future.result() for future in futures]
-
-
-def hash_file(path: Path) -> tuple[str, int]:
-    """(SHA-256 in hex, size in bytes) of a file."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
-    return digest.hexdigest(), path.stat().st_size
 

@@ -57,8 +57,8 @@ class Limits:
 class Buffering:
     """How much of a partition is kept ready: paused at `high` messages or `size` bytes, resumed at `low`."""
 
-    high: int = 16
-    low: int = 4
+    high: int = 128
+    low: int = 64
     size: int = 2 * 1024 * 1024
 
 

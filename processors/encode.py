@@ -73,11 +73,11 @@ class Encode:
         self, tenant: str, view: PlanView, chunk: Chunk, states: list[State]
     ) -> Iterator[NDArray[uint8]]:
         from renderers.compose import Compositor
-        from renderers.raster import unpack_layer
+        from renderers.raster import LayerPixels
 
         layers = {}
         for layer in view.timeline.layers(chunk):
-            layers[layer.key] = unpack_layer(self._store.get(keys.layer_key(tenant, layer.key)))
+            layers[layer.key] = LayerPixels.from_bytes(self._store.get(keys.layer_key(tenant, layer.key)))
         compositor = Compositor(view.canvas, layers)
         return (compositor.frame(state) for state in states)
 

@@ -6,7 +6,7 @@ the store has already is left out. All that can be known to be wrong is said her
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -125,13 +125,12 @@ class PlanStage:
             raise InvalidInput("no_slides", "A video needs at least one slide.", path="slides")
         with_sound = settings.include_audio and bool(project.audio)
         kinds = {"image", "font"} | ({"audio"} if with_sound else set())
-        picture = canvas(project, settings)
+        picture = canvas(project, settings, self._limits)
         assets, warnings = self._assets.gather(project, tenant, kinds, picture, context)
-        timeline = Timeline(project, settings, {a.src: a.fingerprint for a in assets})
-        chunks = planned_chunks(timeline)
+        timeline = Timeline(project, settings, {a.src: a.fingerprint for a in assets}, self._limits)
         spec = video_spec(settings, picture)
-        duration = timeline.frames / settings.fps
-        sound = sound_spec(project, assets, settings, timeline.duration) if with_sound else None
+        chunks = planned_chunks(timeline, spec.cache_fields())
+        sound = sound_spec(project, assets, settings, timeline.seconds) if with_sound else None
         sound_hash = content_hash("sound", sound, ENGINE_VERSION) if sound else None
         parts = [(c.key, c.hold) for c in chunks]
         output = content_hash("mp4", parts, sound_hash, spec.cache_fields(), ENGINE_VERSION)
@@ -140,11 +139,11 @@ class PlanStage:
             assets=assets,
             chunks=tuple(chunks),
             todo=self._missing(tenant, chunks),
-            total_frames=timeline.frames,
+            total_frames=timeline.total_frames,
             fps=settings.fps,
             picture_width=picture.width,
             picture_height=picture.height,
-            duration=float(duration),
+            duration=float(timeline.seconds),
             sound_hash=sound_hash,
             warnings=tuple(warnings),
         )
@@ -228,7 +227,7 @@ class PlanStage:
         return [failed(message.job_id, message.tenant, "plan", error, now)]
 
 
-def planned_chunks(timeline: Timeline) -> list[PlannedChunk]:
+def planned_chunks(timeline: Timeline, video: Mapping[str, Any]) -> list[PlannedChunk]:
     """The chunks of a timeline, as the plan writes them down."""
     return [
         PlannedChunk(
@@ -240,7 +239,7 @@ def planned_chunks(timeline: Timeline) -> list[PlannedChunk]:
             hold=c.hold,
             slides=c.slides,
         )
-        for c in timeline.chunks()
+        for c in timeline.chunks(video)
     ]
 
 

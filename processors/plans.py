@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from connectors.store.base import ObjectStore
 from schemas.errors import InvalidInput, Missing
+from schemas.limits import DEFAULT, Limits
 from schemas.plan import Plan, PlannedChunk
 from schemas.project import Project, parse_project
 from schemas.settings import ExportSettings, parse_settings
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 class PlanView:
     """A plan with what follows from it: the project, its settings, its timeline."""
 
-    def __init__(self, plan: Plan, load_project: Callable[[], bytes]) -> None:
+    def __init__(self, plan: Plan, load_project: Callable[[], bytes], limits: Limits) -> None:
         self.plan = plan
+        self._limits = limits
         self._load_project = load_project
 
     @cached_property
@@ -35,7 +37,7 @@ class PlanView:
     @cached_property
     def project(self) -> Project:
         """The document, validated: it was when it was planned."""
-        return parse_project(self.project_bytes)
+        return parse_project(self.project_bytes, self._limits)
 
     @cached_property
     def settings(self) -> ExportSettings:
@@ -47,7 +49,7 @@ class PlanView:
         """Frames, states and layers."""
         from renderers.timeline import Timeline
 
-        return Timeline(self.project, self.settings, self.fingerprints)
+        return Timeline(self.project, self.settings, self.fingerprints, self._limits)
 
     @cached_property
     def canvas(self) -> Canvas:
@@ -96,8 +98,9 @@ def video_spec(settings: ExportSettings, canvas: Canvas) -> VideoSpec:
 class PlanCache:
     """The plans that a process works on, newest kept; safe for threads."""
 
-    def __init__(self, store: ObjectStore, size: int = 16) -> None:
+    def __init__(self, store: ObjectStore, limits: Limits = DEFAULT, size: int = 16) -> None:
         self._store = store
+        self._limits = limits
         self._size = size
         self._views: OrderedDict[str, PlanView] = OrderedDict()
         self._lock = threading.Lock()
@@ -112,7 +115,7 @@ class PlanCache:
             plan = Plan.decode(self._store.get(key))
         except Missing as error:
             raise InvalidInput("plan_expired", "The export's plan was removed before it was finished.") from error
-        view = PlanView(plan, lambda: self._store.get(plan.project_key))
+        view = PlanView(plan, lambda: self._store.get(plan.project_key), self._limits)
         with self._lock:
             view = self._views.setdefault(key, view)
             while len(self._views) > self._size:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from schemas.facts import ChunkRendered
 from schemas.messages import DrawTask, EncodeTask, Message, RenderTask, UploadTask, read_message
 
 if TYPE_CHECKING:
-    from processors.resources import Resources
+    from processors.resources import ResourcePool
     from renderers.scene import Layer
 
 
@@ -28,7 +28,7 @@ class Render:
     unordered = False
 
     def __init__(
-        self, store: ObjectStore, plans: PlanCache, resources: Callable[[PlanView], Resources], concurrency: int = 1
+        self, store: ObjectStore, plans: PlanCache, resources: ResourcePool, concurrency: int = 1
     ) -> None:
         self._store = store
         self._plans = plans
@@ -66,14 +66,14 @@ class Render:
         return [Outgoing(topics.ENCODE, f"{message.job_id}:{message.position}", task), tell(rendered)]
 
     def _draw(self, tenant: str, view: PlanView, layer: Layer) -> None:
-        from renderers.raster import draw_layer, pack_layer
+        from renderers.raster import draw_layer
 
         key = keys.layer_key(tenant, layer.key)
         if self._store.exists(key):
             return
-        resources = self._resources(view)
+        resources = self._resources.of(view)
         pixels = draw_layer(layer, view.project, view.canvas, resources.image, resources.fonts)
-        self._store.put(key, pack_layer(pixels))
+        self._store.put(key, pixels.to_bytes())
 
     def _document(self, message: DrawTask, view: PlanView) -> Outgoing:
         from renderers.archive import project_archive

@@ -15,7 +15,16 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from connectors.store.base import BLOCK, ObjectInfo, check_key, content_type_of, disk_error, missing
+from connectors.store.base import (
+    BLOCK,
+    ObjectInfo,
+    check_key,
+    content_type_of,
+    disk_error,
+    missing,
+    primed,
+)
+from schemas.errors import Unavailable
 
 PARTIAL = ".partial"
 STALE_S = 3600.0
@@ -44,27 +53,24 @@ class FileStore:
 
     def open_range(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         """Bytes from `start` on, at most `length`, in blocks."""
-        with _errors(key):
-            file = self._path(key).open("rb")
+        return primed(self._blocks(key, start, length))
+
+    def _blocks(self, key: str, start: int, length: int | None) -> Iterator[bytes]:
+        with _errors(key), self._path(key).open("rb") as file:
+            yield b""
             file.seek(start)
-
-        def blocks() -> Iterator[bytes]:
             left = length
-            with file:
-                while left is None or left > 0:
-                    block = file.read(BLOCK if left is None else min(BLOCK, left))
-                    if not block:
-                        return
-                    left = None if left is None else left - len(block)
-                    yield block
-
-        return blocks()
+            while left is None or left > 0:
+                block = file.read(BLOCK if left is None else min(BLOCK, left))
+                if not block:
+                    return
+                left = None if left is None else left - len(block)
+                yield block
 
     def download(self, key: str, path: Path) -> None:
-        """Write the object to a file: by a hard link where that is possible, so treat it as read-only."""
-        source = self._path(key)
-        with _errors(key):
-            _link_or_copy(source, path)
+        """Write the object to a file, which is the caller's own to change."""
+        with _errors(key), _whole(path):
+            shutil.copyfile(self._path(key), path)
 
     def put(self, key: str, data: bytes, content_type: str | None = None) -> None:
         """Write an object."""
@@ -159,16 +165,27 @@ def _errors(key: str) -> Iterator[None]:
         raise disk_error(error) from error
 
 
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """A file that is there afterwards only if all of it was written."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            path.unlink()
+        raise
+
+
 def _move(partial: Path, path: Path) -> None:
     """Rename into place. Somebody else's `delete` may take the empty folder away in between."""
-    for last in (False, False, True):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    for _ in range(1000):
         try:
             partial.replace(path)
             return
         except FileNotFoundError:
-            if last:
-                raise
+            with suppress(FileExistsError, FileNotFoundError):
+                path.parent.mkdir(parents=True, exist_ok=True)
+    raise Unavailable("store_unavailable", f"The folder of {path.name} is removed again and again.")
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

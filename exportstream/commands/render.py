@@ -33,7 +33,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     if not options.output.parent.is_dir():
         raise InvalidInput("no_such_folder", f"The folder {options.output.parent} does not exist.")
     with tempfile.TemporaryDirectory(prefix="exportstream-", dir=settings.temp_dir) as folder:
-        store = local_store(options.cache or Path(folder) / "store", persistent=options.cache is not None)
+        store = local_store(options.cache or Path(folder) / "store")
         key = keys.project_key(DEFAULT_TENANT, hashlib.sha256(document).hexdigest())
         store.put(key, document, content_type="application/json")
         request = ExportRequest(

@@ -1,0 +1,176 @@
+"""The composition root: the only place that makes adapters and hands them to those who use them."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from connectors.assets import AssetPolicy, AssetSource
+from connectors.decoder import SandboxedDecoder
+from connectors.fetch import FetchPolicy
+from connectors.projects import HttpProjects, StoredProjects
+from connectors.store.base import ObjectStore
+from connectors.store.files import FileStore
+from connectors.store.layered import LayeredStore
+from exportstream.config import Settings
+from processors.assets import AssetGatherer
+from processors.documents import Documents
+from processors.encode import Encode
+from processors.history import StoredProjectHistory
+from processors.mix import Mix
+from processors.plan import PlanStage
+from processors.plans import PlanCache
+from processors.render import Render
+from processors.resources import ResourcePool
+from processors.sound import SoundMixer
+from processors.stage import Stage
+from processors.upload import Upload
+from schemas.facts import STAGES
+from schemas.plan import Plan
+
+if TYPE_CHECKING:
+    from connectors.jobs import Jobs
+    from connectors.kafka import KafkaSettings
+    from processors.runner import RunnerOptions
+
+LAYER_MEMORY = 192 << 20
+"""Bytes of layers that `render` keeps on their way from drawing to encoding."""
+
+
+def kafka_settings(settings: Settings) -> KafkaSettings | None:
+    """How to reach the Kafka broker, or None when the deployment has none of its own."""
+    if settings.kafka_bootstrap is None:
+        return None
+    from connectors.kafka import KafkaSettings
+
+    return KafkaSettings.from_environ({**settings.environ, "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap})
+
+
+def make_store(settings: Settings) -> ObjectStore:
+    """The object store: S3 where an endpoint is set, else files under the data folder."""
+    if settings.s3_endpoint is None:
+        return FileStore(settings.data_dir / "objects")
+    from connectors.store.s3 import S3Settings, S3Store
+
+    return S3Store(
+        S3Settings(
+            endpoint=settings.s3_endpoint,
+            access_key=settings.s3_access_key,
+            secret_key=settings.s3_secret_key,
+            bucket=settings.s3_bucket,
+            secure=settings.s3_secure,
+            region=settings.s3_region,
+        )
+    )
+
+
+def make_jobs(settings: Settings) -> Jobs:
+    """The job table, its schema up to date."""
+    from connectors.jobs import Jobs
+
+    jobs = Jobs(settings.database_url or f"sqlite:///{(settings.data_dir / 'jobs.db').absolute()}")
+    jobs.migrate()
+    return jobs
+
+
+def fetch_policy(settings: Settings) -> FetchPolicy:
+    """What may be fetched from the web."""
+    return FetchPolicy(
+        allowed_networks=settings.fetch_networks,
+        allowed_hosts=frozenset(settings.fetch_hosts),
+        http=settings.fetch_http,
+        max_bytes=settings.limits.asset_bytes,
+        total_s=float(settings.fetch_seconds),
+    )
+
+
+def make_source(settings: Settings, store: ObjectStore, base: Path | None = None) -> AssetSource:
+    """Where assets come from; `base` only for the command line's `render`."""
+    policy = AssetPolicy(settings.s3_bucket, settings.asset_prefixes, fetch_policy(settings))
+    return AssetSource(store, policy, base=base)
+
+
+def make_projects(settings: Settings, store: ObjectStore) -> StoredProjects | HttpProjects:
+    """Where projects by reference come from."""
+    if settings.projects_url is None:
+        return StoredProjects(store)
+    headers = {"Authorization": f"Bearer {settings.projects_token}"} if settings.projects_token else {}
+    return HttpProjects(settings.projects_url, headers, fetch_policy(settings), settings.limits.document_bytes)
+
+
+@contextmanager
+def work_folder(settings: Settings) -> Iterator[Path]:
+    """A folder for work files that is gone afterwards."""
+    if settings.temp_dir is not None:
+        settings.temp_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="exportstream-", dir=settings.temp_dir) as folder:
+        yield Path(folder)
+
+
+def make_stages(
+    settings: Settings,
+    store: ObjectStore,
+    work_dir: Path,
+    names: Sequence[str] = STAGES,
+    *,
+    base: Path | None = None,
+    width: int | None = None,
+) -> list[Stage[Any]]:
+    """The named stages over one store, sharing plans."""
+    plans = PlanCache(store, settings.limits)
+    makers: dict[str, Callable[[], Stage[Any]]] = {
+        "plan": lambda: _plan(settings, store, plans, work_dir, base, width),
+        "render": lambda: Render(store, plans, ResourcePool(store)),
+        "encode": lambda: Encode(store, plans, concurrency=settings.encoders),
+        "mix": lambda: Mix(store, plans, SoundMixer(store, work_dir, workers=settings.encoders), work_dir),
+        "upload": lambda: Upload(
+            store, plans, work_dir, StoredProjectHistory(store), publish_copy=_publisher(settings.output_dir)
+        ),
+    }
+    return [makers[name]() for name in names]
+
+
+def _plan(
+    settings: Settings, store: ObjectStore, plans: PlanCache, work_dir: Path, base: Path | None, width: int | None
+) -> PlanStage:
+    assets = AssetGatherer(
+        store, make_source(settings, store, base), SandboxedDecoder(), settings.limits, work_dir
+    )
+    documents = Documents(store, make_projects(settings, store))
+    return PlanStage(store, plans, documents, assets, settings.limits, width=width or settings.width)
+
+
+def _publisher(folder: Path | None) -> Callable[[Plan, Path], None] | None:
+    """Puts a copy of each finished file into a folder, under the job's id."""
+    if folder is None:
+        return None
+
+    def publish(plan: Plan, path: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = folder / f".{plan.job_id}.partial"
+        shutil.copyfile(path, partial)
+        partial.replace(folder / f"{plan.job_id}.{plan.extension}")
+
+    return publish
+
+
+def local_store(folder: Path) -> ObjectStore:
+    """The store of `render`: layers in memory, everything else on files in `folder`."""
+    return LayeredStore(FileStore(folder), LAYER_MEMORY)
+
+
+def local_stages(settings: Settings, store: ObjectStore, work_dir: Path, base: Path) -> list[Stage[Any]]:
+    """All stages for one process: as wide as it has threads to encode, and one more to draw ahead."""
+    return make_stages(settings, store, work_dir, base=base, width=settings.encoders + 2)
+
+
+def runner_options(settings: Settings) -> RunnerOptions:
+    """How workers behave in trouble."""
+    from processors.policies import RetryPolicy
+    from processors.runner import RunnerOptions
+
+    return RunnerOptions(retry=RetryPolicy(budget=float(settings.retry_seconds)))
