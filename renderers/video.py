@@ -294,8 +294,9 @@ def _x264_params(spec: VideoSpec, kind: Kind, count: int, level: str | None) -> 
 def _lookahead(spec: VideoSpec) -> int:
     """How many frames x264 looks ahead: as its preset says, fewer for large pictures.
 
-    They are most of an encoder's memory: with 40 frames it takes 320 MB at 1080p and 1.3 GB at 2160p,
-    with these 190 MB and 490 MB. Size at equal quality stays the same within 2 %.
+    They are most of an encoder's memory: at 2160p it takes 1,280 MB with 40 frames and 520 MB with 8; at
+    1080p 220 MB with 20. At one CRF, zooming photographs at 1080p came out 2 % smaller and 0.3 dB
+    worse with 24 frames than with 40, 5 % smaller and 0.8 dB worse with 16.
     """
     return min(
         _PRESET_LOOKAHEAD.get(spec.preset, 40), max(8, _LOOKAHEAD_PIXELS // (spec.width * spec.height))
