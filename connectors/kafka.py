@@ -172,7 +172,9 @@ class Publisher:
         """delivery_timeout: seconds after which an unacknowledged message fails with Unavailable;
         max_wait: seconds that `publish` waits for room in the buffer."""
         self._settings = settings
-        self._producer = Producer(producer_config(settings, delivery_timeout))
+        self._config = producer_config(settings, delivery_timeout)
+        self._producer = Producer(self._config)
+        self._renewing = threading.Lock()
         self._max_wait = max_wait
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="kafka-acknowledgements", daemon=True)
@@ -196,18 +198,31 @@ class Publisher:
             else:
                 future.set_exception(delivery_error(topic, error))
 
+        name = self._settings.name(topic)
         deadline = time.monotonic() + self._max_wait
         while True:
+            producer = self._producer
             try:
-                name = self._settings.name(topic)
-                self._producer.produce(name, value, key, headers=list(headers), on_delivery=acknowledged)
+                producer.produce(name, value, key, headers=list(headers), on_delivery=acknowledged)
                 return future
             except BufferError:
                 if self._closed.is_set() or time.monotonic() > deadline:
                     raise Unavailable("broker_unavailable", "The Kafka broker takes no messages.") from None
                 time.sleep(0.005)
             except KafkaException as error:
+                if error.args[0].code() == KafkaError._FATAL:
+                    self._renew(producer)
                 raise delivery_error(topic, error.args[0]) from error
+
+    def _renew(self, broken: Producer) -> None:
+        """Begin anew with another producer: an idempotent one that lost its place stays broken."""
+        with self._renewing:
+            if self._producer is not broken:
+                return
+            log.error("the producer failed for good, beginning anew")
+            self._producer = Producer(self._config)
+        broken.purge()
+        broken.flush(1.0)
 
     def _check_size(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
         size = len(key or b"") + len(value or b"") + sum(len(name) + len(text) for name, text in headers)

@@ -74,6 +74,18 @@ def test_a_group_shares_the_partitions_and_knows_its_lag(settings: KafkaSettings
         consumer.close()
 
 
+def test_a_producer_that_failed_for_good_is_replaced(settings: KafkaSettings) -> None:
+    """After librdkafka called an error fatal, the next message goes out through a new producer."""
+    publisher = Publisher(settings)
+    publisher.publish(PROGRESS, "job", b"1", []).result(10)
+    broken = publisher._producer
+    publisher._renew(broken)
+    publisher._renew(broken)
+    publisher.publish(PROGRESS, "job", b"2", []).result(10)
+    assert publisher._producer is not broken
+    publisher.close()
+
+
 def test_too_large_a_message_is_refused_with_a_sentence(settings: KafkaSettings) -> None:
     """A message beyond the limit raises InvalidInput before it is sent."""
     publisher = Publisher(settings)

@@ -47,7 +47,7 @@ group.min.session.timeout.ms=1000
 group.consumer.min.heartbeat.interval.ms=100
 group.consumer.heartbeat.interval.ms=500
 group.consumer.min.session.timeout.ms=2000
-group.consumer.session.timeout.ms=6000
+group.consumer.session.timeout.ms=3000
 broker.session.timeout.ms=3000
 log.cleaner.dedupe.buffer.size=4194304
 """
