@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import structlog
-from confluent_kafka import TopicPartition
+from confluent_kafka import Message, TopicPartition
 
 from connectors.kafka import KafkaSettings, Publisher, make_consumer
 from connectors.kafka_topics import check_topics
@@ -133,7 +133,12 @@ def rebuild(kafka: KafkaSettings, jobs: Jobs) -> int:
 
 
 def read_topic(kafka: KafkaSettings, topic: str) -> list[bytes]:
-    """All values on a topic, from its beginning to the end it has now."""
+    """All values on a topic, from its beginning to the end it has now; deletions left out."""
+    return [value for message in read_messages(kafka, topic) if (value := message.value()) is not None]
+
+
+def read_messages(kafka: KafkaSettings, topic: str) -> list[Message]:
+    """All messages on a topic, from its beginning to the end it has now."""
     consumer = make_consumer(kafka, group=f"{kafka.group}-reader")
     try:
         name = kafka.name(topic)
@@ -142,7 +147,7 @@ def read_topic(kafka: KafkaSettings, topic: str) -> list[bytes]:
         ends = {p.partition: consumer.get_watermark_offsets(p, timeout=20) for p in partitions}
         left = {p: end for p, (begin, end) in ends.items() if end > begin}
         consumer.assign([TopicPartition(name, p, ends[p][0]) for p in left])
-        values: list[bytes] = []
+        messages: list[Message] = []
         while left:
             message = consumer.poll(1.0)
             if message is None:
@@ -150,12 +155,11 @@ def read_topic(kafka: KafkaSettings, topic: str) -> list[bytes]:
                 continue
             if message.error():
                 continue
-            partition, offset, value = message.partition(), message.offset(), message.value()
-            if value is not None:
-                values.append(value)
+            partition, offset = message.partition(), message.offset()
+            messages.append(message)
             if partition is not None and offset is not None and offset + 1 >= left.get(partition, 0):
                 left.pop(partition, None)
-        return values
+        return messages
     finally:
         consumer.close()
 

@@ -67,7 +67,7 @@ class Encode:
         frames = self._frames(message.tenant, view, chunk, view.states(chunk))
         if chunk.kind == "still":
             return encode_still(view.video_spec, next(frames))
-        return encode_moving(view.video_spec, frames, hold=chunk.hold > 0, check=context.check)
+        return encode_moving(view.video_spec, frames, hold=chunk.hold > 0, check=context.check, count=chunk.frames)
 
     def _frames(
         self, tenant: str, view: PlanView, chunk: Chunk, states: list[State]

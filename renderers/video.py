@@ -67,7 +67,7 @@ class VideoSpec:
     fps: int
     codec: str = "libx264"
     crf: float = 23
-    still_crf: float = 13
+    still_crf: float = 18
     preset: str = "medium"
     max_bitrate: int | None = None
 

@@ -1,0 +1,109 @@
+"""`submit`: sends a project to an API, with the files that it names; may follow it to its end."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from exportstream import exits
+from exportstream.client import Client
+from exportstream.commands.render import export_settings, format_of, read_document
+from exportstream.config import Settings
+from exportstream.progress import Progress, human_duration, human_size
+from schemas.errors import InvalidInput
+from schemas.facts import STAGES
+
+SOURCE_KEYS = ("src", "midi")
+
+
+def run(options: argparse.Namespace, settings: Settings) -> int:
+    """Upload, ask, and follow if that is wanted."""
+    document, base = read_document(options.file)
+    client = Client(options.url or settings.url, settings.api_key)
+    project = with_uploads(load(document), base, client.upload)
+    body = {
+        "project": project,
+        "format": options.format or format_of(options.output) or "mp4",
+        "settings": export_settings(options),
+    }
+    headers = {"Idempotency-Key": options.idempotency_key} if options.idempotency_key else {}
+    job = client.post("/v1/exports", body, headers)
+    if not (options.follow or options.output):
+        print(orjson.dumps(job).decode() if options.json else job["id"])
+        return exits.OK
+    job = follow(client, job, options.file.name, quiet=options.quiet)
+    if job["status"] == "completed" and options.output:
+        client.download(f"/v1/exports/{job['id']}/file", options.output)
+    return report(job, options.output, as_json=options.json)
+
+
+def load(document: bytes) -> dict[str, Any]:
+    """The document as JSON. Raises InvalidInput."""
+    try:
+        project = orjson.loads(document)
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput("invalid_json", f"The project is not JSON: {error}.") from error
+    if not isinstance(project, dict):
+        raise InvalidInput("invalid_json", "A project is a JSON object.")
+    return project
+
+
+def with_uploads(value: Any, base: Path, upload: Callable[[Path], str]) -> Any:
+    """The document with each relative path of a file that is there replaced by the key it was uploaded to."""
+    known: dict[str, str] = {}
+
+    def source(src: str) -> str:
+        if src not in known:
+            path = base / src
+            known[src] = upload(path) if ":" not in src.partition("/")[0] and path.is_file() else src
+        return known[src]
+
+    def walk(part: Any) -> Any:
+        if isinstance(part, list):
+            return [walk(item) for item in part]
+        if isinstance(part, Mapping):
+            return {
+                key: source(item) if key in SOURCE_KEYS and isinstance(item, str) else item if key == "meta" else walk(item)
+                for key, item in part.items()
+            }
+        return part
+
+    return walk(value)
+
+
+def follow(client: Client, job: dict[str, Any], title: str, *, quiet: bool = False) -> dict[str, Any]:
+    """Show progress until the job has ended; the job as it is then."""
+    path = f"/v1/exports/{job['id']}"
+    with Progress(title, quiet=quiet) as progress:
+        while job["status"] not in ("completed", "failed", "cancelled"):
+            for event in client.events(f"{path}/events"):
+                job = event
+                shares = {stage: job["stages"][stage] for stage in STAGES if stage in job.get("stages", {})}
+                progress.update(shares, job["progress"])
+            job = client.get(path)
+    return job
+
+
+def report(job: Mapping[str, Any], output: Path | None, *, as_json: bool) -> int:
+    """Say how the job ended; the exit code."""
+    if as_json:
+        print(orjson.dumps(job, option=orjson.OPT_INDENT_2).decode())
+    for warning in job.get("warnings") or () if not as_json else ():
+        print(f"warning: {warning}", file=sys.stderr)
+    if job["status"] == "cancelled":
+        return exits.CANCELLED
+    if job["status"] == "failed":
+        error = job.get("error") or {}
+        where = f" ({error['path']})" if error.get("path") else ""
+        print(f"exportstream: {error.get('message')}{where} [{error.get('code')}]", file=sys.stderr)
+        return exits.FAILED
+    result = job.get("result") or {}
+    if not as_json:
+        facts = [human_duration(result["duration"])] if result.get("duration") else []
+        print(f"{output or job['id']}  {', '.join([*facts, human_size(result.get('size', 0))])}")
+    return exits.OK
