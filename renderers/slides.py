@@ -45,14 +45,22 @@ class Run:
 
 @dataclass(frozen=True)
 class Actor:
-    """An element on its slide: visible in frames first .. last - 1, with its curves."""
+    """An element on its slide: visible in frames first .. last - 1, with its curves.
+
+    changes: ranges (first, last) of frames k at which it may look different than at k - 1.
+    """
 
     index: int
     element: Element
     first: int
     last: int
     curves: tuple[Curve, ...]
-    is_moving: bool
+    changes: tuple[tuple[int, int], ...]
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether its curves ever change what is seen."""
+        return bool(self.changes)
 
 
 class SlideScene:
@@ -92,10 +100,11 @@ class SlideScene:
         if element.opacity == 0 or first >= last:
             return None
         curves = tuple(Curve.of(animation) for animation in element.animations)
-        changes = (_within(curve.changes(self._fps), first + 1, last - 1) for curve in curves)
-        is_moving = any(True for ranges in changes for _ in ranges)
-        actor = Actor(index, element, first, last, curves, is_moving)
-        if not is_moving and not _is_visible(self.placement(actor, first)):
+        changes = tuple(
+            part for curve in curves for part in _within(curve.changes(self._fps), first + 1, last - 1)
+        )
+        actor = Actor(index, element, first, last, curves, changes)
+        if not actor.is_moving and not _is_visible(self.placement(actor, first)):
             return None
         return actor
 
@@ -110,8 +119,7 @@ class SlideScene:
         """Disjoint ranges (first, last) of frames k that may differ from frame k - 1, in order."""
         found = [(frame, frame) for frame in self._visibility[1:]]
         for actor in self.actors:
-            for curve in actor.curves if actor.is_moving else ():
-                found += _within(curve.changes(self._fps), actor.first + 1, actor.last - 1)
+            found += actor.changes
         merged: list[tuple[int, int]] = []
         for first, last in sorted(found):
             if merged and first <= merged[-1][1] + 1:

@@ -12,7 +12,7 @@ chunk is named by the keyframes that it shows instead of by its states.
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -54,9 +54,9 @@ def canvas(project: Project, settings: ExportSettings, limits: Limits = DEFAULT)
         most = f"{limits.long_side} x {limits.short_side}"
         message = f"The picture has {width} x {height} px; the limit is {most}."
         raise InvalidInput("limit_exceeded", message, path="quality" if settings.width is None else "width")
-    scale = min(width / project.width, height / project.height)
+    scale = min(Fraction(width, project.width), Fraction(height, project.height))
     left, top = (width - project.width * scale) / 2, (height - project.height * scale) / 2
-    return Canvas(width, height, scale, left, top)
+    return Canvas(width, height, float(scale), float(left), float(top))
 
 
 def _even(side: Fraction) -> int:
@@ -209,9 +209,8 @@ class Timeline:
         """The pieces that frames lie in, each with the first frame and the number of frames in it."""
         pieces, firsts = self._pieces_and_firsts
         end = first + frames
-        for piece in pieces[bisect_right(firsts, first) - 1 :]:
-            if piece.first >= end:
-                return
+        for number in range(bisect_right(firsts, first) - 1, bisect_left(firsts, end)):
+            piece = pieces[number]
             low = max(first, piece.first)
             yield piece, low, min(end, piece.first + piece.frames) - low
 

@@ -44,7 +44,7 @@ def _hex(digits: str) -> RGBA:
 
 
 def _channel(text: str) -> int:
-    value = float(text[:-1]) * 2.55 if text.endswith("%") else float(text)
+    value = float(text[:-1]) * 255 / 100 if text.endswith("%") else float(text)
     return int(min(255.0, max(0.0, value)) + 0.5)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,6 +15,7 @@ Property = Literal["x", "y", "scale", "rotation", "opacity"]
 Value = Annotated[Number, Field(ge=-1_000_000, le=1_000_000)]
 
 
+@lru_cache(maxsize=4096)
 def exact(seconds: float) -> Fraction:
     """The decimal number that a document's float was written as: 0.1 is one tenth."""
     return Fraction(repr(float(seconds)))

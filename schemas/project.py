@@ -333,11 +333,15 @@ def _check_references(project: Project) -> None:
                 )
 
 
+_NOISE = Fraction(1, 100_000)
+"""Seconds of rounding that a client's arithmetic may leave behind."""
+
+
 def _check_transitions(project: Project) -> None:
     for number, (slide, following) in enumerate(pairwise(project.slides)):
         length = overlap(slide)
         shorter = min(exact(slide.duration), exact(following.duration))
-        if length * 2 > shorter:
+        if length * 2 > shorter + _NOISE:
             message = (
                 f"The transition lasts {float(length):g} s, longer than half of a slide it joins; "
                 f"it may last {float(shorter / 2):g} s."

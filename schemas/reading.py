@@ -52,7 +52,7 @@ def _from_mapping(raw: dict[str, Any], limits: Limits) -> dict[str, Any]:
 def _check_size(size: int, limits: Limits) -> None:
     if size > limits.document_bytes:
         has, limit = size / (1 << 20), limits.document_bytes / (1 << 20)
-        message = f"The document has {has:,.1f} MiB; the limit is {limit:,.3g} MiB. Refer to files, don't inline them."
+        message = f"The document has {has:,.1f} MiB; the limit is {limit:,.3g} MiB. Don't inline large files."
         raise InvalidInput("too_large", message)
 
 

@@ -68,7 +68,7 @@ class ExportSettings(Part):
 
 
 def parse_settings(raw: Mapping[str, Any], limits: Limits = DEFAULT) -> ExportSettings:
-    """The settings of a request, keys in camelCase or snake_case; raises InvalidInput as `parse_project` does."""
+    """The settings of a request, camelCase or snake_case; raises InvalidInput as `parse_project` does."""
     settings = validate(ExportSettings, load(raw, limits))
     if settings.fps > limits.fps:
         message = f"The rate is {settings.fps} frames a second; the limit is {limits.fps}."

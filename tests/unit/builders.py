@@ -57,10 +57,21 @@ def track(src: str = "sound.wav", name: str = "music", **keys: Any) -> Document:
 
 
 def move(  # the short form of an animation
-    kind: str = "x", start: float = 0.0, duration: float = 0.5, values: tuple[float, float] = (0, 50), **keys: Any
+    kind: str = "x",
+    start: float = 0.0,
+    duration: float = 0.5,
+    values: tuple[float, float] = (0, 50),
+    **keys: Any,
 ) -> Document:
     """An animation in its short form: `kind` from one value to another."""
-    return {"property": kind, "from": values[0], "to": values[1], "start": start, "duration": duration, **keys}
+    return {
+        "property": kind,
+        "from": values[0],
+        "to": values[1],
+        "start": start,
+        "duration": duration,
+        **keys,
+    }
 
 
 def _box(x: float, y: float, width: float, height: float) -> Document:
