@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -121,6 +122,20 @@ def disk_error(error: OSError) -> Unavailable:
 
 
 def primed(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """The blocks behind a first, empty one: what opens them has run, and closes them when they are dropped."""
+    """The blocks behind a first, empty one: what opens them has run, and closes them when dropped."""
     next(blocks)
     return blocks
+
+
+def write_blocks(path: Path, blocks: Iterator[bytes]) -> None:
+    """Write blocks to a file that is there afterwards only if all of them are in it. Raises Unavailable."""
+    try:
+        with path.open("wb") as file:
+            for block in blocks:
+                file.write(block)
+    except BaseException as error:
+        with suppress(OSError):
+            path.unlink()
+        if isinstance(error, OSError):
+            raise disk_error(error) from error
+        raise

@@ -1,17 +1,17 @@
-"""An object store on files: one file an object, in folders by its key's segments.
+"""An object store on files: an object is the file of its key below one folder.
 
-Written beside its place and renamed into it, so a reader sees a whole object or none. What a killed
-process left half written lies in a folder of its own and is swept when a store is opened.
+Objects are written to `.partial` in the same folder and renamed, so nobody ever reads half of one, and
+what a killed process left there is no object; it is swept when it is an hour old. A file is never
+changed once it has its name, which is why `copy` may link it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,40 +23,154 @@ from connectors.store.base import (
     disk_error,
     missing,
     primed,
+    write_blocks,
 )
-from schemas.errors import Unavailable
+from schemas.errors import InvalidInput, Unavailable
 
-PARTIAL = ".partial"
+PARTS = ".partial"
 STALE_S = 3600.0
-"""A partial file as old as this belongs to nobody any more."""
+_ABSENT = (FileNotFoundError, NotADirectoryError)
+_UNLINKABLE = frozenset({errno.EMLINK, errno.EPERM, errno.EXDEV, errno.EOPNOTSUPP, errno.ENOTSUP})
 
 
 class FileStore:
-    """Objects under a folder, which is made if it is not there.
+    """Objects as files below `root`, which is made when it does not exist. Processes may share it.
 
-    The content type is what the key's extension says; another one is not kept.
+    fsync: whether an object has reached the disk when `put` returns. Off by default: what is lost
+    with the machine's power is made again from its content.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._root = root.absolute()
-        self._partial = self._root / PARTIAL
+    def __init__(self, root: Path, *, fsync: bool = False, now: Callable[[], float] = time.time) -> None:
+        self._root = os.path.abspath(root)
+        self._parts = os.path.join(self._root, PARTS)
+        self._fsync = fsync
+        self._now = now
         try:
-            self._partial.mkdir(parents=True, exist_ok=True)
+            os.makedirs(self._parts, exist_ok=True)
         except OSError as error:
             raise disk_error(error) from error
-        self._sweep()
+        self.sweep_parts()
 
     def get(self, key: str) -> bytes:
-        """The whole object."""
-        with _errors(key):
-            return self._path(key).read_bytes()
+        """All of an object. Raises Missing."""
+        with self._reading(key), open(self._path(key), "rb") as file:
+            return file.read()
 
     def open_range(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """Bytes from `start` on, at most `length`, in blocks."""
+        """Blocks of an object. Raises Missing at once."""
         return primed(self._blocks(key, start, length))
 
+    def download(self, key: str, path: Path) -> None:
+        """Write an object to a file of the caller's own. Raises Missing."""
+        write_blocks(path, self.open_range(key))
+
+    def put(self, key: str, data: bytes, content_type: str | None = None) -> None:
+        """Write an object; the content type is the one of its extension."""
+
+        def write(part: int) -> None:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(part, view) :]
+
+        self._write(key, write)
+
+    def put_file(self, key: str, path: Path, content_type: str | None = None) -> None:
+        """Write an object from a file; where the file system can, its blocks are shared."""
+        with open(path, "rb") as source:
+            self._write(key, lambda part: _copy_bytes(source.fileno(), part))
+
+    def exists(self, key: str) -> bool:
+        """Whether there is such an object."""
+        try:
+            self.stat(key)
+        except InvalidInput as error:
+            if error.code != "object_missing":
+                raise
+            return False
+        return True
+
+    def stat(self, key: str) -> ObjectInfo:
+        """What is known of an object. Raises Missing."""
+        with self._reading(key):
+            found = os.stat(self._path(key))
+        if not _is_file(found):
+            raise missing(key)
+        return _info(key, found)
+
+    def delete(self, key: str) -> None:
+        """Remove an object, and the folders that are empty without it."""
+        path = self._path(key)
+        try:
+            os.unlink(path)
+        except (*_ABSENT, IsADirectoryError):
+            return
+        except OSError as error:
+            raise disk_error(error) from error
+        with contextlib.suppress(OSError):
+            while (path := os.path.dirname(path)) != self._root:
+                os.rmdir(path)
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """The objects under a prefix; one that is written or deleted meanwhile may be there or not."""
+        folder = prefix.rpartition("/")[0]
+        if folder:
+            check_key(folder)
+        return self._walk(folder, prefix)
+
+    def copy(self, source: str, target: str) -> None:
+        """Link an object under a second key, where links can be had. Raises Missing.
+
+        Both have the age of the younger one from then on: they are one file.
+        """
+        origin, place, part = self._path(source), self._path(target), self._part()
+        try:
+            with self._reading(source):
+                os.link(origin, part)
+        except Unavailable as error:
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno in _UNLINKABLE:
+                return self.put_file(target, Path(origin))
+            raise
+        try:
+            os.utime(part, (self._now(), self._now()))
+            self._rename(part, place, target)
+        finally:
+            # Renaming one name of a file to another name of the same file does nothing (POSIX).
+            _unlink(part)
+
+    def presign(self, key: str, seconds: int, file_name: str) -> str | None:
+        """None: files have no address of their own, the API serves them."""
+        return None
+
+    def sweep_parts(self, older_than_s: float = STALE_S) -> int:
+        """Remove what killed processes left half written; returns how many files."""
+        removed = 0
+        with contextlib.suppress(FileNotFoundError), os.scandir(self._parts) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    if self._now() - entry.stat(follow_symlinks=False).st_mtime > older_than_s:
+                        os.unlink(entry.path)
+                        removed += 1
+        return removed
+
+    def _path(self, key: str) -> str:
+        if check_key(key).startswith(f"{PARTS}/") or key == PARTS:
+            raise InvalidInput("bad_key", f"Keys below {PARTS} are not for objects.")
+        return f"{self._root}/{key}"
+
+    def _part(self) -> str:
+        return f"{self._parts}/{os.urandom(12).hex()}"
+
+    @contextlib.contextmanager
+    def _reading(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except (*_ABSENT, IsADirectoryError) as error:
+            raise missing(key) from error
+        except OSError as error:
+            raise disk_error(error) from error
+
     def _blocks(self, key: str, start: int, length: int | None) -> Iterator[bytes]:
-        with _errors(key), self._path(key).open("rb") as file:
+        with self._reading(key), open(self._path(key), "rb", buffering=0) as file:
             yield b""
             file.seek(start)
             left = length
@@ -67,133 +181,89 @@ class FileStore:
                 left = None if left is None else left - len(block)
                 yield block
 
-    def download(self, key: str, path: Path) -> None:
-        """Write the object to a file, which is the caller's own to change."""
-        with _errors(key), _whole(path):
-            shutil.copyfile(self._path(key), path)
-
-    def put(self, key: str, data: bytes, content_type: str | None = None) -> None:
-        """Write an object."""
-        with _errors(key), self._writing(key) as partial, partial.open("wb") as file:
-            file.write(data)
-
-    def put_file(self, key: str, path: Path, content_type: str | None = None) -> None:
-        """Write an object from a file."""
-        with _errors(key), self._writing(key) as partial:
-            partial.unlink()
-            shutil.copyfile(path, partial)
-
-    def exists(self, key: str) -> bool:
-        """Whether there is such an object."""
-        return self._path(key).is_file()
-
-    def stat(self, key: str) -> ObjectInfo:
-        """What is known of an object."""
-        with _errors(key):
-            return self._info(key, self._path(key).stat())
-
-    def delete(self, key: str) -> None:
-        """Remove an object, and folders that it leaves empty."""
-        path = self._path(key)
-        with _errors(key):
-            path.unlink(missing_ok=True)
-        with suppress(OSError):
-            for folder in path.parents:
-                if folder == self._root:
-                    return
-                folder.rmdir()
-
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """All objects whose keys begin with `prefix`, by key."""
-        folder = self._root / prefix.rpartition("/")[0]
-        found = []
-        for parent, folders, names in os.walk(folder):
-            if PARTIAL in folders:
-                folders.remove(PARTIAL)
-            base = Path(parent).relative_to(self._root).as_posix()
-            keys = (name if base == "." else f"{base}/{name}" for name in names)
-            found += [key for key in keys if key.startswith(prefix)]
-        for key in sorted(found):
-            with suppress(FileNotFoundError):
-                yield self._info(key, (self._root / key).stat())
-
-    def copy(self, source: str, target: str) -> None:
-        """Make `target` the same as `source`, sharing the bytes on disk where possible."""
-        with _errors(source), self._writing(target) as partial:
-            partial.unlink()
-            _link_or_copy(self._path(source), partial)
-
-    def presign(self, key: str, seconds: int, file_name: str) -> str | None:
-        """None: files are handed out by the API."""
-        return None
-
-    def _path(self, key: str) -> Path:
-        return self._root / check_key(key)
-
-    def _info(self, key: str, stat: os.stat_result) -> ObjectInfo:
-        modified = datetime.fromtimestamp(stat.st_mtime, UTC)
-        return ObjectInfo(key, stat.st_size, modified, content_type_of(key))
-
-    @contextmanager
-    def _writing(self, key: str) -> Iterator[Path]:
-        """A new file beside the objects that becomes the object when all went well."""
-        path = self._path(key)
-        handle, name = tempfile.mkstemp(dir=self._partial)
-        os.close(handle)
-        partial = Path(name)
+    def _write(self, key: str, write: Callable[[int], None]) -> None:
+        target, part = self._path(key), self._part()
         try:
-            yield partial
-            _move(partial, path)
+            descriptor = self._open(part)
+            try:
+                write(descriptor)
+                if self._fsync:
+                    os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            self._rename(part, target, key)
+        except OSError as error:
+            raise disk_error(error) from error
         finally:
-            partial.unlink(missing_ok=True)
+            _unlink(part)
 
-    def _sweep(self) -> None:
-        before = time.time() - STALE_S
-        for partial in self._partial.iterdir():
-            with suppress(OSError):
-                if partial.stat().st_mtime < before:
-                    partial.unlink()
-
-
-@contextmanager
-def _errors(key: str) -> Iterator[None]:
-    try:
-        yield
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        raise missing(key) from error
-    except OSError as error:
-        raise disk_error(error) from error
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[None]:
-    """A file that is there afterwards only if all of it was written."""
-    try:
-        yield
-    except BaseException:
-        with suppress(OSError):
-            path.unlink()
-        raise
-
-
-def _move(partial: Path, path: Path) -> None:
-    """Rename into place. Somebody else's `delete` may take the empty folder away in between."""
-    for _ in range(1000):
+    def _open(self, part: str) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         try:
-            partial.replace(path)
+            return os.open(part, flags, 0o666)
+        except FileNotFoundError:  # somebody cleared the whole folder
+            os.makedirs(self._parts, exist_ok=True)
+            return os.open(part, flags, 0o666)
+
+    def _rename(self, part: str, target: str, key: str) -> None:
+        """Give a written file its name; folders may come and go meanwhile, as others put and delete."""
+        try:
+            for _ in range(100):
+                try:
+                    return os.replace(part, target)
+                except FileNotFoundError:
+                    os.makedirs(os.path.dirname(target), exist_ok=True)
+        except (IsADirectoryError, NotADirectoryError, FileExistsError) as error:
+            sentence = f"{key!r} cannot be written: it is the folder of another object, or below one."
+            raise InvalidInput("key_conflict", sentence) from error
+        except OSError as error:
+            raise disk_error(error) from error
+        raise Unavailable("store_unavailable", f"The folder of {key} is removed again and again.")
+
+    def _walk(self, folder: str, prefix: str) -> Iterator[ObjectInfo]:
+        """Objects below a folder in the order of whole keys: a folder sorts as its name with the slash."""
+        base = f"{self._root}/{folder}" if folder else self._root
+        try:
+            with os.scandir(base) as entries:
+                found = sorted((f"{e.name}/" if e.is_dir(follow_symlinks=False) else e.name) for e in entries)
+        except _ABSENT:
             return
-        except FileNotFoundError:
-            with suppress(FileExistsError, FileNotFoundError):
-                path.parent.mkdir(parents=True, exist_ok=True)
-    raise Unavailable("store_unavailable", f"The folder of {path.name} is removed again and again.")
+        except OSError as error:
+            raise disk_error(error) from error
+        for name in found:
+            key = f"{folder}/{name}" if folder else name
+            if key == f"{PARTS}/" or not (key.startswith(prefix) or prefix.startswith(key)):
+                continue
+            if key.endswith("/"):
+                yield from self._walk(key[:-1], prefix)
+            elif key.startswith(prefix):
+                with contextlib.suppress(*_ABSENT):
+                    yield _info(key, os.stat(f"{self._root}/{key}"))
 
 
-def _link_or_copy(source: Path, target: Path) -> None:
-    with suppress(FileNotFoundError):
-        target.unlink()
+def _info(key: str, found: os.stat_result) -> ObjectInfo:
+    return ObjectInfo(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC), content_type_of(key))
+
+
+def _is_file(found: os.stat_result) -> bool:
+    return (found.st_mode & 0o170000) == 0o100000
+
+
+def _unlink(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+
+
+def _copy_bytes(source: int, target: int) -> None:
+    """Copy a file by the kernel, which shares blocks where the file system can; else through memory."""
     try:
-        os.link(source, target)
-    except FileNotFoundError:
-        raise
-    except OSError:
-        shutil.copyfile(source, target)
+        while os.copy_file_range(source, target, 1 << 30):
+            pass
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM):
+            raise
+    # Some file systems say 0 too early (a file below /proc, an overlay): what is left is copied plainly.
+    while block := os.read(source, 1 << 20):
+        view = memoryview(block)
+        while view:
+            view = view[os.write(target, view) :]

@@ -8,7 +8,15 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from connectors.store.base import BLOCK, ObjectInfo, check_key, content_type_of, disk_error, missing
+from connectors.store.base import (
+    BLOCK,
+    ObjectInfo,
+    check_key,
+    content_type_of,
+    disk_error,
+    missing,
+    write_blocks,
+)
 
 
 class MemoryStore:
@@ -35,10 +43,7 @@ class MemoryStore:
 
     def download(self, key: str, path: Path) -> None:
         """Write the object to a file."""
-        try:
-            path.write_bytes(self.get(key))
-        except OSError as error:
-            raise disk_error(error) from error
+        write_blocks(path, iter([self.get(key)]))
 
     def put(self, key: str, data: bytes, content_type: str | None = None) -> None:
         """Keep an object."""

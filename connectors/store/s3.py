@@ -20,7 +20,16 @@ from minio import Minio
 from minio.commonconfig import CopySource
 from minio.error import InvalidResponseError, S3Error, ServerError
 
-from connectors.store.base import BLOCK, ObjectInfo, check_key, content_type_of, disk_error, missing
+from connectors.store.base import (
+    BLOCK,
+    ObjectInfo,
+    check_key,
+    content_type_of,
+    disk_error,
+    missing,
+    primed,
+    write_blocks,
+)
 from schemas.errors import InvalidInput, Unavailable
 
 CONNECT_S = 5.0
@@ -28,12 +37,17 @@ READ_S = 30.0
 POOL = 32
 PART = 16 * 1024 * 1024
 ABSENT = ("NoSuchKey", "NoSuchObject", "NoSuchVersion")
+BAD_KEY = ("KeyTooLongError", "InvalidObjectName", "XMinioInvalidObjectName")
 PASSING = ("SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "XMinioServerNotInitialized")
 
 
 @dataclass(frozen=True)
 class S3Settings:
-    """Where the server is. endpoint: host:port without a scheme; secure: TLS."""
+    """Where the server is. endpoint: host:port without a scheme; secure: TLS.
+
+    region is signed into each request; named, because asking for it costs a call. public_endpoint: an
+    http(s) address under which clients outside reach the same server, for presigned addresses.
+    """
 
     endpoint: str
     access_key: str
@@ -41,6 +55,7 @@ class S3Settings:
     bucket: str = "exportstream"
     secure: bool = False
     region: str | None = "us-east-1"
+    public_endpoint: str | None = None
 
 
 class S3Store:
@@ -51,14 +66,12 @@ class S3Store:
         http = urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=CONNECT_S, read=READ_S), maxsize=POOL, retries=False
         )
-        self._client = Minio(
-            settings.endpoint,
-            access_key=settings.access_key,
-            secret_key=settings.secret_key,
-            secure=settings.secure,
-            region=settings.region,
-            http_client=http,
-        )
+        credentials = {"access_key": settings.access_key, "secret_key": settings.secret_key}
+        more: dict[str, Any] = {**credentials, "region": settings.region, "http_client": http}
+        self._client = self._outside = Minio(settings.endpoint, secure=settings.secure, **more)
+        if settings.public_endpoint is not None:
+            scheme, _, place = settings.public_endpoint.rpartition("://")
+            self._outside = Minio(place.rstrip("/"), secure=scheme == "https", **more)
 
     def ensure_bucket(self) -> None:
         """Make the bucket unless it is there."""
@@ -74,30 +87,32 @@ class S3Store:
     def open_range(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         """Bytes from `start` on, at most `length`, in blocks."""
         if length is not None and length <= 0:
+            self.stat(key)
             return iter(())
-        with _errors(key):
-            response = self._client.get_object(
-                self._bucket, check_key(key), offset=start, length=0 if length is None else length
-            )
-        return self._blocks(key, response)
+        return primed(self._blocks(check_key(key), start, length or 0))
 
-    def _blocks(self, key: str, response: Any) -> Iterator[bytes]:
-        try:
-            with _errors(key):
+    def _blocks(self, key: str, start: int, length: int) -> Iterator[bytes]:
+        with _errors(key):
+            try:
+                response = self._client.get_object(self._bucket, key, offset=start, length=length)
+            except S3Error as error:
+                if error.code != "InvalidRange":
+                    raise
+                yield b""  # what lies behind the end is empty
+                return
+            done = False
+            try:
+                yield b""
                 yield from response.stream(BLOCK)
-        finally:
-            response.close()
-            response.release_conn()
+                done = True
+            finally:
+                if not done:
+                    response.close()  # else the rest would be read, only to use the connection again
+                response.release_conn()
 
     def download(self, key: str, path: Path) -> None:
         """Write the object to a file."""
-        blocks = self.open_range(key)
-        try:
-            with path.open("wb") as file:
-                for block in blocks:
-                    file.write(block)
-        except OSError as error:
-            raise disk_error(error) from error
+        write_blocks(path, self.open_range(key))
 
     def put(self, key: str, data: bytes, content_type: str | None = None) -> None:
         """Write an object."""
@@ -150,7 +165,7 @@ class S3Store:
         """An address that hands the object out as a download for so long."""
         disposition = f"attachment; filename*=UTF-8''{quote(file_name)}"
         with _errors(key):
-            return self._client.presigned_get_object(
+            return self._outside.presigned_get_object(
                 self._bucket,
                 check_key(key),
                 expires=timedelta(seconds=seconds),
@@ -165,7 +180,7 @@ def _info(found: Any, key: str) -> ObjectInfo:
 
 @contextmanager
 def _errors(key: str) -> Iterator[None]:
-    """The client's errors in our words: absent, passing, or for good."""
+    """The client's errors in our words: absent, passing, or refused."""
     try:
         yield
     except S3Error as error:
@@ -173,7 +188,10 @@ def _errors(key: str) -> Iterator[None]:
             raise missing(key) from error
         if error.code in PASSING or error.response.status >= 500:
             raise _away(f"{error.code}") from error
-        raise InvalidInput(
+        if error.code in BAD_KEY:
+            raise InvalidInput("bad_key", f"{key[:80]!r} cannot be the name of an object here.") from error
+        # Credentials, a missing bucket, a full disk: the deployment's fault, never the job's.
+        raise Unavailable(
             "store_refused", f"The object store refused {key}: {error.message or error.code}."
         ) from error
     except (ServerError, InvalidResponseError, urllib3.exceptions.HTTPError) as error:
