@@ -105,32 +105,44 @@ State = SlideState | TransitionState
 
 
 @dataclass(frozen=True, eq=False)
+class Inside:
+    """How a picture that zooms inside its box (`Placement.within`) is put together.
+
+    The layer's own pixels are then the bare picture that fills its box and nothing else: without
+    corners, border, shadow, opacity or rotation. The compositor draws `under`, then the picture sampled
+    about the box's centre, `within` times as large, cut to the box and multiplied with `mask`, then `over`.
+
+    box: left, top, width, height on the canvas in px, exact. mask: uint8 (height, width), corners and
+    opacity, its corner at (x, y) on the canvas. under, over: shadow and border, as layers of their own.
+    """
+
+    box: tuple[float, float, float, float]
+    mask: NDArray[uint8]
+    x: int
+    y: int
+    under: LayerPixels | None
+    over: LayerPixels | None
+
+
+@dataclass(frozen=True, eq=False)
 class LayerPixels:
     """A layer as drawn: what the rasteriser hands to the compositor.
 
-    rgba: uint8 (h, w, 4), premultiplied, sRGB. x, y: where its top left corner lies on the canvas when
-    the layer rests (whole numbers wherever nothing is scaled, so that resting tiles are copied and not
-    resampled). scale: its pixels per canvas pixel (the layer's `raster_scale`). cx, cy: the element's
-    centre on the canvas, about which placements scale and rotate. rotation: degrees clockwise of the
-    element's own rotation that are *not* drawn yet (tiles that rotate, and windows); 0 otherwise.
-    blend_mode: CSS mix-blend-mode with which the layer is put on what lies below.
-
-    A tile whose picture zooms inside its box (`Layer.zooms`) has a `box`: x, y, width, height on the
-    canvas, unrotated. Its `rgba` is then the picture alone as it fills the box at zoom 1 (x, y, scale say
-    where it lies; no border, no rounding), and the compositor clips it to the box with corners of
-    `radius` canvas pixels. `under` (a shadow) and `over` (a border) are drawn below and above it, unzoomed;
-    they have no box, and everything moves, turns and fades together.
+    rgba: uint8 (height, width, 4), premultiplied, sRGB. scale: its px to one px of the canvas. (x, y): its
+    corner on the canvas in whole px where scale is 1 and nothing is animated; (0, 0) for a backdrop.
+    (canvas_x, canvas_y): the centre about which a tile turns and scales, on the canvas;
+    (centre_x, centre_y): the same point in `rgba`, in its px, (0, 0) being the corner of the first px. So a
+    px (u, v) lies at canvas_x + dx + (u - centre_x) / scale * placement.scale, likewise v, before it is
+    turned. rotation: degrees of the element's own that are not drawn, because it turns.
     """
 
     rgba: NDArray[uint8]
-    x: float
-    y: float
+    x: int
+    y: int
     scale: float = 1.0
-    cx: float = 0.0
-    cy: float = 0.0
+    centre_x: float = 0.0
+    centre_y: float = 0.0
+    canvas_x: float = 0.0
+    canvas_y: float = 0.0
     rotation: float = 0.0
-    blend_mode: str = "normal"
-    box: tuple[float, float, float, float] | None = None
-    radius: float = 0.0
-    under: LayerPixels | None = None
-    over: LayerPixels | None = None
+    inside: Inside | None = None
