@@ -57,6 +57,7 @@ class Face:
         self.synthetic_italic = italic and not source.italic and not source.is_emoji
         self.is_emoji = source.is_emoji
         self._source = source
+        self._drawn = b""
         self._has: dict[int, bool] = {}
         self._sized: dict[tuple[float, bool], Any] = {}
         self._metrics: dict[float, Metrics] = {}
@@ -81,20 +82,20 @@ class Face:
 
     @cached_property
     def typeface(self) -> Any:
-        """Skia's typeface. Raises InvalidInput (`bad_font`) for what Skia cannot read."""
+        """Skia's typeface, of static outlines. Raises InvalidInput (`bad_font`) for what Skia cannot read.
+
+        A variable font is pinned by HarfBuzz (30 ms, once): the FreeType inside Skia's wheel applies
+        intermediate masters wrongly, which shows as uneven weights between 400 and 900.
+        """
         from renderers._skia import skia
 
-        typeface = _manager().makeFromData(skia.Data.MakeWithoutCopy(self._source.data), self._source.index)
+        data, index = self._source.data, self._source.index
+        if self._source.is_variable:
+            data, index = _pinned(self.hb_font.face, self.weight), 0
+        self._drawn = data  # Skia reads from it as long as the typeface lives
+        typeface = _manager().makeFromData(skia.Data.MakeWithoutCopy(data), index)
         if typeface is None:
             raise InvalidInput("bad_font", f"The font {self.family!r} cannot be drawn.")
-        if self._source.is_variable:
-            position = skia.FontArguments.VariationPosition
-            axis = int.from_bytes(b"wght", "big")
-            coordinates = position.Coordinates([position.Coordinate(axis, float(self.weight))])
-            chosen = position(coordinates)
-            arguments = skia.FontArguments()
-            arguments.setVariationDesignPosition(chosen)
-            typeface = typeface.makeClone(arguments)
         return typeface
 
     def has(self, codepoint: int) -> bool:
@@ -131,6 +132,25 @@ class Face:
             up, down = -measured.fAscent, measured.fDescent
             known = self._metrics[size] = Metrics(int(up + 0.5), int(down + 0.5), up, down)
         return known
+
+
+_LAYOUT_TABLES = ("GSUB", "GPOS", "GDEF", "kern", "BASE", "JSTF")
+
+
+def _pinned(face: Any, weight: int) -> bytes:
+    """A variable font at one weight and otherwise at its defaults, glyph ids kept, without what shaping needs."""
+    import uharfbuzz
+
+    wanted = uharfbuzz.SubsetInput()
+    wanted.keep_everything()
+    wanted.pin_all_axes_to_default(face)
+    wanted.pin_axis_location(face, "wght", float(weight))
+    wanted.flags = uharfbuzz.SubsetFlags.RETAIN_GIDS | uharfbuzz.SubsetFlags.NOTDEF_OUTLINE
+    wanted.drop_table_tag_set.update(int.from_bytes(tag.encode(), "big") for tag in _LAYOUT_TABLES)
+    try:
+        return bytes(uharfbuzz.subset(face, wanted).blob.data)
+    except RuntimeError as error:
+        raise InvalidInput("bad_font", "A variable font cannot be set to a weight.") from error
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,204 @@
+"""Pictures to their normal form: upright, sRGB, 8 bits, premultiplied RGBA, no larger than needed.
+
+Runs in the sandbox only (`renderers.decode`). Pillow decodes rasters, Skia draws SVG.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from renderers.decode import head_of
+from renderers.pixels import Pixels, pack
+from schemas.errors import InvalidInput
+
+Size = tuple[int, int]
+
+_TURNED = frozenset((5, 6, 7, 8))  # EXIF orientations that swap width and height
+
+
+def sniff(head: bytes) -> str | None:
+    """The format of a picture by its first bytes, as Pillow names it, or SVG; None for any other file."""
+    if head.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head[4:8] == b"ftyp" and (b"avif" in head[8:64] or b"avis" in head[8:64]):
+        return "AVIF"
+    return "SVG" if _is_svg(head) else None
+
+
+def _is_svg(head: bytes) -> bool:
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = head.decode("utf-16", "ignore")
+    else:
+        text = head.decode("utf-8", "ignore")
+    return text.lstrip("\ufeff \t\r\n").startswith("<") and "<svg" in text
+
+
+def decode_image(path: str, out: str, needed: Size, max_megapixels: float) -> dict[str, Any]:
+    """Write the normal form of the picture at `path` to `out` (`renderers.pixels`) and describe it.
+
+    It is scaled down as long as it covers `needed` (width, height) in both directions; an SVG is drawn to
+    cover it exactly. Raises InvalidInput: `unsupported_image`, `image_too_large` (before it is decoded),
+    `image_truncated`, `broken_image`, and those of SVG.
+    """
+    kind = sniff(head_of(path))
+    if kind is None:
+        raise InvalidInput(
+            "unsupported_image", "The file is not a picture that is understood: JPEG, PNG, WebP, GIF, AVIF or SVG."
+        )
+    warnings: list[str] = []
+    if kind == "SVG":
+        from renderers.decode_svg import draw_svg
+
+        pixels, source, warnings = draw_svg(Path(path).read_bytes(), needed, max_megapixels)
+    else:
+        pixels, source = _raster(path, kind, needed, max_megapixels)
+    height, width = pixels.shape[:2]
+    opaque = bool((pixels[..., 3] == 255).all())
+    meta = {"source_width": source[0], "source_height": source[1], "opaque": opaque}
+    Path(out).write_bytes(pack(pixels, meta))
+    return {"width": width, "height": height, "format": kind, "warnings": warnings, **meta}
+
+
+def check_size(width: int, height: int, max_megapixels: float) -> None:
+    """Raises InvalidInput (`image_too_large`, `broken_image`) for a size that is not to be decoded."""
+    if width < 1 or height < 1:
+        raise InvalidInput("broken_image", "The picture has no size.")
+    if width * height > max_megapixels * 1_000_000:
+        raise InvalidInput(
+            "image_too_large",
+            f"The picture has {width:,} × {height:,} pixels; the limit is {max_megapixels:g} megapixels.",
+        )
+
+
+def covering(source: Size, needed: Size) -> Size:
+    """The smallest size of the same shape that is at least as wide and high as needed, at most the source's."""
+    scale = max(needed[0] / source[0], needed[1] / source[1])
+    if scale >= 1:
+        return source
+    width, height = (min(side, max(1, math.ceil(side * scale - 1e-6))) for side in source)
+    return width, height
+
+
+def _raster(path: str, kind: str, needed: Size, max_megapixels: float) -> tuple[Pixels, Size]:
+    from PIL import Image, UnidentifiedImageError
+
+    Image.MAX_IMAGE_PIXELS = None  # the limit is ours
+    try:
+        with Image.open(path, formats=[kind]) as image:
+            check_size(*image.size, max_megapixels)
+            orientation = _orientation(image)
+            turned = orientation in _TURNED
+            source = (image.size[1], image.size[0]) if turned else image.size
+            target = covering(source, needed)
+            raw_target = (target[1], target[0]) if turned else target
+            if kind == "JPEG" and raw_target != image.size:
+                image.draft(None, raw_target)  # scaled by the DCT, no smaller than asked for
+            image.load()
+            return _normal(image, raw_target, orientation), source
+    except (OSError, SyntaxError, ValueError, EOFError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        if "truncated" in str(error).lower() or isinstance(error, EOFError):
+            raise InvalidInput("image_truncated", "The picture is cut off: its end is missing.") from error
+        raise InvalidInput("broken_image", f"The {kind} picture is damaged and cannot be decoded.") from error
+
+
+def _orientation(image: Any) -> int:
+    try:
+        return int(image.getexif().get(0x0112, 1))
+    except (ValueError, TypeError, SyntaxError, OSError):
+        return 1
+
+
+def _normal(image: Any, size: Size, orientation: int) -> Pixels:
+    """Colours to sRGB, then size, then direction: the order that touches the fewest pixels is not the right one."""
+    image = _eight_bits(image)
+    image = _to_srgb(image)
+    has_alpha = image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info
+    image = image.convert("RGBA").convert("RGBa") if has_alpha else image.convert("RGB")
+    if image.size != size:
+        from PIL import Image
+
+        image = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
+    image = _upright(image, orientation)
+    if has_alpha:
+        width, height = image.size
+        return np.frombuffer(image.tobytes(), np.uint8).reshape(height, width, 4)
+    pixels = np.empty((image.size[1], image.size[0], 4), np.uint8)
+    pixels[..., :3] = np.asarray(image)
+    pixels[..., 3] = 255
+    return pixels
+
+
+def _eight_bits(image: Any) -> Any:
+    """Samples of 16 bits as their 8-bit values; Pillow itself would cut them."""
+    if not image.mode.startswith(("I", "F")):
+        return image
+    from PIL import Image
+
+    samples = np.asarray(image).astype(np.float64)
+    deep = image.mode != "I" or samples.max(initial=0) > 255
+    values = np.clip(np.rint(samples / 257) if deep and image.mode != "F" else samples, 0, 255)
+    converted = Image.fromarray(values.astype(np.uint8))
+    converted.info = dict(image.info)
+    converted.info.pop("transparency", None)
+    return converted
+
+
+def _to_srgb(image: Any) -> Any:
+    """Through the picture's ICC profile; a profile that is broken or does not fit is ignored, as browsers do."""
+    profile = image.info.get("icc_profile")
+    if not profile:
+        return image
+    from PIL import ImageCms
+
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        space = source.profile.xcolor_space.strip()
+        if "sRGB" in (source.profile.profile_description or "") and space == "RGB":
+            return image
+        mode = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}.get(space)
+        if mode is None:
+            return image
+        alpha = None
+        if image.mode in ("RGBA", "LA", "PA", "P") and (image.mode != "P" or "transparency" in image.info):
+            image = image.convert("RGBA")
+            alpha = image.getchannel("A")
+        if (mode == "CMYK") != (image.mode == "CMYK"):
+            return image
+        converted = ImageCms.profileToProfile(
+            image.convert(mode), source, ImageCms.createProfile("sRGB"), outputMode="RGB"
+        )
+        if converted is None:
+            return image
+        if alpha is not None:
+            converted.putalpha(alpha)
+        converted.info.pop("transparency", None)
+        return converted
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image
+
+
+def _upright(image: Any, orientation: int) -> Any:
+    """By EXIF's orientation (EXIF 2.3, tag 274)."""
+    from PIL import Image
+
+    ways = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_270,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }
+    return image.transpose(ways[orientation]) if orientation in ways else image
