@@ -45,7 +45,7 @@ print(store.get("k").decode(), [info.key for info in store.list("")])
 
 
 def test_a_full_disk_is_said_and_leaves_the_old_object(tmp_path: Path) -> None:
-    """A write that finds no room raises disk_full; the object is as it was, and nothing half written is left."""
+    """A write that finds no room raises disk_full; the object is as it was; nothing half written stays."""
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, str(tmp_path / "store")], capture_output=True, text=True, check=True
     )
