@@ -75,6 +75,7 @@ class Job(Message):
     project_name: str | None = None
     batch_id: str | None = None
     width: int | None = None
+    request_hash: str | None = None
     stages: tuple[StageName, ...] = STAGES
     chunks: int | None = None
     cached: int = 0
@@ -165,6 +166,7 @@ def _requested(job: Job | None, request: ExportRequest, at: datetime | None) -> 
         "project_ref": request.project_ref,
         "batch_id": request.batch_id,
         "width": request.width,
+        "request_hash": request.request_hash,
         "created_at": request.requested_at or at,
     }
     if request.project_key is not None:

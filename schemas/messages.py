@@ -81,6 +81,8 @@ class ExportRequest(Message):
     batch_id: Label | None = None
     width: Annotated[int, Field(ge=1, le=1024)] | None = None
     """How many chunks the job keeps in flight: its weight against others."""
+    request_hash: Label | None = None
+    """What was asked under an idempotency key, so that another question under the same key is told apart."""
 
     @model_validator(mode="after")
     def _one_project(self) -> Self:
