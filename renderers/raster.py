@@ -7,10 +7,9 @@ code: the reference that tests hold the compositor against. All pixels are premu
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -21,8 +20,8 @@ from renderers.backgrounds import draw_background
 from renderers.fonts import FontSet
 from renderers.images import clip_rounded, draw_border, draw_image, rounded
 from renderers.layout import Layout, lay_out
-from renderers.pixels import Pixels, pack, unpack
-from renderers.scene import Canvas, Layer, Placement
+from renderers.pixels import Pixels
+from renderers.scene import Canvas, Inside, Layer, LayerPixels, Placement
 from renderers.shapes import draw_shape, outline
 from renderers.text import draw_text, text_box
 from schemas.elements import ImageElement, ShapeElement, TextElement
@@ -37,61 +36,6 @@ _MARGIN = 2  # px around what is measured, for anti-aliasing and sampling
 _LARGEST = 33_177_600  # px of a tile, the area of 7680x4320: a larger one is drawn smaller
 
 Parts = Literal["all", "picture", "shadow", "border"]
-
-
-@dataclass(frozen=True)
-class Inside:
-    """How a picture that zooms inside its box (`Placement.within`) is put together.
-
-    The layer's own pixels are then the bare picture that fills its box and nothing else: without
-    corners, border, shadow, opacity or rotation. The compositor draws `under`, then the picture sampled
-    about the box's centre, `within` times as large, cut to the box and multiplied with `mask`, then `over`.
-
-    box: left, top, width, height on the canvas in px, exact. mask: uint8 (height, width), corners and
-    opacity, its corner at (x, y) on the canvas. under, over: shadow and border, as layers of their own.
-    All of it turns about the box's centre by `LayerPixels.rotation` and whatever a placement adds.
-    """
-
-    box: tuple[float, float, float, float]
-    mask: Pixels
-    x: int
-    y: int
-    under: LayerPixels | None
-    over: LayerPixels | None
-
-
-@dataclass(frozen=True)
-class LayerPixels:
-    """A drawn layer.
-
-    rgba: (height, width, 4) uint8, premultiplied. scale: its px to one px of the canvas. (x, y): its
-    corner on the canvas in whole px where scale is 1 and nothing is animated; (0, 0) for a backdrop.
-    (canvas_x, canvas_y): the centre about which a tile turns and scales, on the canvas;
-    (centre_x, centre_y): the same point in `rgba`, in its px, (0, 0) being the corner of the first px. So
-    a px (u, v) lies at canvas_x + dx + (u - centre_x) / scale * placement.scale, likewise v, before it is turned.
-    rotation: degrees of the element's own that are not drawn, because it turns. Nothing visible is one
-    transparent px.
-    """
-
-    rgba: Pixels
-    x: int
-    y: int
-    scale: float = 1.0
-    centre_x: float = 0.0
-    centre_y: float = 0.0
-    canvas_x: float = 0.0
-    canvas_y: float = 0.0
-    rotation: float = 0.0
-    inside: Inside | None = None
-
-    def to_bytes(self) -> bytes:
-        """The form in the object store."""
-        return _pack(self)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> LayerPixels:
-        """The counterpart of `to_bytes`; raises InvalidInput (`broken_pixels`)."""
-        return _unpack(data)
 
 
 class Painter:
@@ -224,16 +168,15 @@ def snapped(element: Element) -> tuple[Element, float, float]:
 
     That is for upright pictures, rectangles and ellipses; all else is as it was.
     """
-    boxed = isinstance(element, ImageElement) or (
-        isinstance(element, ShapeElement) and element.shape in ("rect", "ellipse")
-    )
-    if not boxed or element.rotation % 360:
+    if element.rotation % 360 or not isinstance(element, ImageElement | ShapeElement):
+        return element, 0.0, 0.0
+    if isinstance(element, ShapeElement) and element.shape not in ("rect", "ellipse"):
         return element, 0.0, 0.0
     left, top = math.floor(element.x + 0.5), math.floor(element.y + 0.5)
     width = math.floor(element.x + element.width + 0.5) - left
     height = math.floor(element.y + element.height + 0.5) - top
     shift = left - element.x, top - element.y
-    if shift == (0, 0) and (width, height) == (element.width, element.height):
+    if not any(shift) and width == element.width and height == element.height:
         return element, 0.0, 0.0
     return element.model_copy(update={"width": float(width), "height": float(height)}), *shift
 
@@ -400,42 +343,3 @@ def _mask(box: tuple[float, float, float, float], radius: float, opacity: float)
         paint.setAlphaf(opacity)
         target.drawRRect(rounded(skia.Rect.MakeXYWH(*box), radius), paint)
     return np.ascontiguousarray(pixels[..., 3]), x, y
-
-
-_NUMBERS = ("x", "y", "scale", "centre_x", "centre_y", "canvas_x", "canvas_y", "rotation")
-_LENGTH = struct.Struct(">I")
-
-
-def _pack(layer: LayerPixels) -> bytes:
-    """The layer's own pixels first, then, each after its length, mask, under and over."""
-    meta: dict[str, Any] = {name: getattr(layer, name) for name in _NUMBERS}
-    inside = layer.inside
-    if inside is not None:
-        meta["inside"] = {"box": inside.box, "x": inside.x, "y": inside.y}
-    parts = [pack(layer.rgba, meta)]
-    if inside is not None:
-        parts.append(pack(inside.mask))
-        parts += [b"" if part is None else _pack(part) for part in (inside.under, inside.over)]
-    return b"".join(_LENGTH.pack(len(part)) + part for part in parts)
-
-
-def _unpack(data: bytes) -> LayerPixels:
-    parts, at = [], 0
-    while at + _LENGTH.size <= len(data):
-        (size,) = _LENGTH.unpack_from(data, at)
-        at += _LENGTH.size
-        parts.append(data[at : at + size])
-        at += size
-    if at != len(data) or not parts:
-        raise InvalidInput("broken_pixels", "The stored layer is cut off.")
-    rgba, meta = unpack(parts[0])
-    inside = None
-    if "inside" in meta and len(parts) == 4:
-        described = meta["inside"]
-        under, over = (_unpack(part) if part else None for part in parts[2:])
-        mask, _ = unpack(parts[1])
-        inside = Inside(tuple(described["box"]), mask, described["x"], described["y"], under, over)
-    try:
-        return LayerPixels(rgba, *(meta[name] for name in _NUMBERS), inside=inside)
-    except KeyError as error:
-        raise InvalidInput("broken_pixels", "This is no stored layer.") from error

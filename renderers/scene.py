@@ -146,3 +146,16 @@ class LayerPixels:
     canvas_y: float = 0.0
     rotation: float = 0.0
     inside: Inside | None = None
+
+    def to_bytes(self) -> bytes:
+        """The form in the object store."""
+        from renderers.layerfile import pack_layer
+
+        return pack_layer(self)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> LayerPixels:
+        """The counterpart of `to_bytes`; raises InvalidInput (`broken_pixels`)."""
+        from renderers.layerfile import unpack_layer
+
+        return unpack_layer(data)
