@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from connectors.kafka import KafkaSettings
     from processors.runner import RunnerOptions
 
+EMBEDDED = "EXPORTSTREAM_EMBEDDED"
+"""Set by `up` for its workers: the broker they find is the embedded one."""
 LAYER_MEMORY = 192 << 20
 """Bytes of layers that `render` keeps on their way from drawing to encoding."""
 
@@ -47,7 +49,17 @@ def kafka_settings(settings: Settings) -> KafkaSettings | None:
         return None
     from connectors.kafka import KafkaSettings
 
+    if settings.environ.get(EMBEDDED) == "1":
+        return embedded_settings(settings.kafka_bootstrap)
     return KafkaSettings.from_environ({**settings.environ, "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap})
+
+
+def embedded_settings(bootstrap: str) -> KafkaSettings:
+    """How to speak to the embedded broker."""
+    from connectors.embedded import MAX_MESSAGE_BYTES
+    from connectors.kafka import KafkaSettings
+
+    return KafkaSettings.for_embedded(bootstrap, MAX_MESSAGE_BYTES)
 
 
 def make_store(settings: Settings) -> ObjectStore:
