@@ -18,7 +18,7 @@ from typing import Any
 from connectors.store.base import ObjectStore
 from processors.facts import failed, tell
 from processors.plans import PlanCache, PlanView
-from processors.sound import SoundMixer
+from processors.sound import SoundMixer, sound_place
 from processors.stage import Outgoing, TaskContext
 from schemas import keys, topics
 from schemas.errors import ExportError, Missing
@@ -103,22 +103,19 @@ class Mix:
             for position, index in enumerate(plan.todo)
             if self._store.exists(keys.chunk_key(plan.tenant, plan.chunks[index].key))
         }
-        sound = plan.sound_hash is not None and self._store.exists(keys.sound_key(plan.tenant, plan.sound_hash))
-        return Arrivals(present, sound)
+        return Arrivals(present, plan.sound_hash is not None and self._store.exists(sound_place(plan)))
 
     def _join(self, view: PlanView, context: TaskContext) -> list[Outgoing]:
         """Write the finished file to the store. Returns tasks for chunks that were swept away meanwhile."""
         plan = view.plan
         if self._store.exists(plan.output_key):
             return []
-        if plan.format == "mp3":
-            raise AssertionError("the sound of an MP3 is its output")
         from renderers.aac import EncodedAudio
         from renderers.container import join
 
         audio = None
         if plan.sound_hash is not None:
-            audio = EncodedAudio.from_bytes(self._store.get(keys.sound_key(plan.tenant, plan.sound_hash)))
+            audio = EncodedAudio.from_bytes(self._store.get(sound_place(plan)))
         lost = [p for p, i in enumerate(plan.todo) if not self._store.exists(self._chunk_key(plan, i))]
         if lost:
             arrivals = self._arrivals[plan.job_id]

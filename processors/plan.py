@@ -17,7 +17,7 @@ from processors.assets import AssetGatherer
 from processors.documents import Documents
 from processors.facts import failed, tell
 from processors.plans import PlanCache, video_spec
-from processors.sound import sound_spec
+from processors.sound import sound_place, sound_spec
 from processors.stage import Outgoing, TaskContext
 from renderers import ENGINE_VERSION
 from schemas import keys, topics
@@ -131,7 +131,7 @@ class PlanStage:
         spec = video_spec(settings, picture)
         chunks = planned_chunks(timeline, spec.cache_fields())
         sound = sound_spec(project, assets, settings, timeline.seconds) if with_sound else None
-        sound_hash = content_hash("sound", sound, ENGINE_VERSION) if sound else None
+        sound_hash = content_hash("sound", sound.canonical(), ENGINE_VERSION) if sound else None
         parts = [(c.key, c.hold) for c in chunks]
         output = content_hash("mp4", parts, sound_hash, spec.cache_fields(), ENGINE_VERSION)
         return Plan(
@@ -154,11 +154,11 @@ class PlanStage:
             raise InvalidInput("no_sound", "An MP3 needs at least one audio track.", path="audio")
         assets, warnings = self._assets.gather(project, tenant, {"audio"}, None, context)
         sound = sound_spec(project, assets, settings, None)
-        sound_hash = content_hash("mp3", sound, ENGINE_VERSION)
+        sound_hash = content_hash("mp3", sound.canonical(), ENGINE_VERSION)
         return Plan(
             **self._common(inputs, "mp3", keys.output_key(tenant, sound_hash, "mp3")),
             assets=assets,
-            duration=float(sound["duration"]),
+            duration=float(sound.seconds),
             sound_hash=sound_hash,
             warnings=tuple(warnings),
         )
@@ -210,16 +210,12 @@ class PlanStage:
         if plan.format == "json":
             return [Outgoing(topics.RENDER, f"{request.job_id}:0", DrawTask(**common))]
         tasks: list[Outgoing] = []
-        if plan.sound_hash is not None and not self._sound_there(plan):
+        if plan.sound_hash is not None and not self._store.exists(sound_place(plan)):
             tasks.append(Outgoing(topics.MIX, request.job_id, SoundTask(**common)))
         for position in range(min(plan.width, len(plan.todo))):
             task = RenderTask(**common, position=position)
             tasks.append(Outgoing(topics.RENDER, f"{request.job_id}:{position}", task))
         return tasks or [Outgoing(topics.MIX, request.job_id, JoinTask(**common))]
-
-    def _sound_there(self, plan: Plan) -> bool:
-        assert plan.sound_hash is not None
-        return plan.format != "mp3" and self._store.exists(keys.sound_key(plan.tenant, plan.sound_hash))
 
     def on_failure(self, message: Message, error: ExportError, now: datetime) -> Iterable[Outgoing]:
         """The job fails: it cannot be planned."""
