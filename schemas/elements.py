@@ -1,7 +1,5 @@
 """The elements of a slide, from the back to the front by `zIndex`, then by their order."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Literal, Self
 
@@ -17,6 +15,7 @@ from schemas.values import (
     Flag,
     FontStyle,
     Length,
+    Many,
     Name,
     Number,
     Part,
@@ -71,7 +70,7 @@ class _Element(Part):
     shadow: Shadow | None = None
     start: Seconds = 0.0
     end: Duration | None = None
-    animations: Annotated[tuple[AnyAnimation, ...], Field(max_length=100)] = ()
+    animations: Annotated[Many[AnyAnimation], Field(max_length=100)] = ()
 
     @field_validator("end")
     @classmethod
@@ -133,7 +132,7 @@ class TextElement(_Element, TextStyle):
     type: Literal["text"]
     text: Text
     overflow: Literal["visible", "clip", "ellipsis", "shrink"] = "visible"
-    spans: Annotated[tuple[Span, ...], Field(max_length=2000)] = ()
+    spans: Annotated[Many[Span], Field(max_length=2000)] = ()
 
 
 class ImageElement(_Element):
@@ -159,7 +158,7 @@ class ShapeElement(_Element):
     fill: Paint | None = None
     stroke: Stroke | None = None
     radius: Length = 0.0
-    points: Annotated[tuple[Point, ...], Field(max_length=10_000)] = ()
+    points: Annotated[Many[Point], Field(max_length=10_000)] = ()
     d: Annotated[Text, Field(max_length=200_000)] = ""
 
     @field_validator("d")

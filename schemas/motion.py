@@ -1,7 +1,5 @@
 """Animations and transitions of a project."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
@@ -9,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, Tag, field_validator
 
-from schemas.values import Duration, Easing, Flag, Number, Part, Seconds, by
+from schemas.values import Duration, Easing, Flag, Many, Number, Part, Seconds, by
 
 Property = Literal["x", "y", "scale", "rotation", "opacity"]
 Value = Annotated[Number, Field(ge=-1_000_000, le=1_000_000)]
@@ -37,7 +35,7 @@ class Animation(Part):
     """
 
     property: Property
-    keyframes: Annotated[tuple[Keyframe, ...], Field(min_length=1, max_length=10_000)]
+    keyframes: Annotated[Many[Keyframe], Field(min_length=1, max_length=10_000)]
     within: Flag = False
 
     @field_validator("keyframes")

@@ -1,7 +1,5 @@
 """What areas and lines of a project are painted with: gradients, backgrounds, strokes, shadows."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
@@ -12,6 +10,7 @@ from schemas.values import (
     Coordinate,
     Fit,
     Length,
+    Many,
     Number,
     Part,
     Position,
@@ -30,7 +29,7 @@ class Stop(Part):
 
 
 class _Gradient(Part):
-    stops: Annotated[tuple[Stop, ...], Field(min_length=2, max_length=100)]
+    stops: Annotated[Many[Stop], Field(min_length=2, max_length=100)]
 
     @field_validator("stops")
     @classmethod
@@ -110,7 +109,7 @@ class Stroke(Part):
 
     color: Color
     width: Length = 1.0
-    dash: Annotated[tuple[Length, ...], Field(max_length=32)] = ()
+    dash: Annotated[Many[Length], Field(max_length=32)] = ()
 
 
 class TextStroke(Part):

@@ -5,8 +5,6 @@ The parts are in `schemas.elements`, `schemas.paint` and `schemas.motion`; how a
 in `schemas.reading`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -34,6 +32,7 @@ from schemas.values import (
     Duration,
     Flag,
     FontStyle,
+    Many,
     Name,
     Number,
     Part,
@@ -78,13 +77,17 @@ class Font(Part):
     style: FontStyle = "normal"
 
 
+def _white() -> SolidBackground:
+    return SolidBackground(type="solid", color="white")
+
+
 class Slide(Part):
     """One picture of the film. `transition` leads into the next slide."""
 
     id: Name | None = None
     duration: Duration
-    background: Background = SolidBackground(type="solid", color="white")
-    elements: tuple[Element, ...] = ()
+    background: Background = Field(default_factory=_white)  # no default built at import: that takes 20 ms
+    elements: Many[Element] = ()
     transition: Transition | None = None
 
 
@@ -124,14 +127,14 @@ class Cue(Part):
     start: Seconds
     end: Seconds
     text: Text
-    words: tuple[Word, ...] = ()
+    words: Many[Word] = ()
 
 
 class Captions(Part):
     """Subtitles, from a file or from the document."""
 
     src: Source | None = None
-    cues: tuple[Cue, ...] | None = None
+    cues: Many[Cue] | None = None
     style: TextStyle | None = None
     position: Literal["top", "middle", "bottom"] = "bottom"
     mode: Literal["burn", "sidecar", "both"] = "burn"
@@ -156,9 +159,9 @@ class Project(Part):
     meta: dict[str, Any] = Field(default_factory=dict)
     width: Side
     height: Side
-    fonts: tuple[Font, ...] = ()
-    slides: tuple[Slide, ...] = ()
-    audio: tuple[AudioTrack, ...] = ()
+    fonts: Many[Font] = ()
+    slides: Many[Slide] = ()
+    audio: Many[AudioTrack] = ()
     captions: Captions | None = None
 
     def seconds(self) -> Fraction:

@@ -19,6 +19,9 @@ from schemas.limits import Limits
 
 Model = TypeVar("Model", bound=BaseModel)
 
+MOST_KEYS = 10_000
+"""Keys of one object, also under `meta`."""
+
 _NON_FINITE = re.compile(rb"[:\[,]\s*[-+]?(NaN|Infinity|inf|nan)\b")
 _DEEP = "The document is nested more than {} levels deep."
 
@@ -77,6 +80,9 @@ def _check_values(raw: dict[str, Any], limits: Limits) -> None:
     for _ in range(limits.depth):
         below: list[Any] = []
         for container in level:
+            if type(container) is dict and len(container) > MOST_KEYS:
+                message = f"An object has {len(container):,} keys; the limit is {MOST_KEYS:,}."
+                raise InvalidInput("limit_exceeded", message)
             for value in container.values() if type(container) is dict else container:
                 kind = type(value)
                 if kind is dict or kind is list or kind is tuple:

@@ -1,7 +1,5 @@
 """What a request asks of an export besides the project: format, size, rates."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self

@@ -7,7 +7,7 @@ document is read (`defer_build`), so importing costs little.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field
 from pydantic.alias_generators import to_camel
@@ -29,6 +29,15 @@ class Part(BaseModel):
         allow_inf_nan=False,
         defer_build=True,
     )
+
+
+Item = TypeVar("Item")
+
+if TYPE_CHECKING:
+    Many: TypeAlias = tuple[Item, ...]
+else:
+    Many = Annotated[tuple[Item, ...], Field(fail_fast=True)]
+    """An array; reading ends at its first wrong item: a document may have a million."""
 
 
 def _color(text: str) -> str:

@@ -257,6 +257,14 @@ def test_bottomless_values_are_refused() -> None:
     assert refusal({**Z, "meta": {"x": {1, 2}}}).path == "meta.x"
 
 
+def test_a_million_mistakes_are_one_error() -> None:
+    """Reading ends at the first wrong item of an array, and an object has only so many keys."""
+    slides = [slide(1, *[{"type": "text"}] * 500) for _ in range(900)]
+    assert refusal(document(slides=slides)).path == "slides[0].elements[0].width"
+    many = {f"k{number}": 1 for number in range(200_000)}
+    assert refusal(document(slides=[many])).code == "limit_exceeded"
+
+
 @pytest.mark.parametrize(
     ("keys", "limits", "path"),
     [
