@@ -19,6 +19,7 @@ easings = st.sampled_from([*sorted(NAMES), "cubic-bezier(0.1,0.7,1,0.1)"])
 
 @st.composite
 def curves(draw: st.DrawFn) -> Curve:
+    """A curve of some keyframes, some at one time."""
     at = sorted(draw(st.lists(times, min_size=1, max_size=5)))
     frames = tuple(Keyframe(at=t, value=draw(values), easing=draw(easings)) for t in at)
     return Curve.of(Animation(property="x", keyframes=frames))
