@@ -10,33 +10,33 @@ from __future__ import annotations
 import hashlib
 import http.client
 import ipaddress
-import socket
-import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from connectors.sandbox import nothing
-from connectors.store.base import disk_error
+from connectors.store.base import write_blocks
+from connectors.wire import Address, Patience, Resolve, Wire, addresses, dial, is_public, system_resolve
 from schemas.errors import InvalidInput, Missing, Unavailable
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 BLOCK = 1 << 16
 REDIRECTS = 5
 REDIRECTED = (301, 302, 303, 307, 308)
-SHARED = ipaddress.ip_network("100.64.0.0/10")
-"""Carrier-grade NAT (RFC 6598): neither private nor global to `ipaddress` in all versions."""
+PASSING = (408, 425, 429)
+SAFE = "/%:@!$&'()*+,;=~"
 
 
 @dataclass(frozen=True)
 class FetchPolicy:
     """What may be fetched. allowed: networks that are reached although they are not public, and hosts
-    by name; http: without TLS too; max_bytes of a body; seconds: connect, stall between two blocks, total."""
+    by name; http: without TLS too; max_bytes of a body; seconds: connect, stall between two blocks, total.
+
+    headers are sent to the host that is asked first, never to one that it redirects to.
+    """
 
     allowed_networks: tuple[Network, ...] = ()
     allowed_hosts: frozenset[str] = frozenset()
@@ -57,44 +57,36 @@ class Download:
     content_type: str
 
 
-def is_public(address: Address) -> bool:
-    """Whether an address is somebody else's: global unicast, seen through IPv4-mapped, 6to4 and NAT64 too."""
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if inner is None and address in ipaddress.ip_network("64:ff9b::/96"):
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(inner)
-        if address.teredo is not None:
-            return False
-    elif address in SHARED:
-        return False
-    return address.is_global and not address.is_multicast
-
-
 def fetch(
-    url: str, path: Path, policy: FetchPolicy = FetchPolicy(), *, check: Callable[[], None] = nothing
+    url: str,
+    path: Path,
+    policy: FetchPolicy = FetchPolicy(),
+    *,
+    check: Callable[[], None] = nothing,
+    resolve: Resolve = system_resolve,
 ) -> Download:
-    """Write the body at `url` to `path`.
+    """Write the body at `url` to `path`, whole or not at all. `check` is called at least every 0.2 s.
 
     Raises Missing (404, 410), InvalidInput (forbidden, too large, too slow to be worth it, other 4xx)
-    or Unavailable (5xx, no connection: may pass).
+    or Unavailable (5xx, 429, no connection: may pass).
     """
-    deadline = time.monotonic() + policy.total_s
+    patience = Patience(check, policy.stall_s, time.monotonic() + policy.total_s)
+    first = _checked_url(url, policy)
+    parts = first
     for _ in range(REDIRECTS + 1):
-        check()
-        parts = _checked_url(url, policy)
-        connection = _connect(parts, policy)
+        headers = policy.headers if _origin(parts) == _origin(first) else {}
         try:
-            response = _request(connection, parts, policy)
-            if response.status not in REDIRECTED:
-                _check_status(response.status, parts)
-                return _receive(connection, response, path, policy, deadline, check)
-            url = urljoin(url, response.getheader("Location") or "")
+            with _connect(parts, policy, patience, resolve) as wire:
+                response = _request(wire.connection(parts.hostname or ""), parts, headers)
+                if response.status not in REDIRECTED:
+                    _check_status(response.status, parts)
+                    return _receive(response, path, policy, parts)
+                target = response.getheader("Location")
         except (OSError, http.client.HTTPException) as error:
             raise _unreachable(parts, error) from error
-        finally:
-            connection.close()
+        if not target:
+            raise InvalidInput("source_refused", f"{parts.hostname} redirects to nowhere.")
+        parts = _checked_url(urljoin(parts.geturl(), target), policy)
     raise InvalidInput("too_many_redirects", f"The address redirects more than {REDIRECTS} times.")
 
 
@@ -113,107 +105,95 @@ def _checked_url(url: str, policy: FetchPolicy) -> SplitResult:
     return parts
 
 
-def _addresses(parts: SplitResult, policy: FetchPolicy) -> list[Address]:
-    """The addresses of a host, each of which may be reached."""
-    host = parts.hostname or ""
-    try:
-        found = socket.getaddrinfo(host, _port(parts), type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise InvalidInput("unknown_host", f"There is no host {host!r}.") from error
-    addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
-    for address in addresses:
-        allowed = host in policy.allowed_hosts or any(address in net for net in policy.allowed_networks)
-        if not allowed and not is_public(address):
-            raise InvalidInput("forbidden_address", f"{host} is not a public address, so it is not fetched.")
-    return addresses
+def _origin(parts: SplitResult) -> tuple[str, str | None, int]:
+    return parts.scheme, parts.hostname, _port(parts)
 
 
 def _port(parts: SplitResult) -> int:
     return parts.port or (443 if parts.scheme == "https" else 80)
 
 
-def _connect(parts: SplitResult, policy: FetchPolicy) -> http.client.HTTPConnection:
+def _permitted(host: str, found: list[Address], policy: FetchPolicy) -> list[Address]:
+    """The addresses of a host, if each of them may be reached. Raises InvalidInput."""
+    for address in found:
+        allowed = host in policy.allowed_hosts or any(address in net for net in policy.allowed_networks)
+        if not allowed and not is_public(address):
+            raise InvalidInput("forbidden_address", f"{host} is not a public address, so it is not fetched.")
+    return found
+
+
+def _connect(parts: SplitResult, policy: FetchPolicy, patience: Patience, resolve: Resolve) -> Wire:
     """A connection to one of the checked addresses; TLS is verified against the host's name."""
-    trouble: OSError | None = None
-    for address in _addresses(parts, policy):
-        try:
-            sock = socket.create_connection((str(address), _port(parts)), policy.connect_s)
-            sock.settimeout(policy.stall_s)
-            if parts.scheme == "https":
-                sock = ssl.create_default_context().wrap_socket(sock, server_hostname=parts.hostname)
-        except OSError as error:
-            trouble = error
-            continue
-        connection = http.client.HTTPConnection(parts.hostname or "", _port(parts))
-        connection.sock = sock
-        return connection
-    raise _unreachable(parts, trouble or OSError("no address"))
+    host, port = parts.hostname or "", _port(parts)
+    choices = _permitted(host, addresses(host, port, patience, resolve), policy)
+    tls_name = _ascii(host) if parts.scheme == "https" else None
+    return dial(choices, port, tls_name, patience, policy.connect_s)
+
+
+def _ascii(host: str) -> str:
+    try:
+        return host.encode("ascii" if host.isascii() else "idna").decode()
+    except UnicodeError as error:
+        raise InvalidInput("unknown_host", f"There is no host {host!r}.") from error
 
 
 def _request(
-    connection: http.client.HTTPConnection, parts: SplitResult, policy: FetchPolicy
+    connection: http.client.HTTPConnection, parts: SplitResult, headers: Mapping[str, str]
 ) -> http.client.HTTPResponse:
-    target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-    headers = {"User-Agent": "exportstream", "Accept": "*/*", "Accept-Encoding": "identity"}
-    connection.request("GET", target, headers={**headers, **policy.headers})
+    host = _ascii(parts.hostname or "")
+    place = f"[{host}]" if ":" in host else host
+    if parts.port is not None:
+        place = f"{place}:{parts.port}"
+    given = {"Host": place, "User-Agent": "exportstream", "Accept": "*/*", "Accept-Encoding": "identity"}
+    connection.putrequest("GET", request_target(parts), skip_host=True, skip_accept_encoding=True)
+    for name, value in {**given, "Connection": "close", **headers}.items():
+        connection.putheader(name, value)
+    connection.endheaders()
     return connection.getresponse()
+
+
+def request_target(parts: SplitResult) -> str:
+    """Path and query in ASCII: what is escaped already stays, the rest is escaped (RFC 3986, 2.1)."""
+    path = quote(parts.path or "/", safe=SAFE)
+    return f"{path}?{quote(parts.query, safe=SAFE + '?')}" if parts.query else path
 
 
 def _check_status(status: int, parts: SplitResult) -> None:
     host = parts.hostname
     if status in (404, 410):
         raise Missing("asset_not_found", f"{host} has nothing at this address (HTTP {status}).")
-    if status == 429 or status >= 500:
+    if status in PASSING or status >= 500:
         raise Unavailable("source_unavailable", f"{host} does not hand it out now (HTTP {status}).")
     if status != 200:
         raise InvalidInput("source_refused", f"{host} refuses to hand it out (HTTP {status}).")
 
 
 def _receive(
-    connection: http.client.HTTPConnection,
-    response: http.client.HTTPResponse,
-    path: Path,
-    policy: FetchPolicy,
-    deadline: float,
-    check: Callable[[], None],
+    response: http.client.HTTPResponse, path: Path, policy: FetchPolicy, parts: SplitResult
 ) -> Download:
     announced = response.getheader("Content-Length") or ""
-    if announced.isdigit() and int(announced) > policy.max_bytes:
+    expected = int(announced) if announced.isascii() and announced.isdigit() else None
+    if expected is not None and expected > policy.max_bytes:
         raise _too_large(policy)
-    try:
-        with path.open("wb") as file:
-            sha256, size = _copy(response, file, policy, deadline, check)
-    except TimeoutError as error:
-        raise InvalidInput(
-            "source_too_slow", f"The source sent nothing for {policy.stall_s:.0f} s."
-        ) from error
-    if announced.isdigit() and size != int(announced):
-        raise Unavailable("source_unavailable", "The source broke off in the middle.")
-    kind = (response.getheader("Content-Type") or "application/octet-stream").partition(";")[0].strip()
-    return Download(sha256, size, kind[:100])
-
-
-def _copy(
-    response: http.client.HTTPResponse,
-    file: IO[bytes],
-    policy: FetchPolicy,
-    deadline: float,
-    check: Callable[[], None],
-) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
-    while block := response.read1(BLOCK):
-        check()
-        size += len(block)
-        if size > policy.max_bytes:
-            raise _too_large(policy)
-        if time.monotonic() > deadline:
-            raise InvalidInput("source_too_slow", f"The source takes longer than {policy.total_s:.0f} s.")
-        digest.update(block)
+
+    def blocks() -> Iterator[bytes]:
+        nonlocal size
         try:
-            file.write(block)
-        except OSError as error:
-            raise disk_error(error) from error
-    return digest.hexdigest(), size
+            while block := response.read1(BLOCK):
+                size += len(block)
+                if size > policy.max_bytes:
+                    raise _too_large(policy)
+                digest.update(block)
+                yield block
+        except (OSError, http.client.HTTPException) as error:
+            raise _unreachable(parts, error) from error
+        if expected is not None and size != expected:
+            raise Unavailable("source_unavailable", f"{parts.hostname} broke off in the middle.")
+
+    write_blocks(path, blocks())
+    kind = (response.getheader("Content-Type") or "application/octet-stream").partition(";")[0].strip()
+    return Download(digest.hexdigest(), size, kind[:100])
 
 
 def _too_large(policy: FetchPolicy) -> InvalidInput:
@@ -221,7 +201,5 @@ def _too_large(policy: FetchPolicy) -> InvalidInput:
     return InvalidInput("asset_too_large", f"The file is larger than the {most:.0f} MiB that are allowed.")
 
 
-def _unreachable(parts: SplitResult, error: Exception) -> InvalidInput | Unavailable:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return InvalidInput("bad_certificate", f"{parts.hostname} does not prove to be itself (TLS certificate).")
+def _unreachable(parts: SplitResult, error: Exception) -> Unavailable:
     return Unavailable("source_unavailable", f"{parts.hostname} cannot be reached ({type(error).__name__}).")
