@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
@@ -22,6 +22,8 @@ from schemas.errors import InvalidInput, Unavailable
 from schemas.topics import MAX_DEAD_LETTER_BYTES, plain_name, topic_name
 
 log = logging.getLogger(__name__)
+client_log = logging.getLogger("exportstream.kafka")
+"""What librdkafka says, seldom (`Seldom`)."""
 
 GROUP = "exportstream"
 PASSED_ON = ("KAFKA_SECURITY_", "KAFKA_SASL_", "KAFKA_SSL_", "KAFKA_ENABLE_SSL_")
@@ -100,9 +102,12 @@ class KafkaSettings:
             "reconnect.backoff.ms": 50,
             "reconnect.backoff.max.ms": 1000,
             "socket.keepalive.enable": True,
+            # With "rebootstrap" the back-off begins anew each time that all brokers are down: 70
+            # attempts a second as long as a single broker is away.
+            "metadata.recovery.strategy": "none",
             # A broker that was just restarted refuses for a moment; that is not worth a line each time.
             "log.connection.close": False,
-            "logger": logging.getLogger("exportstream.kafka"),
+            "logger": client_log,
             **dict(self.security),
         }
 
@@ -155,8 +160,32 @@ def make_consumer(settings: KafkaSettings, group: str | None = None, **more: Any
 
 
 def _log_error(error: KafkaError) -> None:
-    level = logging.ERROR if error.fatal() else logging.WARNING
-    log.log(level, "kafka client: %s", error.str(), extra={"kafka_error": error.name()})
+    client_log.log(logging.ERROR if error.fatal() else logging.WARNING, "%s %s", error.name(), error.str())
+
+
+class Seldom(logging.Filter):
+    """Lets a line of each kind pass once in `seconds`: a broker that is away is worth no more.
+
+    librdkafka's lines begin with their kind ("FAIL [exportstream#consumer-1] …").
+    """
+
+    def __init__(self, seconds: float = 30.0, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._clock = clock
+        self._last: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is let through."""
+        kind = record.getMessage().partition(" ")[0]
+        now = self._clock()
+        if record.levelno >= logging.CRITICAL or now - self._last.get(kind, -self._seconds) >= self._seconds:
+            self._last[kind] = now
+            return True
+        return False
+
+
+client_log.addFilter(Seldom())
 
 
 class Publisher:
@@ -169,8 +198,10 @@ class Publisher:
     def __init__(
         self, settings: KafkaSettings, *, delivery_timeout: float = 30.0, max_wait: float = 30.0
     ) -> None:
-        """delivery_timeout: seconds after which an unacknowledged message fails with Unavailable;
-        max_wait: seconds that `publish` waits for room in the buffer."""
+        """delivery_timeout: seconds after which an unacknowledged message fails with Unavailable.
+
+        max_wait: seconds that `publish` waits for room in the buffer.
+        """
         self._settings = settings
         self._config = producer_config(settings, delivery_timeout)
         self._producer = Producer(self._config)
@@ -274,7 +305,7 @@ def lag(consumer: Consumer, committed: Mapping[tuple[str, int], int]) -> dict[tu
             ends = consumer.get_watermark_offsets(TopicPartition(topic, partition), cached=True)
         except KafkaException:
             continue
-        if ends and ends[1] >= 0:
+        if ends[1] >= 0:
             behind[topic, partition] = max(0, ends[1] - offset)
     return behind
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from connectors.retry import Backoff
 from schemas.errors import ExportError
 
 
@@ -15,26 +16,8 @@ class TooManyDeadLetters(ExportError):
     """So many messages cannot be read that the fault is more likely here than in them."""
 
 
-@dataclass(frozen=True)
-class RetryPolicy:
-    """Exponential back-off with full jitter within a budget of seconds.
-
-    Source: "Exponential Backoff And Jitter", AWS Architecture Blog (full jitter), with a floor, so
-    that a retry never follows at once.
-    """
-
-    first: float = 0.2
-    most: float = 5.0
-    budget: float = 60.0
-
-    def delay(self, attempt: int, elapsed: float, random: float) -> float | None:
-        """Seconds to wait after the failed attempt number `attempt` (from 1), None to give up.
-
-        `elapsed`: seconds since the first attempt began; `random`: in [0, 1).
-        """
-        ceiling = min(self.most, self.first * 2.0 ** min(attempt - 1, 32))
-        delay = ceiling * (0.1 + 0.9 * random)
-        return delay if elapsed + delay <= self.budget else None
+RetryPolicy = Backoff
+"""When a task that failed for want of a service is tried again."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Literal
 
 from confluent_kafka import TopicPartition
 from confluent_kafka.cimpl import Message
@@ -23,11 +24,11 @@ def embedded_settings(prefix: str) -> tuple[EmbeddedBroker, KafkaSettings]:
     return broker, settings
 
 
-def real_settings(bootstrap: str, prefix: str) -> KafkaSettings:
+def real_settings(
+    bootstrap: str, prefix: str, protocol: Literal["classic", "consumer"] = "consumer"
+) -> KafkaSettings:
     """Our topics and a group of our own on a real broker."""
-    settings = KafkaSettings(
-        bootstrap, group=prefix + "group", group_protocol="consumer", topic_prefix=prefix
-    )
+    settings = KafkaSettings(bootstrap, group=prefix + "group", group_protocol=protocol, topic_prefix=prefix)
     create_topics(settings, partitions=PARTITIONS)
     return settings
 

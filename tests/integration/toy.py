@@ -141,7 +141,7 @@ def running(settings: KafkaSettings, *stages: Toy, options: RunnerOptions | None
     def run() -> None:
         try:
             runner.run()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # raised again by whoever started it
             failures.append(error)
 
     thread = threading.Thread(target=run)

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from random import Random
 from typing import ClassVar
 
+from prometheus_client import REGISTRY
+
 from processors.backlog import Record
 from processors.policies import RetryPolicy
 from processors.stage import Outgoing, TaskContext
@@ -231,6 +233,15 @@ def test_a_failure_that_cannot_be_told_is_a_dead_letter() -> None:
     log = Log()
     assert _run(Fake(_failing(InvalidInput("bad", "Bad.")), broken), log) == "dead_letter"
     assert dict(log.sent[0][2])["dlq_code"] == b"internal_error"
+
+
+def test_tasks_are_counted_by_stage_and_outcome() -> None:
+    """A handled message shows in the metrics, and nothing is left in flight."""
+    labels = {"stage": "mix", "outcome": "done"}
+    before = REGISTRY.get_sample_value("exportstream_tasks_total", labels) or 0.0
+    _run(Fake(_out), Log())
+    assert REGISTRY.get_sample_value("exportstream_tasks_total", labels) == before + 1
+    assert REGISTRY.get_sample_value("exportstream_tasks_in_flight", {"stage": "mix"}) == 0
 
 
 def test_a_trace_runs_through() -> None:
