@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from processors.resources import ResourcePool
 from processors.sound import SoundMixer
 from processors.stage import Stage
 from processors.upload import Upload
+from schemas.errors import Unavailable
 from schemas.facts import STAGES
 from schemas.plan import Plan
 
@@ -68,7 +69,7 @@ def make_store(settings: Settings) -> ObjectStore:
         return FileStore(settings.data_dir / "objects")
     from connectors.store.s3 import S3Settings, S3Store
 
-    return S3Store(
+    store = S3Store(
         S3Settings(
             endpoint=settings.s3_endpoint,
             access_key=settings.s3_access_key,
@@ -78,6 +79,9 @@ def make_store(settings: Settings) -> ObjectStore:
             region=settings.s3_region,
         )
     )
+    with suppress(Unavailable):  # whoever needs it first will wait for it
+        store.ensure_bucket()
+    return store
 
 
 def make_jobs(settings: Settings) -> Jobs:
