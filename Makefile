@@ -1,0 +1,92 @@
+# What a newcomer types: `make demo`. What a change has to pass: `make test`.
+
+VENV       := .venv
+BIN        := $(VENV)/bin
+CODE       := schemas renderers connectors processors producer_api exportstream tests examples bench
+UV         ?= uv
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+
+# The first of these that is 3.11 or newer; a shim that is there but does not run does not count.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$p" && break; done)
+
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: help install dev demo test lint format types imports pytest unit integration bench docs lock clean distclean
+
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# --- install ---------------------------------------------------------------------------------------
+
+install: $(VENV)/.runtime ## create .venv with the command .venv/bin/exportstream
+
+dev: $(VENV)/.dev ## add what the checks need
+
+$(VENV)/.runtime: requirements.txt requirements-build.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and was not found: install it, or say make PYTHON=/path/to/python3.11." >&2; exit 1; }
+	@$(BIN)/python -c 'import pip' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV) || { echo "$(PYTHON) cannot create environments: install its venv module (Debian: apt-get install python3-venv)." >&2; exit 1; }
+	@echo "Installing what requirements.txt names (about a minute, once) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.txt -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --no-index -e .
+	@touch $@
+	@echo "Installed: $(BIN)/exportstream"
+
+$(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
+	@echo "Installing what the checks need …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# --- try it ----------------------------------------------------------------------------------------
+
+demo: install ## export the example project to MP4, MP3 and JSON, with everything embedded
+	@$(BIN)/exportstream demo
+
+# --- checks ----------------------------------------------------------------------------------------
+
+test: lint types imports pytest ## every check: lint, types, imports, tests
+
+lint: dev ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: dev ## let ruff format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+types: dev ## mypy, strict, tests too
+	$(BIN)/mypy $(wildcard $(CODE))
+
+imports: dev ## who may import whom
+	$(BIN)/lint-imports
+
+pytest: dev ## all tests; EXPORTSTREAM_REQUIRE_SERVERS=1 fails those whose server is missing
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+unit: dev ## the tests that need no server
+	$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
+
+integration: dev ## the tests against real servers
+	$(BIN)/python -m pytest tests/integration $(PYTEST_ARGS)
+
+bench: dev ## measure; BENCH_ARGS goes to the benchmark
+	$(BIN)/python -m bench $(BENCH_ARGS)
+
+# --- upkeep ----------------------------------------------------------------------------------------
+
+docs: install ## write the table of settings into README.md anew
+	$(BIN)/python -m exportstream.config README.md
+
+lock: ## choose versions anew and write their hashes (needs uv)
+	for name in requirements requirements-build requirements-dev; do \
+		$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+			--no-emit-index-url --no-emit-find-links $$name.in -o $$name.txt || exit 1; done
+
+clean: ## remove what was made, but the environment
+	rm -rf build dist out data *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+		.import_linter_cache examples/launch/media
+	find $(wildcard $(CODE)) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## remove the environment and fetched servers too
+	rm -rf $(VENV) .cache
