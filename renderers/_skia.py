@@ -64,7 +64,7 @@ def stub_library(soname: str, symbols: list[bytes], machine: str) -> bytes:
     return body.ljust(_PAGE, b"\0") + dynamic
 
 
-def undefined_symbols(path: str | Path, prefixes: tuple[bytes, ...]) -> list[bytes]:
+def undefined_symbols(path: Path, prefixes: tuple[bytes, ...]) -> list[bytes]:
     """The dynamic symbols of the ELF64 file at `path` that it wants from others, by their beginnings."""
     with open(path, "rb") as file:
         file.seek(0x28)
@@ -101,8 +101,9 @@ def _load_stubs() -> None:
     missing = [soname for soname in _LIBRARIES if _is_missing(soname)]
     if spec is None or spec.origin is None or not missing:
         return
-    siblings = Path(spec.origin).parent.glob("skia_python.libs/*.so*")  # fontconfig, which wants libexpat
-    symbols = sorted({name for path in (spec.origin, *siblings) for name in undefined_symbols(path, _PREFIXES)})
+    module = Path(spec.origin)
+    siblings = module.parent.glob("skia_python.libs/*.so*")  # fontconfig, which wants libexpat
+    symbols = sorted({name for path in (module, *siblings) for name in undefined_symbols(path, _PREFIXES)})
     descriptors = [os.memfd_create(soname) for soname in missing]  # open together: the loader knows them by path
     for soname, descriptor in zip(missing, descriptors, strict=True):
         os.write(descriptor, stub_library(soname, symbols, platform.machine()))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -105,23 +105,26 @@ class Face:
             known = self._has[codepoint] = bool(self.hb_font.get_nominal_glyph(codepoint))
         return known
 
-    def at(self, size: float, *, snap: bool = True) -> Any:
-        """Skia's font at `size` px: unhinted, at sub-pixel positions; `snap` puts baselines on whole pixels."""
-        font = self._sized.get((size, snap))
+    def at(self, size: float, *, hinted: bool = False) -> Any:
+        """Skia's font at `size` px, at sub-pixel positions across.
+
+        hinted: for text that rests, as Blink draws it: heights fitted to whole px, baselines on whole px.
+        """
+        font = self._sized.get((size, hinted))
         if font is None:
             from renderers._skia import skia
 
             font = skia.Font(self.typeface, size)
             font.setSubpixel(True)
-            font.setHinting(skia.FontHinting.kNone)
+            font.setHinting(skia.FontHinting.kSlight if hinted else skia.FontHinting.kNone)
             font.setEdging(skia.Font.Edging.kAntiAlias)
             font.setLinearMetrics(True)
-            font.setBaselineSnap(snap)
+            font.setBaselineSnap(hinted)
             font.setEmbeddedBitmaps(self.is_emoji)
             font.setEmbolden(self.synthetic_bold)
             if self.synthetic_italic:
                 font.setSkewX(-0.25)
-            self._sized[size, snap] = font
+            self._sized[size, hinted] = font
         return font
 
     def metrics(self, size: float) -> Metrics:
@@ -222,7 +225,7 @@ def _shipped() -> dict[str, tuple[_Source, ...]]:
     return families
 
 
-@lru_cache(maxsize=None)
+@cache
 def _shipped_face(source: _Source, weight: int, italic: bool) -> Face:
     return Face(source, weight, italic)
 
@@ -425,7 +428,7 @@ def is_emoji(character: str) -> bool:
     if code < 0x231A:
         return False
     if code >= 0x1F000:
-        return code >= 0x1F300 and code not in _TEXT_STYLE or 0x1F1E6 <= code <= 0x1F1FF or code in _EMOJI_LOW
+        return (code >= 0x1F300 and code not in _TEXT_STYLE) or 0x1F1E6 <= code <= 0x1F1FF or code in _EMOJI_LOW
     return code in _EMOJI_BMP
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from renderers import bidi
 from renderers.fonts import FontSet
 from renderers.linebreak import opportunities
-from renderers.shaping import Glyphs, Item, Style, advances_by_character, itemize, shape
+from renderers.shaping import Decoration, Glyphs, Item, Style, advances_by_character, itemize, shape
 from renderers.words import split_words
 from schemas.elements import Span, TextElement
 
@@ -32,7 +33,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Line:
-    """A line: its runs from left to right, and where it is. `baseline` is a whole px."""
+    """A line: its runs from left to right, and where it is."""
 
     runs: tuple[Run, ...]
     start: int
@@ -91,7 +92,7 @@ class _Paragraph:
         places = [*opportunities(text, split_words), count]
         lines, start, at = [], 0, 0
         while start < count:
-            end, used, taken, spaces = start, 0.0, 0.0, 0.0
+            end, used, spaces = start, 0.0, 0.0
             while at < len(places):
                 place = places[at]
                 for index in range(max(end, start), place):
@@ -103,7 +104,7 @@ class _Paragraph:
                         spaces = 0.0
                 if used - spaces > limit:
                     break
-                end, taken, at = place, used, at + 1
+                end, at = place, at + 1
             if end == start:
                 end = self._anywhere(start, places[at], limit)
             lines.append(_Broken(self, start, end, end == count))
@@ -159,17 +160,20 @@ def styled(element: TextElement) -> tuple[str, list[Style]]:
         element.color,
         element.line_height,
         element.letter_spacing,
-        element.underline,
-        element.strikethrough,
+        Decoration(element.color, element.font_size) if element.underline else None,
+        Decoration(element.color, element.font_size) if element.strikethrough else None,
         element.stroke,
         None,
     )
     per_character: list[Style] = [base] * len(element.text)
     transforms = [element.text_transform] * len(element.text)
     for span in element.spans:
-        changed = _changes(span)
+        changed, known = _changes(span), dict[Style, Style]()
         for at in range(span.start, min(span.end, len(element.text))):
-            per_character[at] = replace(per_character[at], **changed)  # type: ignore[arg-type]
+            before = per_character[at]
+            if before not in known:
+                known[before] = _decorated(replace(before, **changed), span)
+            per_character[at] = known[before]
             if span.text_transform is not None:
                 transforms[at] = span.text_transform
     shown: list[str] = []
@@ -179,8 +183,7 @@ def styled(element: TextElement) -> tuple[str, list[Style]]:
             if element.text[at + 1 : at + 2] == "\n":
                 continue
             character = "\n"
-        before = element.text[at - 1] if at else " "
-        new = _transformed(character, before, transforms[at])
+        new = _transformed(character, element.text[at - 1] if at else " ", transforms[at])
         shown.append(new)
         styles += [per_character[at]] * len(new)
     return "".join(shown), _shared(styles)
@@ -189,14 +192,7 @@ def styled(element: TextElement) -> tuple[str, list[Style]]:
 def _shared(styles: list[Style]) -> list[Style]:
     """Equal styles as one object, which makes comparing them quick."""
     known: dict[Style, Style] = {}
-    previous: Style | None = None
-    found: list[Style] = []
-    for style in styles:
-        if style is not previous:
-            previous = style
-            chosen = known.setdefault(style, style)
-        found.append(chosen)
-    return found
+    return [known.setdefault(style, style) for style in styles]
 
 
 _SPAN_NAMES = {"font_family": "family", "font_size": "size", "font_weight": "weight"}
@@ -207,15 +203,21 @@ _SPAN_STYLES = (
     "color",
     "line_height",
     "letter_spacing",
-    "underline",
-    "strikethrough",
     "stroke",
     "background",
 )
 
 
-def _changes(span: Span) -> dict[str, object]:
-    changed = {
+def _decorated(style: Style, span: Span) -> Style:
+    """Lines that the span asks for have its own colour and size; those of the whole text run through."""
+    own = Decoration(style.color, style.size)
+    under = style.underline if span.underline is None else own if span.underline else None
+    through = style.strikethrough if span.strikethrough is None else own if span.strikethrough else None
+    return replace(style, underline=under, strikethrough=through)
+
+
+def _changes(span: Span) -> dict[str, Any]:
+    changed: dict[str, Any] = {
         _SPAN_NAMES.get(name, name): value for name in _SPAN_STYLES if (value := getattr(span, name)) is not None
     }
     if span.font_style is not None:
@@ -368,10 +370,9 @@ def _place(line: _Broken, element: TextElement, rtl: bool, top: float, above: fl
     for glyphs in runs:
         placed.append(Run(at, glyphs))
         at += glyphs.width
-    baseline = float(math.floor(top + above + 0.5))
     offset = line.paragraph.offset
     return Line(
-        tuple(placed), offset + line.start, offset + line.end, top, above + below, baseline, content, x
+        tuple(placed), offset + line.start, offset + line.end, top, above + below, top + above, content, x
     )
 
 

@@ -7,7 +7,7 @@ code: the reference that tests hold the compositor against. All pixels are premu
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Literal
@@ -62,7 +62,7 @@ class Painter:
         self,
         target: Any,
         element: Element,
-        placement: Placement = REST,
+        placement: Placement | None = None,
         *,
         zoom: float = 1.0,
         turned: bool = True,
@@ -71,9 +71,12 @@ class Painter:
     ) -> None:
         """Draw one element where it is.
 
+        placement: its animated values; None for an element that never moves, whose text is fitted to px.
         zoom: enlarges about the canvas's origin. turned: with its own rotation. blended: by its blend mode.
         parts: of a picture that zooms inside its box, what to draw.
         """
+        hinted = placement is None
+        placement = placement or REST
         opacity = 1.0 if parts == "picture" else element.opacity * placement.opacity
         if opacity <= 0 or placement.scale == 0:
             return
@@ -90,7 +93,7 @@ class Painter:
         shown, shift_x, shift_y = snapped(element)
         target.translate(shift_x, shift_y)
         layered = self._begin(target, shown, opacity, blended=blended, parts=parts)
-        self._content(target, shown, placement.within, parts)
+        self._content(target, shown, placement.within, parts, hinted)
         if layered:
             target.restore()
         target.restore()
@@ -110,10 +113,9 @@ class Painter:
         target.saveLayer(skia.Rect.MakeLTRB(left, top, right, bottom), paint)
         return True
 
-    def _content(self, target: Any, element: Element, within: float, parts: Parts) -> None:
+    def _content(self, target: Any, element: Element, within: float, parts: Parts, hinted: bool) -> None:
         if isinstance(element, TextElement):
-            top = None if element.rotation % 360 else element.y
-            draw_text(target, element, self._fonts, self.layout(element), top=top)
+            draw_text(target, element, self._fonts, self.layout(element), hinted=hinted)
         elif isinstance(element, ShapeElement):
             draw_shape(target, element)
         elif isinstance(element, ImageElement):
@@ -190,7 +192,7 @@ def draw_layer(layer: Layer, project: Project, canvas: Canvas, images: Images, f
         if layer.zooms and isinstance(element, ImageElement):
             return _draw_zooming(element, layer, painter, canvas)
         return _draw_tile(element, painter, layer.raster_scale, turned=not layer.rotates)
-    drawn = [(slide.elements[index], _rest(layer, at)) for at, index in enumerate(layer.elements)]
+    drawn = [(slide.elements[index], _placement(layer, at)) for at, index in enumerate(layer.elements)]
     if layer.kind == "overlay":
         pixels = np.zeros((canvas.height, canvas.width, 4), np.uint8)
         _draw_all(pixels, drawn, painter)
@@ -202,7 +204,7 @@ def draw_layer(layer: Layer, project: Project, canvas: Canvas, images: Images, f
     return LayerPixels(pixels, 0, 0)
 
 
-def _draw_all(pixels: Pixels, drawn: list[tuple[Element, Placement]], painter: Painter) -> None:
+def _draw_all(pixels: Pixels, drawn: list[tuple[Element, Placement | None]], painter: Painter) -> None:
     with _target(pixels) as target:
         for element, placement in drawn:
             painter.draw(target, element, placement)
@@ -214,21 +216,21 @@ def draw_slide(
     canvas: Canvas,
     images: Images,
     fonts: FontSet,
-    placements: Mapping[int, Placement | None] | None = None,
+    placements: Mapping[int, Placement] | None = None,
+    hidden: Collection[int] = (),
 ) -> Pixels:
     """A whole slide as one opaque picture, (height, width, 4).
 
-    placements: the animated values of elements by their index; an element mapped to None is not shown,
-    one that is missing rests.
+    placements: the animated values of elements that move, by their index. hidden: those not shown.
     """
     slide = project.slides[index]
     pixels = np.empty((canvas.height, canvas.width, 4), np.uint8)
     with _target(pixels) as target:
         draw_background(target, slide.background, canvas, images)
     given = placements or {}
-    order = [(slide.elements[place], given.get(place, REST)) for place in painting_order(slide)]
-    shown = [(element, placement) for element, placement in order if placement is not None]
-    _draw_all(pixels, shown, Painter(canvas, images, fonts))
+    order = [place for place in painting_order(slide) if place not in hidden]
+    drawn = [(slide.elements[place], given.get(place)) for place in order]
+    _draw_all(pixels, drawn, Painter(canvas, images, fonts))
     return pixels
 
 
@@ -237,9 +239,8 @@ def painting_order(slide: Slide) -> list[int]:
     return sorted(range(len(slide.elements)), key=lambda place: slide.elements[place].z_index)
 
 
-def _rest(layer: Layer, at: int) -> Placement:
-    placement = layer.placements[at] if at < len(layer.placements) else None
-    return placement or REST
+def _placement(layer: Layer, at: int) -> Placement | None:
+    return layer.placements[at] if at < len(layer.placements) else None
 
 
 @contextmanager
@@ -285,7 +286,7 @@ def _draw_tile(
     pixels = np.zeros((height, width, 4), np.uint8)
     with _target(pixels) as target:
         target.translate(-x, -y)
-        painter.draw(target, element, zoom=scale, turned=turned, blended=False, parts=parts)
+        painter.draw(target, element, REST, zoom=scale, turned=turned, blended=False, parts=parts)
     drawn = LayerPixels(
         pixels,
         x,

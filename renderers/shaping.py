@@ -16,6 +16,14 @@ from schemas.paint import TextBackground, TextStroke
 
 
 @dataclass(frozen=True)
+class Decoration:
+    """A line under or through text: colour and size are those of the text that asked for it (CSS Text Decoration 3)."""
+
+    color: str
+    size: float
+
+
+@dataclass(frozen=True)
 class Style:
     """All that decides how a character looks, resolved: lengths in px."""
 
@@ -26,14 +34,17 @@ class Style:
     color: str
     line_height: float
     letter_spacing: float
-    underline: bool
-    strikethrough: bool
+    underline: Decoration | None
+    strikethrough: Decoration | None
     stroke: TextStroke | None
     background: TextBackground | None
 
     def scaled(self, factor: float) -> Style:
         """The same at another size, as `shrink` wants it."""
-        return replace(self, size=self.size * factor, letter_spacing=self.letter_spacing * factor)
+        lines = (self.underline, self.strikethrough)
+        under, through = (line and replace(line, size=line.size * factor) for line in lines)
+        spacing = self.letter_spacing * factor
+        return replace(self, size=self.size * factor, letter_spacing=spacing, underline=under, strikethrough=through)
 
 
 @dataclass(frozen=True)
@@ -120,7 +131,7 @@ def _faces(text: str, styles: Sequence[Style], scripts: Sequence[str], fonts: Fo
             found.append(primary)
             continue
         script = f"Hani-{region}" if region and scripts[at] == "Hani" else scripts[at]
-        if scripts[at] in ("Hani", "Hira", "Kana", "Hang", "Bopo") or not unicodedata.category(character)[0] == "L":
+        if scripts[at] in ("Hani", "Hira", "Kana", "Hang", "Bopo") or unicodedata.category(character)[0] != "L":
             script = f"{scripts[at]}-{region}" if region else script
         if found and not character.isalnum() and found[-1].has(ord(character)):
             found.append(found[-1])  # punctuation stays with the text it follows
@@ -151,6 +162,9 @@ def _shown_as_emoji(character: str, following: str) -> bool:
     return following != "\ufe0e" and is_emoji(character)
 
 
+_SPACED = frozenset(("Hani", "Hira", "Kana", "Hang", "Bopo"))
+
+
 def shape(text: str, item: Item, start: int | None = None, end: int | None = None) -> Glyphs:
     """Shape an item, or its characters start … end, in the context of the whole paragraph."""
     import uharfbuzz
@@ -164,6 +178,8 @@ def shape(text: str, item: Item, start: int | None = None, end: int | None = Non
     buffer.cluster_level = uharfbuzz.BufferClusterLevel.MONOTONE_CHARACTERS
     spacing = item.style.letter_spacing
     features: dict[str, Any] = {"liga": False, "clig": False} if spacing else {}
+    if item.script in _SPACED:
+        features["chws"] = True  # CSS Text 4, `text-spacing-trim: normal`
     uharfbuzz.shape(item.face.hb_font, buffer, features)
     infos, positions = buffer.glyph_infos, buffer.glyph_positions
     scale = item.style.size / item.face.units

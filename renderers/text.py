@@ -15,7 +15,7 @@ from renderers import brushes
 from renderers._skia import skia
 from renderers.fonts import FontSet
 from renderers.images import rounded
-from renderers.layout import Layout, Line, Run
+from renderers.layout import Layout, Run
 from renderers.shaping import Style
 from schemas.elements import TextElement
 
@@ -29,39 +29,38 @@ class _Piece:
     x: float
     width: float
     baseline: float
-    line: Line
+    top: float
 
 
 def draw_text(
-    target: Any, element: TextElement, fonts: FontSet, layout: Layout, *, top: float | None = 0.0
+    target: Any, element: TextElement, fonts: FontSet, layout: Layout, *, hinted: bool = True
 ) -> None:
     """Draw in the element's box (0, 0, width, height).
 
-    top: the element's own y, so that baselines come to lie on whole px of the document as in a browser;
-    None for a text that is turned, whose baselines stay where they fall.
+    Baselines and decorations of an upright text come to lie on whole px of the document, as in a browser.
+    hinted: glyphs are fitted to whole px too, which is for text that never moves.
     """
+    top = 0.0 if element.rotation % 360 else element.y
     clips = element.overflow == "clip"
     if element.background is not None:
         _draw_background(target, element)
     if clips:
         target.save()
         target.clipRect(skia.Rect.MakeWH(element.width, element.height))
-    pieces = list(_pieces(layout, top))
+    pieces = list(_pieces(layout, top, hinted and not element.rotation % 360))
     for piece in pieces:
         if piece.style.background is not None:
             _draw_span_background(target, piece, fonts)
     for piece in pieces:
-        if piece.style.underline:
-            _draw_underline(target, piece, fonts)
+        if piece.style.underline is not None:
+            _draw_underline(target, piece)
     for piece in pieces:
         if piece.style.stroke is not None and piece.style.stroke.width > 0:
             target.drawTextBlob(piece.blob, piece.x, piece.baseline, _stroke(piece.style))
     for piece in pieces:
-        paint = skia.Paint(AntiAlias=True)
-        paint.setColor(brushes.color(piece.style.color))
-        target.drawTextBlob(piece.blob, piece.x, piece.baseline, paint)
+        target.drawTextBlob(piece.blob, piece.x, piece.baseline, brushes.ink(piece.style.color))
     for piece in pieces:
-        if piece.style.strikethrough:
+        if piece.style.strikethrough is not None:
             _draw_strike(target, piece, fonts)
     if clips:
         target.restore()
@@ -85,21 +84,24 @@ def text_box(element: TextElement, layout: Layout) -> tuple[float, float, float,
     return left, top, right, bottom
 
 
-def _pieces(layout: Layout, top: float | None) -> Iterator[_Piece]:
+def _pieces(layout: Layout, top: float, hinted: bool) -> Iterator[_Piece]:
     for line in layout.lines:
-        baseline = line.baseline
-        if top is not None:
-            baseline = math.floor(top + baseline + 0.5) - top
+        baseline = _snap(line.baseline, top)
         for run in line.runs:
-            if (blob := _blob(run, snap=top is not None)) is not None:
-                yield _Piece(blob, run.glyphs.item.style, run.x, run.glyphs.width, baseline, line)
+            if (blob := _blob(run, hinted)) is not None:
+                yield _Piece(blob, run.glyphs.item.style, run.x, run.glyphs.width, baseline, top)
 
 
-def _blob(run: Run, *, snap: bool) -> Any:
+def _snap(y: float, top: float) -> float:
+    """To a whole px of the document, for an element that begins at `top`."""
+    return math.floor(top + y + 0.5) - top
+
+
+def _blob(run: Run, hinted: bool) -> Any:
     glyphs = run.glyphs
     if not glyphs.ids:
         return None
-    font = glyphs.item.face.at(glyphs.item.style.size, snap=snap)
+    font = glyphs.item.face.at(glyphs.item.style.size, hinted=hinted)
     builder = skia.TextBlobBuilder()
     x, places = 0.0, []
     if glyphs.offsets is None:
@@ -118,8 +120,9 @@ def _blob(run: Run, *, snap: bool) -> Any:
 
 def _stroke(style: Style) -> Any:
     assert style.stroke is not None
-    paint = skia.Paint(AntiAlias=True, Style=skia.Paint.kStroke_Style, StrokeWidth=style.stroke.width)
-    paint.setColor(brushes.color(style.stroke.color))
+    paint = skia.Paint(brushes.ink(style.stroke.color))
+    paint.setStyle(skia.Paint.kStroke_Style)
+    paint.setStrokeWidth(style.stroke.width)
     paint.setStrokeMiter(4)
     return paint
 
@@ -152,38 +155,38 @@ def _fill_box(target: Any, box: Any, radius: float, color: str) -> None:
         target.drawRect(box, paint)
 
 
-def _thickness(style: Style) -> float:
-    """Blink's `text-decoration-thickness: auto`: a tenth of the size, at least one px."""
-    return max(1.0, style.size / 10)
+def _thickness(size: float) -> float:
+    """Blink's `text-decoration-thickness: auto`: a tenth of the size, at least one px, in whole px."""
+    return max(1.0, math.floor(size / 10 + 0.5))
 
 
-def _draw_underline(target: Any, piece: _Piece, fonts: FontSet) -> None:
+def _draw_underline(target: Any, piece: _Piece) -> None:
     """Below the baseline by half of its thickness, with gaps where glyphs cross it (`skip-ink: auto`)."""
-    thickness = _thickness(piece.style)
-    gap = max(1, math.ceil(thickness / 2))
-    y = math.floor(piece.baseline + gap + 0.5)
-    height = max(1.0, math.floor(thickness + 0.5)) if thickness < 1 else thickness
-    around = thickness
-    crossed = piece.blob.getIntercepts([y - piece.baseline, y + height - piece.baseline])
-    x = piece.x
-    for start, end in zip(crossed[::2], crossed[1::2], strict=False):
-        if piece.x + start - around > x:
-            _draw_decoration(target, x, piece.x + start - around, y, height, piece.style)
-        x = max(x, piece.x + end + around)
-    if piece.x + piece.width > x:
-        _draw_decoration(target, x, piece.x + piece.width, y, height, piece.style)
+    line = piece.style.underline
+    assert line is not None
+    thickness = _thickness(line.size)
+    y = _snap(piece.baseline + max(1, math.ceil(thickness / 2)), piece.top)
+    crossed = piece.blob.getIntercepts([y - piece.baseline, y + thickness - piece.baseline])
+    x, end = piece.x, piece.x + piece.width
+    for first, last in zip(crossed[::2], crossed[1::2], strict=False):
+        if piece.x + first - thickness > x:
+            _draw_decoration(target, x, piece.x + first - thickness, y, thickness, line.color)
+        x = max(x, piece.x + last + thickness)
+    if end > x:
+        _draw_decoration(target, x, end, y, thickness, line.color)
 
 
 def _draw_strike(target: Any, piece: _Piece, fonts: FontSet) -> None:
     """A third of the ascent above the baseline."""
-    style = piece.style
-    thickness = _thickness(style)
-    ascent = fonts.face(style.family, style.weight, style.italic).metrics(style.size).ascent
-    y = math.floor(piece.baseline - ascent / 3 - math.floor(thickness / 2) + 0.5)
-    _draw_decoration(target, piece.x, piece.x + piece.width, y, thickness, style)
+    line, style = piece.style.strikethrough, piece.style
+    assert line is not None
+    thickness = _thickness(line.size)
+    ascent = fonts.face(style.family, style.weight, style.italic).metrics(line.size).ascent
+    y = _snap(piece.baseline - ascent / 3 - math.floor(thickness / 2), piece.top)
+    _draw_decoration(target, piece.x, piece.x + piece.width, y, thickness, line.color)
 
 
-def _draw_decoration(target: Any, left: float, right: float, y: float, height: float, style: Style) -> None:
+def _draw_decoration(target: Any, left: float, right: float, y: float, height: float, color: str) -> None:
     paint = skia.Paint(AntiAlias=True)
-    paint.setColor(brushes.color(style.color))
+    paint.setColor(brushes.color(color))
     target.drawRect(skia.Rect.MakeLTRB(left, y, right, y + height), paint)
