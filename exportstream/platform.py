@@ -18,6 +18,7 @@ from exportstream.config import Settings
 from exportstream.projecting import ProjectionService, publish_all
 from exportstream.status_reader import StatusReader
 from exportstream.supervisor import Supervisor
+from processors.documents import Documents
 from processors.stage import Outgoing
 from schemas import topics
 from schemas.errors import InvalidInput, Unavailable
@@ -195,7 +196,7 @@ class Platform:
         on_ready: Callable[[str], Awaitable[None] | None],
         stop: asyncio.Event,
     ) -> None:
-        projection = ProjectionService(kafka, jobs)
+        projection = ProjectionService(kafka, jobs, **self._keeping())
         checks = {
             "projection": lambda: _live("The projection is not reading yet.", projection.live),
             "workers": lambda: _live("A worker is not running.", workers.running),
@@ -233,6 +234,12 @@ class Platform:
         if self._broker is not None:
             given |= {"KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap, wiring.EMBEDDED: "1"}
         return {**self._settings.environ, **given}
+
+    def _keeping(self) -> dict[str, Any]:
+        """An embedded broker forgets what it carries, so inline projects are kept in the store."""
+        if self._broker is None:
+            return {}
+        return {"keep": Documents(wiring.make_store(self._settings), None).keep}
 
     def _take_up(self, kafka: KafkaSettings, jobs: Jobs) -> None:
         """Ask again for what an embedded broker forgot when its process ended."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from schemas import topics
 from schemas.cloudevents import EventHeaders, encode_headers
 from schemas.errors import InvalidMessage, Unavailable
 from schemas.lifecycle import Job
+from schemas.messages import ExportRequest
 
 if TYPE_CHECKING:
     from connectors.jobs import Jobs
@@ -35,13 +35,16 @@ ACKNOWLEDGED_WITHIN_S = 30.0
 class ProjectionService:
     """Keeps one Faust application running until it is told to stop."""
 
-    def __init__(self, kafka: KafkaSettings, jobs: Jobs, on_status: Callable[[Job], None] | None = None) -> None:
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        jobs: Jobs,
+        keep: Callable[[ExportRequest], ExportRequest] = lambda request: request,
+    ) -> None:
         self._kafka = kafka
         self._publisher = Publisher(kafka)
-        self._projector = Projector(jobs, self._publish, lambda: datetime.now(UTC))
-        self._on_status = on_status
+        self._projector = Projector(jobs, self._publish, lambda: datetime.now(UTC), keep)
         self._app: FaustProjection | None = None
-        self._live = threading.Event()
 
     @property
     def live(self) -> bool:

@@ -40,6 +40,11 @@ class Documents:
             self._store.put(key, document, content_type="application/json")
         return document, key
 
+    def keep(self, request: ExportRequest) -> ExportRequest:
+        """The request with its inline project in the store instead."""
+        _, key = self.load(request)
+        return request.model_copy(update={"project": None, "project_ref": None, "project_key": key})
+
     def _stored(self, request: ExportRequest, key: str) -> bytes:
         if not key.startswith(keys.tenant_prefix(request.tenant)):
             raise InvalidInput(

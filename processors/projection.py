@@ -89,31 +89,39 @@ def fold_batch(
 
 
 class Projector:
-    """Folds batches into the table and publishes what comes of it."""
+    """Folds batches into the table and publishes what comes of it.
+
+    keep: puts a project that came inline where it outlives the request, for a broker that forgets.
+    """
 
     def __init__(
         self,
         jobs: JobTable,
         publish: Callable[[Sequence[Outgoing]], None],
         now: Callable[[], datetime],
+        keep: Callable[[ExportRequest], ExportRequest] = lambda request: request,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         backoff: Callable[[int], float] = lambda attempt: min(2.0, 0.05 * 2**attempt),
     ) -> None:
         self._jobs = jobs
         self._publish = publish
         self._now = now
+        self._keep = keep
         self._sleep = sleep
         self._backoff = backoff
 
     def apply(self, batch: Sequence[Raw]) -> None:
         """Write and publish one batch. Raises Unavailable when the table or the broker is away."""
-        facts = [fact for raw in batch if (fact := read(raw)) is not None]
+        facts = [self._kept(fact) for raw in batch if (fact := read(raw)) is not None]
         if not facts:
             return
         known = self._jobs.get_many(list({fact.job_id for fact in facts}))
         changed, snapshots = fold_batch(known, facts, self._now())
         self._jobs.upsert(list(changed.values()))
         self._publish([Outgoing(topics.STATUS, job.id, job) for job in snapshots])
+
+    def _kept(self, fact: Fact | ExportRequest) -> Fact | ExportRequest:
+        return self._keep(fact) if isinstance(fact, ExportRequest) and fact.project is not None else fact
 
     def cancel(self, batch: Sequence[Raw]) -> None:
         """State the cancellation of each job that is ordered and still known to be under way."""
