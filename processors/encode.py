@@ -73,7 +73,7 @@ class Encode:
         self, tenant: str, view: PlanView, chunk: Chunk, states: list[State]
     ) -> Iterator[NDArray[uint8]]:
         from renderers.compose import Compositor
-        from renderers.raster import LayerPixels
+        from renderers.scene import LayerPixels
 
         layers = {}
         for layer in view.timeline.layers(chunk):
