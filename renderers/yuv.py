@@ -74,6 +74,22 @@ def planes(frame: Frame) -> tuple[Plane, Plane, Plane]:
     return frame[:height], u.reshape(half), v.reshape(half)
 
 
+def video_frame(frame: Frame) -> av.VideoFrame:
+    """A frame for PyAV. It reads the array itself, which must stay as it is until it was sent to an encoder.
+
+    Where the height is no multiple of 4 it reads a copy: PyAV 18 takes the planes of such an array to be
+    two rows less than they are.
+    """
+    height, width = frame.shape[0] * 2 // 3, frame.shape[1]
+    if height % 4 == 0:
+        return av.VideoFrame.from_numpy_buffer(frame, format="yuv420p")
+    picture = av.VideoFrame(width, height, "yuv420p")
+    for target, plane in zip(picture.planes, planes(frame), strict=True):
+        rows = np.frombuffer(memoryview(target), np.uint8).reshape(-1, target.line_size)
+        rows[: plane.shape[0], : plane.shape[1]] = plane
+    return picture
+
+
 def from_rgba(rgba: Plane, out: Frame | None = None) -> Frame:
     """The frame of an opaque picture, (height, width, 4) or (height, width, 3); alpha is ignored.
 
