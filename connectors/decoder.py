@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -21,6 +22,7 @@ import orjson
 from connectors.sandbox import MIB, Limits, nothing, started
 from schemas.errors import InvalidInput
 
+ROOT = Path(__file__).resolve().parents[1]
 COMMAND = (sys.executable, "-m", "renderers.decode")
 LIMITS = Limits(memory=4096 * MIB, wall_s=60.0, cpu_s=600, stall_s=60.0, open_files=64)
 TURN_S = 0.1
@@ -33,7 +35,11 @@ class _Process:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._context: AbstractContextManager[subprocess.Popen[bytes]] = started(
-            COMMAND, limits, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+            COMMAND,
+            limits,
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            environ={"PYTHONPATH": os.pathsep.join([str(ROOT), *os.environ.get("PYTHONPATH", "").split()])},
         )
         self._process = self._context.__enter__()
 
@@ -90,16 +96,21 @@ class SandboxedDecoder:
         """
         process = self._take(check)
         try:
-            process = process or _Process(self._limits)
-            answer = process.ask(job, check)
+            answer = None if process is None else _asked(process, job, check)
+            if answer is None:
+                # Nothing says that it was this file: the process may have been killed while idle, or have
+                # used up its limits over many files. Only a fresh one that dies of it proves it.
+                process = _drop(process)
+                process = _Process(self._limits)
+                answer = _asked(process, job, check)
+            if answer is None:
+                raise InvalidInput(
+                    "undecodable",
+                    "The file cannot be decoded: it needs too much memory or breaks the decoder.",
+                )
         except TimeoutError as error:
             process = _drop(process)
             raise InvalidInput("undecodable", "The file takes too long to decode.") from error
-        except (EOFError, orjson.JSONDecodeError) as error:
-            process = _drop(process)
-            raise InvalidInput(
-                "undecodable", "The file cannot be decoded: it needs too much memory or breaks the decoder."
-            ) from error
         except BaseException:
             process = _drop(process)
             raise
@@ -124,6 +135,14 @@ class SandboxedDecoder:
                 return
             if process is not None:
                 process.close()
+
+
+def _asked(process: _Process, job: Mapping[str, Any], check: Callable[[], None]) -> dict[str, Any] | None:
+    """The answer of a process, None when it died. Raises TimeoutError, and as `check` does."""
+    try:
+        return process.ask(job, check)
+    except (EOFError, orjson.JSONDecodeError):
+        return None
 
 
 def _drop(process: _Process | None) -> _Process | None:

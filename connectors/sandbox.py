@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import IO
 
-from schemas.errors import InvalidInput
+from schemas.errors import InvalidInput, Unavailable
 
 MIB = 1 << 20
 BLOCK = 1 << 18
@@ -28,13 +28,16 @@ TURN_S = 0.1
 """How often `check` is called while a command runs."""
 KEPT_STDERR = 16_384
 NICE = 10
-PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "SYSTEMROOT", "XDG_CACHE_HOME")
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "XDG_CACHE_HOME")
 
 
 @dataclass(frozen=True)
 class Limits:
     """What a command may use. memory: address space in bytes; wall_s, cpu_s in seconds; stall_s: without
-    output and without using the processor; file_bytes: of one file; output_bytes: on standard output."""
+    output and without using the processor; file_bytes: of one file; output_bytes: on standard output.
+
+    Time that the reader of its output takes does not count as the command's.
+    """
 
     memory: int = 4096 * MIB
     wall_s: float = 600.0
@@ -87,17 +90,29 @@ def scrubbed(environ: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def started(
-    command: Sequence[str], limits: Limits, *, stdin: int = subprocess.DEVNULL, stderr: int = subprocess.PIPE
+    command: Sequence[str],
+    limits: Limits,
+    *,
+    stdin: int = subprocess.DEVNULL,
+    stderr: int = subprocess.PIPE,
+    environ: Mapping[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The running command; its whole process group is gone when the block is left."""
-    process = subprocess.Popen(
-        [*isolation(), *command],
-        stdin=stdin,
-        stdout=subprocess.PIPE,
-        stderr=stderr,
-        env=scrubbed(os.environ),
-        process_group=0,
-    )
+    """The running command; its whole process group is gone when the block is left.
+
+    environ: what it gets besides the scrubbed environment.
+    """
+    try:
+        process = subprocess.Popen(
+            [*isolation(), *command],
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env={**scrubbed(os.environ), **(environ or {})},
+            process_group=0,
+        )
+    except OSError as error:
+        sentence = f"{os.path.basename(command[0])} cannot be started: {error.strerror}."
+        raise Unavailable("process_not_started", sentence) from error
     try:
         _limit(process.pid, limits)
         yield process
@@ -130,8 +145,10 @@ def _limit(pid: int, limits: Limits) -> None:
         resource.RLIMIT_CORE: 0,
     }
     for which, most in wanted.items():
+        # Beyond the soft limit of processor time comes SIGXCPU, which says why; beyond the hard one SIGKILL.
+        hard = most + 2 if which == resource.RLIMIT_CPU else most
         with suppress(ProcessLookupError, PermissionError, ValueError):
-            resource.prlimit(pid, which, (most, most))
+            resource.prlimit(pid, which, (most, hard))
 
 
 def stream(
@@ -163,15 +180,26 @@ def stream(
                         selector.unregister(pipe)
                     elif pipe is process.stdout:
                         watch.progressed(len(block))
+                        watch.enforce()
+                        pause = clock()
                         yield block
-                        watch.progressed(0)
+                        watch.resumed(clock() - pause)
                     else:
                         words += block
                         del words[:-KEPT_STDERR]
                 watch.enforce()
-        status = process.wait()
+        while (status := _ended_within(process, TURN_S)) is None:  # it closed its output and goes on
+            check()
+            watch.enforce()
     if status != 0:
         raise _ended(status, words.decode("utf-8", "replace").strip())
+
+
+def _ended_within(process: subprocess.Popen[bytes], seconds: float) -> int | None:
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def _ended(status: int, words: str) -> InvalidInput:
@@ -196,6 +224,11 @@ class _Watch:
         self._output += size
         self._last = self._clock()
 
+    def resumed(self, pause: float) -> None:
+        """Who reads the output took so many seconds over it: that is not the command's fault."""
+        self._begin += pause
+        self._last = self._clock()
+
     def enforce(self) -> None:
         """Raise Exceeded when a limit is reached."""
         now = self._clock()
@@ -206,7 +239,8 @@ class _Watch:
         if now - self._last > self._limits.stall_s:
             used = cpu_seconds(self._pid)
             if used <= self._cpu + 0.01:
-                raise Exceeded("stalled", f"The work was stopped: nothing happened for {self._limits.stall_s:.0f} s.")
+                silence = f"nothing happened for {self._limits.stall_s:.0f} s"
+                raise Exceeded("stalled", f"The work was stopped: {silence}.")
             self._cpu, self._last = used, now
 
 
