@@ -1,0 +1,161 @@
+"""Taking an export: one way for all dialects, as short as it can be.
+
+The order is: check, keep the document, publish the request, write the row. Publishing comes first, so
+that there is no row without a request: when the broker is away nothing was accepted (503), and when
+the database is away the projection writes the row from the request, by the same fold. A request that
+the broker took without saying so in time begins a job that nobody was told of; with an
+`Idempotency-Key` a retry finds it, for the key decides the job's id, and the same id is one job.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import orjson
+
+from producer_api.bodies import ExportBody
+from producer_api.ports import Services
+from producer_api.problems import ApiProblem, from_error
+from producer_api.threads import Threads
+from schemas import keys, topics
+from schemas.errors import InvalidInput, Unavailable
+from schemas.hashing import content_hash
+from schemas.lifecycle import Job, accept
+from schemas.messages import ExportRequest
+from schemas.project import parse_project
+
+log = logging.getLogger(__name__)
+
+NAMESPACE = uuid.UUID("4d0c7f5e-8f0b-4be4-9d55-7a3b1f1f6f0e")
+LONGEST_KEY = 255
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A job, and whether this request began it."""
+
+    job: Job
+    created: bool
+
+
+class Acceptor:
+    """Takes exports."""
+
+    def __init__(self, services: Services, threads: Threads) -> None:
+        self._services = services
+        self._threads = threads
+        self._locks = KeyedLocks()
+
+    async def accept(
+        self, tenant: str, source: str, read: Callable[[], ExportBody], idempotency_key: str | None = None
+    ) -> Accepted:
+        """Begin an export; `read` parses the request, in a thread.
+
+        Raises what `read` raises, ApiProblem for a project that cannot be exported or a key that was used
+        for another request, and Unavailable when the store or the broker is away.
+        """
+        if idempotency_key is None:
+            job_id = self._services.new_id()
+            return await self._accept(job_id, tenant, source, read, keyed=False)
+        job_id = job_id_of(tenant, idempotency_key)
+        async with self._locks.hold(job_id):
+            return await self._accept(job_id, tenant, source, read, keyed=True)
+
+    async def _accept(
+        self, job_id: str, tenant: str, source: str, read: Callable[[], ExportBody], *, keyed: bool
+    ) -> Accepted:
+        request, known = await self._threads.run(self._prepare, job_id, tenant, source, read, keyed)
+        if known is not None:
+            return Accepted(_same(known, request), created=False)
+        await self._services.publisher.publish(topics.REQUESTS, job_id, request)
+        job = accept(request, self._services.clock())
+        there = await self._threads.run(self._record, job)
+        return Accepted(job if there is None else _same(there, request), created=True)
+
+    def _prepare(
+        self, job_id: str, tenant: str, source: str, read: Callable[[], ExportBody], keyed: bool
+    ) -> tuple[ExportRequest, Job | None]:
+        """The request to publish, its document in the store, and the job that already has its key."""
+        body = read()
+        document = None if body.project is None else orjson.dumps(body.project)
+        digest = None if document is None else hashlib.sha256(document).hexdigest()
+        request = ExportRequest(
+            job_id=job_id,
+            tenant=tenant,
+            source=source,
+            requested_at=self._services.clock(),
+            project_key=None if digest is None else keys.project_key(tenant, digest),
+            request_hash=_hash(body, digest) if keyed else None,
+            **body.model_dump(exclude={"project"}),
+        )
+        if keyed and (known := self._services.jobs.get(job_id)) is not None:
+            return request, known
+        if body.project is not None and document is not None and request.project_key is not None:
+            self._keep(body, document, request.project_key)
+        return request, None
+
+    def _keep(self, body: ExportBody, document: bytes, key: str) -> None:
+        try:
+            parse_project(document, self._services.limits)
+        except InvalidInput as error:
+            raise from_error(error, prefix="project") from error
+        if not self._services.store.exists(key):
+            self._services.store.put(key, document, "application/json")
+
+    def _record(self, job: Job) -> Job | None:
+        """Write the row; the row that was there already, if any."""
+        try:
+            return None if self._services.jobs.insert_if_absent(job) else self._services.jobs.get(job.id)
+        except Unavailable as error:
+            log.warning("job %s is published, its row is left to the projection: %s", job.id, error.message)
+            return None
+
+
+class KeyedLocks:
+    """One lock for each name that is in use."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+
+    @asynccontextmanager
+    async def hold(self, name: str) -> AsyncIterator[None]:
+        """Be the only one with this name."""
+        lock, users = self._locks.get(name, (asyncio.Lock(), 0))
+        self._locks[name] = lock, users + 1
+        try:
+            async with lock:
+                yield
+        finally:
+            _, users = self._locks[name]
+            if users == 1:
+                del self._locks[name]
+            else:
+                self._locks[name] = lock, users - 1
+
+
+def job_id_of(tenant: str, idempotency_key: str) -> str:
+    """The id of the job that a key of a tenant stands for. Raises ApiProblem for a key that is none."""
+    if not 0 < len(idempotency_key) <= LONGEST_KEY:
+        raise ApiProblem(422, "bad_idempotency_key", f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.")
+    return str(uuid.uuid5(NAMESPACE, f"{tenant}\n{idempotency_key}"))
+
+
+def _hash(body: ExportBody, digest: str | None) -> str:
+    return content_hash(digest, body.model_dump(mode="json", exclude={"project"}))
+
+
+def _same(job: Job, request: ExportRequest) -> Job:
+    """The job, if it is what the request asks for."""
+    if request.request_hash is not None and job.request_hash not in (None, request.request_hash):
+        raise ApiProblem(
+            422,
+            "idempotency_key_reused",
+            "This Idempotency-Key was used for a different request; choose a new one.",
+        )
+    return job

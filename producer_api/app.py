@@ -1,0 +1,90 @@
+"""The HTTP application: the canonical API, the dialects, operation, and the documents about them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from producer_api.accepting import Acceptor
+from producer_api.auth import Authenticator
+from producer_api.canonical import EXTRA_SCHEMAS, Exports, canonical_routes
+from producer_api.documents import document_routes
+from producer_api.downloads import Downloads
+from producer_api.monitoring import ApiMetrics, Measured, monitoring_routes
+from producer_api.ports import Services
+from producer_api.problems import ErrorHandlers
+from producer_api.s0 import STYLE, s0_routes
+from producer_api.threads import Threads
+
+WORKERS = 8
+READERS = 4
+TITLE = "exportstream"
+VERSION = "1"
+ABOUT = """
+Projects of a design editor become finished files. Ask with `POST /v1/exports`, follow by
+`GET /v1/exports/{id}/events`, download from `GET /v1/exports/{id}/file`.
+
+Errors are problems (RFC 9457) with a stable `code` and a sentence in `detail`. Where API keys are configured,
+send one as `Authorization: Bearer KEY` or `X-API-Key: KEY`; each belongs to a tenant, and another tenant's
+export does not exist. `/health`, `/ready`, `/metrics` and these documents are open.
+"""
+
+
+def create_app(services: Services) -> FastAPI:
+    """The application over `services`; it starts and stops nothing that it was given."""
+    threads, readers = Threads(WORKERS, "api"), Threads(READERS, "api-files")
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        services.feed.close()
+        threads.close()
+        readers.close()
+
+    app = FastAPI(
+        title=TITLE,
+        version=VERSION,
+        description=ABOUT,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.authenticator = Authenticator(services.api_keys)
+    app.add_middleware(Measured, metrics=ApiMetrics.register(services.registry, services.feed))
+    ErrorHandlers((STYLE,)).install(app)
+    exports = Exports(
+        services,
+        threads,
+        Acceptor(services, threads),
+        Downloads(services.store, readers, services.presign_seconds),
+    )
+    app.include_router(canonical_routes(exports))
+    app.include_router(s0_routes(exports))
+    app.include_router(monitoring_routes(services))
+    app.include_router(document_routes(), include_in_schema=False)
+    app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+def openapi(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI 3.1 document, with the models that routes name by reference and how to present a key."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=TITLE, version=VERSION, description=ABOUT, routes=app.routes)
+        components = document.setdefault("components", {})
+        schemas = components.setdefault("schemas", {})
+        for model in EXTRA_SCHEMAS:
+            schema = model.model_json_schema(by_alias=False, ref_template="#/components/schemas/{model}")
+            schemas.update(schema.pop("$defs", {}))
+            schemas[model.__name__] = schema
+        components["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        }
+        document["security"] = [{}, {"bearer": []}, {"apiKey": []}]
+        app.openapi_schema = document
+    return app.openapi_schema

@@ -1,0 +1,330 @@
+"""The canonical API under /v1, which every dialect is built on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from functools import partial
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Header, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from connectors.jobs import JobFilter
+from producer_api.accepting import Acceptor
+from producer_api.auth import Tenant
+from producer_api.bodies import ENVELOPE_BYTES, ExportBody, read_body, read_export
+from producer_api.downloads import Downloads
+from producer_api.events import EventStream
+from producer_api.ports import Services
+from producer_api.problems import ApiProblem, Fault, ProblemView
+from producer_api.threads import Threads
+from producer_api.uploads import UploadView, take_upload
+from producer_api.views import SIMPLE, ExportList, ExportView, dump, export_json, export_path, export_view
+from schemas import topics
+from schemas.lifecycle import Job
+from schemas.messages import Control
+
+JSON = "application/json"
+_EXPORTS: list[str | Enum] = ["Exports"]
+_FILES: list[str | Enum] = ["Files"]
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+
+
+@dataclass(frozen=True)
+class Exports:
+    """What can be done with exports; shared by all dialects."""
+
+    services: Services
+    threads: Threads
+    acceptor: Acceptor
+    downloads: Downloads
+
+    async def find(self, job_id: str, tenant: str) -> Job:
+        """A job of the tenant; raises ApiProblem 404, for another tenant's too."""
+        job = await self.threads.run(self.services.jobs.get, job_id)
+        if job is None or job.tenant != tenant:
+            raise ApiProblem(404, "export_not_found", f"There is no export {job_id[:100]}.")
+        return job
+
+    async def cancel(self, job_id: str, tenant: str, by: str = "api") -> Job:
+        """Order a job to stop, once or often; raises ApiProblem 404, or 409 when it ended otherwise."""
+        job = await self.find(job_id, tenant)
+        if job.terminal and job.status != "cancelled":
+            raise ApiProblem(409, "already_ended", f"This export has {job.status} already.")
+        if not job.terminal:
+            order = Control(job_id=job.id, tenant=tenant, at=self.services.clock(), by=by)
+            await self.services.publisher.publish(topics.CONTROL, job.id, order)
+        return job
+
+
+@dataclass(frozen=True)
+class ListQuery:
+    """The filters of a list, as they came."""
+
+    wanted: JobFilter
+    given: dict[str, Any]
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The problems that an operation may answer with, for its description."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemView"}}}
+    texts = {
+        400: "Not JSON.",
+        401: "No API key, or an unknown one.",
+        404: "No such export.",
+        409: "Not possible in the export's present state.",
+        410: "The file has been cleaned up.",
+        413: "Too large.",
+        416: "The range begins after the file's end.",
+        422: "Something in the request is wrong; `errors` says where.",
+        503: "Something that is needed is away; try again after `Retry-After` seconds.",
+    }
+    return {status: {"description": texts[status], "content": content} for status in (401, *statuses)}
+
+
+def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(body, status, headers, JSON)
+
+
+def _filter(
+    status: list[str] | None,
+    kind: str | None,
+    project_id: str | None,
+    batch_id: str | None,
+    created_after: datetime | None,
+    created_before: datetime | None,
+) -> ListQuery:
+    named = [name.strip() for value in status or () for name in value.split(",") if name.strip()]
+    known = {*SIMPLE, *SIMPLE.values()}
+    if unknown := [name for name in named if name not in known]:
+        detail = f"{unknown[0]!r} is no status; use {', '.join(dict.fromkeys(SIMPLE.values()))}, or a stage."
+        raise ApiProblem(422, "invalid_value", f"status: {detail}", errors=[Fault("status", detail)])
+    stages = tuple(stage for stage, simple in SIMPLE.items() if stage in named or simple in named)
+    wanted = JobFilter(
+        stages if named else None, kind, project_id, batch_id, _utc(created_after), _utc(created_before)
+    )
+    given = {
+        "status": ",".join(named) or None,
+        "format": kind,
+        "project_id": project_id,
+        "batch_id": batch_id,
+        "created_after": created_after.isoformat() if created_after else None,
+        "created_before": created_before.isoformat() if created_before else None,
+    }
+    return ListQuery(wanted, {name: value for name, value in given.items() if value is not None})
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+
+
+def _seen(last_event_id: str | None) -> int:
+    text = (last_event_id or "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
+def canonical_routes(exports: Exports) -> APIRouter:
+    """The routes under /v1."""
+    router = APIRouter(prefix="/v1")
+    _add_exports(router, exports)
+    _add_following(router, exports)
+    _add_files(router, exports)
+    return router
+
+
+def _add_exports(router: APIRouter, exports: Exports) -> None:
+    services, tags = exports.services, _EXPORTS
+
+    @router.post(
+        "/exports",
+        status_code=202,
+        response_model=ExportView,
+        tags=tags,
+        summary="Export a project",
+        description="Takes the request in milliseconds and works in the background. With an Idempotency-Key "
+        "the same request sent again answers 200 with the export that the first one began.",
+        openapi_extra={"requestBody": {"required": True, "content": {JSON: _BODY}}},
+        responses={
+            200: {"model": ExportView, "description": "Known already."},
+            **problems(400, 413, 422, 503),
+        },
+    )
+    async def create(
+        request: Request, tenant: Tenant, idempotency_key: Annotated[str | None, Header()] = None
+    ) -> Response:
+        data = await read_body(request, services.limits.document_bytes + ENVELOPE_BYTES)
+        read = partial(read_export, data, services.limits)
+        accepted = await exports.acceptor.accept(tenant, "api", read, idempotency_key)
+        headers = {"Location": export_path(accepted.job.id)}
+        return _json(export_json(accepted.job), 202 if accepted.created else 200, headers)
+
+    @router.get(
+        "/exports",
+        response_model=ExportList,
+        tags=tags,
+        summary="List exports, newest first",
+        responses=problems(422, 503),
+    )
+    async def listed(
+        tenant: Tenant,
+        status: Annotated[list[str] | None, Query(description="Statuses or stages, by comma.")] = None,
+        kind: Annotated[str | None, Query(alias="format")] = None,
+        project_id: str | None = None,
+        batch_id: str | None = None,
+        created_after: Annotated[datetime | None, Query(description="From this moment on.")] = None,
+        created_before: Annotated[datetime | None, Query(description="Before this moment.")] = None,
+        cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> Response:
+        query = _filter(status, kind, project_id, batch_id, created_after, created_before)
+        page = await exports.threads.run(services.jobs.list, tenant, query.wanted, cursor=cursor, limit=limit)
+        more = None
+        if page.next_cursor:
+            more = "/v1/exports?" + urlencode({**query.given, "limit": limit, "cursor": page.next_cursor})
+        views = [export_view(job) for job in page.jobs]
+        body = dump({"exports": views, "next_cursor": page.next_cursor, "next": more})
+        return _json(body, headers={"Link": f'<{more}>; rel="next"'} if more else None)
+
+    @router.get(
+        "/exports/{job_id}",
+        response_model=ExportView,
+        tags=tags,
+        summary="An export as it stands",
+        responses=problems(404, 503),
+    )
+    async def one(job_id: str, tenant: Tenant) -> Response:
+        return _json(export_json(await exports.find(job_id, tenant)))
+
+
+def _add_following(router: APIRouter, exports: Exports) -> None:
+    services, tags = exports.services, _EXPORTS
+
+    @router.post(
+        "/exports/{job_id}/cancel",
+        status_code=202,
+        response_model=ExportView,
+        tags=tags,
+        summary="Call an export off",
+        description="May be repeated. The export is `cancelled` a moment later, unless it completes first.",
+        responses=problems(404, 409, 503),
+    )
+    async def cancel(job_id: str, tenant: Tenant) -> Response:
+        return _json(export_json(await exports.cancel(job_id, tenant)), 202)
+
+    @router.get(
+        "/exports/{job_id}/events",
+        tags=tags,
+        summary="Live progress",
+        description="Server-Sent Events: first the export as it stands, then after each change, until it has "
+        "ended. Each event's data is the export, its id the version; `Last-Event-ID` skips what is known. "
+        "204 when the export has ended and its end is known.",
+        response_class=Response,
+        responses={
+            200: {
+                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                "description": "The events.",
+            },
+            204: {"description": "Nothing more will happen."},
+            **problems(404, 503),
+        },
+    )
+    async def events(
+        job_id: str, tenant: Tenant, last_event_id: Annotated[str | None, Header()] = None
+    ) -> Response:
+        job = await exports.find(job_id, tenant)
+        seen = _seen(last_event_id)
+        if job.terminal and seen == job.version:
+            return Response(None, 204)
+        return EventStream(
+            services.feed,
+            job,
+            partial(exports.threads.run, services.jobs.get, job_id),
+            seen,
+            services.heartbeat,
+        )
+
+
+def _add_files(router: APIRouter, exports: Exports) -> None:
+    services, tags = exports.services, _FILES
+
+    async def file(request: Request, job_id: str, tenant: Tenant) -> Response:
+        return await exports.downloads.file(request, await exports.find(job_id, tenant))
+
+    router.get(
+        "/exports/{job_id}/file",
+        tags=tags,
+        summary="Download the finished file",
+        description="Whole, or in part by `Range`; may redirect to the object store.",
+        response_class=Response,
+        responses={
+            200: {"content": {"application/octet-stream": _BINARY}, "description": "The file."},
+            206: {"content": {"application/octet-stream": _BINARY}, "description": "A part of it."},
+            304: {"description": "Unchanged."},
+            307: {"description": "The store has it at this address."},
+            **problems(404, 409, 410, 416, 503),
+        },
+    )(file)
+    router.head("/exports/{job_id}/file", include_in_schema=False)(file)
+
+    @router.get(
+        "/exports/{job_id}/manifest",
+        tags=tags,
+        summary="What the file was made of",
+        responses=problems(404, 409, 410, 503),
+    )
+    async def manifest(job_id: str, tenant: Tenant) -> Response:
+        return _json(await exports.downloads.manifest(await exports.find(job_id, tenant)))
+
+    async def upload(
+        request: Request,
+        tenant: Tenant,
+        filename: Annotated[str, Query(description="Its extension becomes part of the key.")] = "",
+    ) -> Response:
+        taken = await take_upload(request, tenant, filename, services, exports.threads)
+        return _json(dump(taken.model_dump()), 201)
+
+    for method in (router.put, router.post):
+        method(
+            "/uploads",
+            status_code=201,
+            response_model=UploadView,
+            tags=tags,
+            summary="Send a file to name it in a document",
+            description="The body is the file itself. The same file sent twice is kept once.",
+            openapi_extra={
+                "requestBody": {"required": True, "content": {"application/octet-stream": _BINARY}}
+            },
+            responses=problems(413, 422, 503),
+            name=f"upload_{method.__name__}",
+        )(upload)
+
+
+_BODY: dict[str, Any] = {
+    "schema": {"$ref": "#/components/schemas/ExportBody"},
+    "example": {
+        "project": {
+            "version": 1,
+            "width": 1920,
+            "height": 1080,
+            "slides": [
+                {
+                    "duration": 3,
+                    "background": {"type": "solid", "color": "#102040"},
+                    "elements": [
+                        {"type": "text", "text": "Hello", "x": 160, "y": 440, "width": 1600, "height": 200}
+                    ],
+                }
+            ],
+        },
+        "format": "mp4",
+        "settings": {"quality": "1080p", "fps": 30},
+        "metadata": {"campaign": "spring"},
+    },
+}
+
+EXTRA_SCHEMAS = (ExportBody, ProblemView)
+"""Models that the routes name by reference and do not declare to the framework."""

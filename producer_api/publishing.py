@@ -1,0 +1,69 @@
+"""Messages of the API onto the stream, acknowledged by the broker."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from typing import Protocol
+
+from producer_api.threads import Threads
+from schemas.cloudevents import EventHeaders, Headers, child_trace, encode_headers
+from schemas.errors import Unavailable
+from schemas.messages import Message
+
+SOURCE = "exportstream/api"
+
+
+class Sender(Protocol):
+    """What is needed of connectors.kafka.Publisher."""
+
+    def publish(
+        self, topic: str, key: str | bytes | None, value: bytes | None, headers: Headers
+    ) -> Future[None]:
+        """Send a message; the future ends when the broker has it."""
+
+
+class StreamPublisher:
+    """`producer_api.ports.Publisher` over Kafka.
+
+    timeout: seconds that a caller waits. The sender's own delivery timeout should not be longer, or a
+    request may reach the stream after its caller was told to try again.
+    """
+
+    def __init__(
+        self,
+        sender: Sender,
+        *,
+        timeout: float = 5.0,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        random_bits: Callable[[int], int] = secrets.randbits,
+    ) -> None:
+        self._sender = sender
+        self._timeout = timeout
+        self._now = now
+        self._random_bits = random_bits
+        self._threads = Threads(2, "api-publish")
+
+    async def publish(self, topic: str, key: str, message: Message) -> None:
+        """Return when the broker has the message. Raises Unavailable, or InvalidInput for a too large one."""
+        headers = EventHeaders(
+            type=message.TYPE,
+            version=str(message.VERSION),
+            id=str(uuid.UUID(int=self._random_bits(128), version=4)),
+            source=SOURCE,
+            time=self._now(),
+            traceparent=child_trace(None, self._random_bits),
+        )
+        try:
+            async with asyncio.timeout(self._timeout):
+                # A full buffer blocks, so not in the event loop.
+                future = await self._threads.run(
+                    self._sender.publish, topic, key, message.encode(), encode_headers(headers)
+                )
+                await asyncio.wrap_future(future)
+        except TimeoutError as error:
+            raise Unavailable("broker_unavailable", "The Kafka broker does not answer; try again.") from error

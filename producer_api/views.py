@@ -1,0 +1,196 @@
+"""A job as the canonical API shows it. `ExportView` documents the shape; `export_view` writes it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.lifecycle import Job, Status
+
+SimpleStatus = Literal["pending", "running", "completed", "failed", "cancelled"]
+
+SIMPLE: dict[Status, SimpleStatus] = {
+    "queued": "pending",
+    "planning": "running",
+    "rendering": "running",
+    "uploading": "running",
+    "completed": "completed",
+    "failed": "failed",
+    "cancelled": "cancelled",
+}
+
+EXAMPLE: dict[str, Any] = {
+    "id": "6f1f0a52-6f3e-4f0f-9f59-2f6a1d7f8b11",
+    "status": "running",
+    "stage": "rendering",
+    "progress": 42,
+    "stages": {"plan": 1.0, "render": 0.8, "encode": 0.35, "mix": 0.0, "upload": 0.0},
+    "version": 17,
+    "format": "mp4",
+    "settings": {"quality": "1080p", "fps": 30},
+    "metadata": {"campaign": "spring"},
+    "project_id": None,
+    "project_ref": None,
+    "project_name": "Launch",
+    "customer_id": None,
+    "user_id": None,
+    "batch_id": None,
+    "source": "api",
+    "duration": 24.0,
+    "warnings": [],
+    "error": None,
+    "result": None,
+    "created_at": "2026-01-01T12:00:00Z",
+    "started_at": "2026-01-01T12:00:00.031000Z",
+    "updated_at": "2026-01-01T12:00:02.170000Z",
+    "completed_at": None,
+    "links": {
+        "self": "/v1/exports/6f1f0a52-6f3e-4f0f-9f59-2f6a1d7f8b11",
+        "events": "/v1/exports/6f1f0a52-6f3e-4f0f-9f59-2f6a1d7f8b11/events",
+        "cancel": "/v1/exports/6f1f0a52-6f3e-4f0f-9f59-2f6a1d7f8b11/cancel",
+        "file": None,
+        "manifest": None,
+    },
+}
+
+
+class ErrorView(BaseModel):
+    """Why an export failed."""
+
+    code: str = Field(description="Stable, in snake_case.")
+    message: str = Field(description="A sentence that whoever asked can act on.")
+    path: str | None = Field(None, description="Where in the input, as in `slides[2].elements[0].src`.")
+    stage: str | None = Field(None, description="The stage in which it failed.")
+
+
+class ResultView(BaseModel):
+    """The finished file."""
+
+    url: str = Field(description="Where the file is downloaded.")
+    file_name: str
+    content_type: str
+    size: int = Field(description="Bytes.")
+    sha256: str
+    duration: float | None = Field(None, description="Seconds.")
+    width: int | None = Field(None, description="Pixels.")
+    height: int | None = Field(None, description="Pixels.")
+    fps: int | None = None
+    video_id: str | None = Field(None, description="The entry in the video library.")
+    reused: bool = Field(False, description="Whether the very same file had been made before.")
+
+
+class LinksView(BaseModel):
+    """Where to go from here."""
+
+    self: str
+    events: str
+    cancel: str | None
+    file: str | None
+    manifest: str | None
+
+
+class ExportView(BaseModel):
+    """An export: one project, one format, one file."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": EXAMPLE})
+
+    id: str
+    status: SimpleStatus
+    stage: Status = Field(description="The status in detail.")
+    progress: int = Field(ge=0, le=100, description="Never goes back; 100 only when completed.")
+    stages: dict[str, float] = Field(description="How far each stage of this export has come, 0 to 1.")
+    version: int = Field(description="Counts the changes; the `id` of the event that told of this one.")
+    format: str | None
+    settings: dict[str, Any]
+    metadata: dict[str, Any] = Field(description="What was sent along, unchanged.")
+    project_id: str | None
+    project_ref: str | None
+    project_name: str | None
+    customer_id: str | None
+    user_id: str | None
+    batch_id: str | None
+    source: str | None
+    duration: float | None = Field(description="Seconds of the timeline, once planned.")
+    warnings: list[str]
+    error: ErrorView | None
+    result: ResultView | None
+    created_at: datetime | None
+    started_at: datetime | None
+    updated_at: datetime | None
+    completed_at: datetime | None
+    links: LinksView
+
+
+class ExportList(BaseModel):
+    """One page of exports, newest first."""
+
+    exports: list[ExportView]
+    next_cursor: str | None = Field(description="The next page's `cursor`; null on the last page.")
+    next: str | None = Field(description="The address of the next page.")
+
+
+def export_path(job_id: str) -> str:
+    """The address of an export."""
+    return f"/v1/exports/{job_id}"
+
+
+def export_view(job: Job) -> dict[str, Any]:
+    """The job as ExportView describes it, with moments as datetimes: write it with `dump`."""
+    path = export_path(job.id)
+    done = job.result is not None
+    return {
+        "id": job.id,
+        "status": SIMPLE[job.status],
+        "stage": job.status,
+        "progress": job.progress,
+        "stages": {stage: round(share, 4) for stage, share in job.stage_progress().items()},
+        "version": job.version,
+        "format": job.format,
+        "settings": job.settings,
+        "metadata": job.metadata,
+        "project_id": job.project_id,
+        "project_ref": job.project_ref,
+        "project_name": job.project_name,
+        "customer_id": job.customer_id,
+        "user_id": job.user_id,
+        "batch_id": job.batch_id,
+        "source": job.source,
+        "duration": job.duration,
+        "warnings": job.warnings,
+        "error": None if job.error is None else job.error.model_dump(),
+        "result": _result(job),
+        "created_at": job.created_at,
+        "started_at": job.started_at,
+        "updated_at": job.updated_at,
+        "completed_at": job.completed_at,
+        "links": {
+            "self": path,
+            "events": f"{path}/events",
+            "cancel": None if job.terminal else f"{path}/cancel",
+            "file": f"{path}/file" if done else None,
+            "manifest": f"{path}/manifest" if job.result and job.result.manifest_key else None,
+        },
+    }
+
+
+def _result(job: Job) -> dict[str, Any] | None:
+    """The result without the keys of the store, which are nobody's business."""
+    if job.result is None:
+        return None
+    return {
+        "url": f"{export_path(job.id)}/file",
+        **job.result.model_dump(exclude={"key", "manifest_key"}),
+    }
+
+
+def dump(value: Any) -> bytes:
+    """JSON in UTF-8, moments in UTC with a Z."""
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)
+
+
+def export_json(job: Job) -> bytes:
+    """The job as JSON."""
+    return dump(export_view(job))
