@@ -81,10 +81,12 @@ def _draw(target: Any, pixels: LayerPixels, placement: Placement) -> None:
 
 def _image_paint(rgba: Plane, affine: Affine, *, goes_on: bool = False) -> Any:
     """The plane filled with a picture that lies at `affine`; around it nothing, or its last pixels."""
-    height, width = rgba.shape[:2]
-    info = skia.ImageInfo.Make(width, height, skia.kRGBA_8888_ColorType, skia.AlphaType.kPremul_AlphaType)
-    image = skia.Image.MakeRasterData(
-        info, skia.Data.MakeWithCopy(np.ascontiguousarray(rgba).tobytes()), width * 4
+    # A copy: the array may be gone before Skia draws.
+    image = skia.Image.fromarray(
+        np.ascontiguousarray(rgba),
+        colorType=skia.kRGBA_8888_ColorType,
+        alphaType=skia.AlphaType.kPremul_AlphaType,
+        copy=True,
     )
     x, y, sampling = affine.x0, affine.y0, _SMOOTH
     if (corner := affine.whole()) is not None:
