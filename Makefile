@@ -13,7 +13,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 p
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test lint format types imports pytest unit integration bench docs lock clean distclean
+.PHONY: help install dev demo examples test lint format types imports pytest unit integration bench docs lock clean distclean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,8 +21,10 @@ help: ## print this
 # --- install ---------------------------------------------------------------------------------------
 
 install: $(VENV)/.runtime ## create .venv with the command .venv/bin/exportstream
+	@:
 
 dev: $(VENV)/.dev ## add what the checks need
+	@:
 
 $(VENV)/.runtime: requirements.txt requirements-build.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and was not found: install it, or say make PYTHON=/path/to/python3.11." >&2; exit 1; }
@@ -40,8 +42,11 @@ $(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
 
 # --- try it ----------------------------------------------------------------------------------------
 
-demo: install ## export the example project to MP4, MP3 and JSON, with everything embedded
+demo: install examples ## export the example project to MP4, MP3 and JSON, with everything embedded
 	@$(BIN)/exportstream demo
+
+examples: install ## draw and compose the media of examples/launch (a few seconds, once)
+	@$(BIN)/python examples/make_launch.py --if-missing
 
 # --- checks ----------------------------------------------------------------------------------------
 
