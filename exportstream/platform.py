@@ -169,7 +169,7 @@ class Platform:
 
     def stop(self) -> None:
         """Ask `run` to end; from any thread."""
-        if self._loop is not None and self._stop is not None:
+        if self._loop is not None and self._stop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._stop.set)
 
     async def run(self, on_ready: Callable[[str], Awaitable[None] | None] = lambda url: None) -> None:

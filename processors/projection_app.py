@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka as driver
 
 from processors.projection import Projector, Raw
@@ -131,7 +132,10 @@ class FaustProjection:
     def live(self) -> bool:
         """Whether partitions are assigned, so that the next fact will be folded."""
         consumer = self.app.consumer
-        return bool(self.app.started and consumer is not None and consumer.assignment())
+        try:
+            return bool(self.app.started and consumer is not None and consumer.assignment())
+        except ConsumerNotStarted:
+            return False
 
 
 def _pairs(headers: Any) -> Iterable[tuple[str, str]]:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 
 from exportstream import exits, wiring
 from exportstream.config import Settings
 from exportstream.serving import configure_logs, on_signal, serve_metrics
 from schemas.errors import InvalidInput
 from schemas.facts import STAGES
+
+HEAVY = {
+    "plan": ("renderers.timeline", "renderers.video", "renderers.fonts", "renderers.images"),
+    "render": ("renderers.timeline", "renderers.raster"),
+    "encode": ("renderers.timeline", "renderers.compose", "renderers.video"),
+    "mix": ("renderers.container", "renderers.aac", "renderers.timeline"),
+    "upload": ("renderers.container",),
+}
+"""What a stage imports when it is first needed: here before the first job, so that none waits for it."""
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
@@ -24,6 +34,8 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     names = STAGES if "all" in options.stages else tuple(dict.fromkeys(options.stages))
     with wiring.work_folder(settings) as work_dir:
         stages = wiring.make_stages(settings, wiring.make_store(settings), work_dir, names)
+        for module in sorted({module for name in names for module in HEAVY[name]}):
+            importlib.import_module(module)
         runner = Runner(kafka, stages, options=wiring.runner_options(settings))
         on_signal(runner.stop)
         serve_metrics(options.metrics_port or settings.metrics_port, settings.metrics_host)
