@@ -7,7 +7,7 @@ from typing import Any
 
 from renderers import brushes
 from renderers._skia import skia
-from renderers.images import draw_fitted, skia_image
+from renderers.images import draw_fitted
 from renderers.pixels import Pixels
 from renderers.scene import Canvas
 from schemas.paint import ImageBackground, LinearGradient, RadialGradient, SolidBackground
@@ -28,4 +28,4 @@ def draw_background(target: Any, background: Background, canvas: Canvas, images:
         target.drawRect(skia.Rect.MakeWH(canvas.width, canvas.height), paint)
     elif isinstance(background, ImageBackground):
         box = skia.Rect.MakeWH(canvas.width, canvas.height)
-        draw_fitted(target, skia_image(images(background.src)), box, background.fit, background.position)
+        draw_fitted(target, images(background.src), box, background.fit, background.position)

@@ -13,7 +13,7 @@ import hashlib
 import importlib
 import importlib.util
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from schemas.errors import Unavailable
@@ -44,7 +44,7 @@ class FontFile:
         return data
 
 
-@lru_cache(maxsize=None)
+@cache
 def _read(package: str, name: str) -> bytes:
     """One copy of each file in a process, whatever number of fonts is in it."""
     try:

@@ -462,4 +462,4 @@ def _script_name(character: str) -> str:
     first = name.split(" ")[0]
     if not first or first.startswith("CJK"):
         return "Chinese, Japanese or Korean" if first else f"U+{ord(character):04X}"
-    return "symbols" if unicodedata.category(character)[0] in "SP" else first.capitalize()
+    return "symbols" if script_of(character) in ("Zyyy", "Zinh") else first.capitalize()

@@ -19,13 +19,6 @@ Placed = tuple[Any, Any]
 _SAME = 0.02  # a picture this close to its size on screen is not filtered by mip levels
 
 
-def skia_image(pixels: Pixels) -> Any:
-    """A Skia image over the same memory. pixels: (height, width, 4), premultiplied, contiguous."""
-    return skia.Image.fromarray(
-        pixels, colorType=skia.kRGBA_8888_ColorType, alphaType=skia.AlphaType.kPremul_AlphaType, copy=False
-    )
-
-
 def draw_image(target: Any, element: ImageElement, images: Callable[[str], Pixels], *, bare: bool = False) -> None:
     """Draw in the element's box (0, 0, width, height). bare: only the picture, without corners and border."""
     box = skia.Rect.MakeWH(element.width, element.height)
@@ -37,7 +30,7 @@ def draw_image(target: Any, element: ImageElement, images: Callable[[str], Pixel
     else:
         clip_rounded(target, box, element.radius)
     inner = box.makeInset(min(border, box.width() / 2), min(border, box.height() / 2))
-    draw_fitted(target, skia_image(images(element.src)), inner, element.fit, element.position, element.crop)
+    draw_fitted(target, images(element.src), inner, element.fit, element.position, element.crop)
     target.restore()
     if border and not bare:
         draw_border(target, element)
@@ -92,11 +85,15 @@ def place(
 
 
 def draw_fitted(
-    target: Any, image: Any, box: Any, fit: str, position: tuple[float, float], crop: Crop | None = None
+    target: Any, pixels: Pixels, box: Any, fit: str, position: tuple[float, float], crop: Crop | None = None
 ) -> None:
-    """Draw an image into a box; nothing outside of the box or of the crop is painted."""
+    """Draw a picture (height, width, 4) into a box; nothing outside of the box or of the crop is painted."""
     if box.width() <= 0 or box.height() <= 0:
         return
+    # The image lives on the array's memory, which `pixels` keeps until it is drawn.
+    image = skia.Image.fromarray(
+        pixels, colorType=skia.kRGBA_8888_ColorType, alphaType=skia.AlphaType.kPremul_AlphaType, copy=False
+    )
     source, placed = place(image.width(), image.height(), box, fit, position, crop)
     shown = target.getTotalMatrix().mapRect(placed)
     ratio = max(source.width() / max(shown.width(), 1), source.height() / max(shown.height(), 1))

@@ -1,0 +1,81 @@
+"""Fonts: what ships, which face is chosen, what no font covers."""
+
+from __future__ import annotations
+
+import pytest
+
+from renderers import fontfiles
+from renderers.fonts import CustomFont, FontSet, han_region, is_emoji, script_of, split_families
+
+
+@pytest.fixture(scope="module")
+def fonts() -> FontSet:
+    """The shipped fonts."""
+    return FontSet()
+
+
+@pytest.mark.parametrize("file", fontfiles.SHIPPED, ids=lambda file: f"{file.family}-{file.name}")
+def test_shipped_fonts_are_the_known_ones(file: fontfiles.FontFile) -> None:
+    """Every installed font has the digest that is written down, so two machines draw the same."""
+    assert fontfiles.sha256(file.load()) == file.sha256
+
+
+def test_generic_families_have_a_font(fonts: FontSet) -> None:
+    """CSS's generic names and the usual system fonts stand for a shipped family, in any case."""
+    assert fonts.face("Arial").family == "Noto Sans"
+    assert fonts.face("SANS-SERIF").family == "Noto Sans"
+    assert fonts.face("Times New Roman").family == "Noto Serif"
+    assert fonts.face("'No Such Font', monospace").family == "Fira Mono"
+    assert fonts.unknown_families(["Arial", "Brand, serif", "noto sans"]) == ["Brand"]
+
+
+def test_a_variable_font_takes_the_weight_that_is_asked_for(fonts: FontSet) -> None:
+    """Glyphs of a pinned weight are as wide as HarfBuzz says, also between the masters."""
+    for weight in (300, 400, 550, 700, 900):
+        face = fonts.face("sans-serif", weight)
+        glyph = face.hb_font.get_nominal_glyph(ord("w"))
+        bounds = face.at(float(face.units)).getPath(glyph).getBounds()
+        assert bounds.width() == pytest.approx(face.hb_font.get_glyph_extents(glyph).width, abs=2)
+        assert not face.synthetic_bold
+
+
+def test_weights_are_matched_as_css_says() -> None:
+    """Of 300 and 700, 400 takes the lighter one and 600 the bolder one; a missing bold is made up."""
+    data = next(file for file in fontfiles.SHIPPED if file.name == "FiraMono_Regular").load()
+    fonts = FontSet([CustomFont("Brand", data, 300), CustomFont("Brand", data, 700)])
+    assert fonts.face("brand", 400).weight == 300
+    assert fonts.face("brand", 600).weight == 700
+    only = FontSet([CustomFont("Brand", data, 400)])
+    assert only.face("Brand", 700).synthetic_bold
+    assert only.face("Brand", 400, italic=True).synthetic_italic
+
+
+def test_fallback_follows_our_lists(fonts: FontSet) -> None:
+    """A script that the family lacks goes to the font that is listed for it."""
+    assert fonts.fallback("ש", "Hebr", 400, False).family == "FiraGO"  # type: ignore[union-attr]
+    assert fonts.fallback("ก", "Thai", 400, False).family == "Noto Sans Thai"  # type: ignore[union-attr]
+    assert fonts.fallback("骨", "Hani-JP", 400, False).family == "Noto Sans CJK JP"  # type: ignore[union-attr]
+    assert fonts.fallback("ཀ", "Tibt", 400, False) is None
+
+
+def test_scripts_without_a_font_are_named(fonts: FontSet) -> None:
+    """What would be drawn as boxes is named before anything is drawn."""
+    assert fonts.coverage("Hello, Ελλάδα, Мир, שלום, سلام, 你好, 안녕") == []
+    assert fonts.coverage("བོད་ and አማርኛ") == ["Tibetan", "Ethiopic"]
+
+
+def test_custom_fonts_change_the_hash() -> None:
+    """The digest of a font set changes with each of its fonts and with nothing else."""
+    data = next(file for file in fontfiles.SHIPPED if file.name == "FiraMono_Bold").load()
+    assert FontSet().hash == FontSet().hash
+    hashes = {FontSet().hash, FontSet([CustomFont("A", data)]).hash, FontSet([CustomFont("A", data, 700)]).hash}
+    assert len(hashes) == 3
+
+
+def test_characters_are_told_apart() -> None:
+    """Scripts, regions of Han and emoji are recognised by the character."""
+    assert [script_of(character) for character in "aбあ漢. "] == ["Latn", "Cyrl", "Hira", "Hani", "Zyyy", "Zyyy"]
+    assert han_region("漢字かな") == "JP"
+    assert han_region("漢字") == ""
+    assert [is_emoji(character) for character in "😀⌚❤★🇩a1"] == [True, True, False, False, True, False, False]
+    assert split_families("'My Font', serif ,") == ("My Font", "serif")

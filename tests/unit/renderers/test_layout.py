@@ -1,0 +1,136 @@
+"""Lines of text: where they break, how high they are, where they begin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from renderers.layout import Layout, lay_out, styled
+from schemas.elements import TextElement
+from tests.unit.renderers.drawing import FONTS
+
+
+def _element(text: str, **fields: Any) -> TextElement:
+    return TextElement(**{"type": "text", "width": 200, "height": 100, "text": text, "font_size": 20, **fields})
+
+
+def _lines(element: TextElement) -> list[str]:
+    text, _ = styled(element)
+    return [text[line.start : line.end] for line in lay_out(element, FONTS).lines]
+
+
+def test_words_wrap_and_long_words_break_anywhere() -> None:
+    """Spaces stay at the end of their line; a word wider than the box is cut."""
+    lines = _lines(_element("The quick brown fox and incomprehensibilitiesandmore"))
+    assert lines[:2] == ["The quick brown fox ", "and "]
+    assert len(lines) == 4
+    assert "".join(lines) == "The quick brown fox and incomprehensibilitiesandmore"
+
+
+def test_line_feeds_and_empty_lines_are_kept() -> None:
+    """Each line feed begins a line, of whatever convention, and an empty line has a height."""
+    layout = lay_out(_element("a\r\n\nb\rc"), FONTS)
+    assert [line.height for line in layout.lines] == [24.0] * 4
+
+
+def test_lines_have_the_height_that_css_gives() -> None:
+    """A line is its size times the line height, in 64ths of a px, and its ascent is rounded."""
+    layout = lay_out(_element("a\nb", font_size=24, line_height=1.2), FONTS)
+    assert [line.top for line in layout.lines] == [0.0, 28.796875]
+    assert layout.lines[0].baseline == 23.0
+
+
+def test_fallback_fonts_do_not_make_lines_higher() -> None:
+    """A line with Chinese, Devanagari and emoji is as high as one in Latin."""
+    plain, mixed = lay_out(_element("abc"), FONTS), lay_out(_element("a你न😀"), FONTS)
+    assert mixed.height == plain.height
+    assert mixed.lines[0].baseline == plain.lines[0].baseline
+
+
+def test_a_larger_span_makes_its_line_higher() -> None:
+    """Only the line that the span is on grows."""
+    layout = lay_out(_element("a\nb", spans=[{"start": 2, "end": 3, "font_size": 40}]), FONTS)
+    assert layout.lines[0].height == 24.0
+    assert layout.lines[1].height > 47
+
+
+@pytest.mark.parametrize(("align", "share"), [("left", 0.0), ("center", 0.5), ("right", 1.0), ("end", 1.0)])
+def test_lines_are_aligned(align: str, share: float) -> None:
+    """What is free beside a line is shared out by its alignment; hanging spaces do not count."""
+    line = lay_out(_element("some words that wrap around", align=align), FONTS).lines[0]
+    assert line.x == pytest.approx((200 - line.width) * share, abs=1 / 32)
+
+
+def test_right_to_left_text_starts_at_the_right() -> None:
+    """The first strong character gives the direction, so `start` is the right edge."""
+    line = lay_out(_element("שלום abc"), FONTS).lines[0]
+    assert line.x + line.width == pytest.approx(200, abs=1 / 32)
+    assert [run.glyphs.item.level for run in line.runs] == [2, 1, 1]
+
+
+def test_justified_lines_fill_the_box_but_the_last() -> None:
+    """Spaces grow until the line is as wide as its box."""
+    lines = lay_out(_element("aa bb cc dd ee ff gg hh ii jj kk ll", align="justify"), FONTS).lines
+    for line in lines[:-1]:
+        end = max(run.x + run.glyphs.width for run in line.runs if run.glyphs.ids)
+        assert end >= 199.9
+    assert lines[-1].width < 150
+
+
+def test_vertical_alignment_moves_all_lines() -> None:
+    """Two lines of 24 px in a box of 100 begin at 0, 26 or 52."""
+    tops = [
+        lay_out(_element("a\nb", vertical_align=where), FONTS).lines[0].top for where in ("top", "middle", "bottom")
+    ]
+    assert tops == [0.0, 26.0, 52.0]
+
+
+def test_an_ellipsis_ends_the_last_line_that_fits() -> None:
+    """Lines beyond the box are left out; the last one kept ends in … within the width."""
+    layout = lay_out(_element("lots of words " * 20, overflow="ellipsis"), FONTS)
+    assert len(layout.lines) == 4
+    assert layout.lines[-1].width <= 200.02
+    dots = layout.lines[-1].runs[-1].glyphs
+    assert dots.ids == [dots.item.face.hb_font.get_nominal_glyph(0x2026)]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(5, 60), st.floats(8, 90))
+def test_shrunk_text_fits_and_is_no_smaller_than_needed(words: int, size: float) -> None:
+    """Shrinking ends at the largest quarter px at which all fits."""
+    element = _element("word " * words, overflow="shrink", font_size=size)
+    layout = lay_out(element, FONTS)
+    assert layout.height <= 100.02
+    assert layout.scale <= 1
+    if layout.scale < 1:
+        bigger = element.model_copy(update={"font_size": size * layout.scale + 0.25, "overflow": "visible"})
+        assert _does_not_fit(lay_out(bigger, FONTS))
+
+
+def _does_not_fit(layout: Layout) -> bool:
+    return layout.height > 100 or any(line.width > 200 for line in layout.lines) or len(layout.lines) > 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text("ab é你אب\t\n-é😀", max_size=40), st.floats(1, 300))
+def test_no_character_is_lost(text: str, width: float) -> None:
+    """Whatever the text and the width, the lines are the text."""
+    element = _element(text, width=width)
+    assert "".join(_lines(element)) == text.replace("\n", "")
+
+
+def test_letters_are_spaced_and_transformed() -> None:
+    """Spacing is added after each cluster and undoes ligatures; upper case may be longer."""
+    plain, spaced = lay_out(_element("office"), FONTS), lay_out(_element("office", letter_spacing=3), FONTS)
+    assert spaced.lines[0].width == pytest.approx(plain.lines[0].width + 18, abs=2)
+    assert styled(_element("straße", text_transform="uppercase"))[0] == "STRASSE"
+    assert styled(_element("o'neil two", text_transform="capitalize"))[0] == "O'neil Two"
+
+
+def test_tabs_reach_the_next_stop() -> None:
+    """A tab ends at a multiple of eight spaces."""
+    first, second = (lay_out(_element(text), FONTS).lines[0].width for text in ("a\tb", "aa\tb"))
+    assert first == pytest.approx(second)
