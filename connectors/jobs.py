@@ -7,6 +7,8 @@ version never goes back, so writers that overtake one another do no harm.
 from __future__ import annotations
 
 import base64
+import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -88,7 +90,7 @@ class Jobs:
 
     def migrate(self) -> int:
         """Bring the schema up to date; the number of migrations applied."""
-        with self._begin() as connection:
+        with self._begin(write=True) as connection:
             return migrate(connection)
 
     def ping(self) -> None:
@@ -98,9 +100,9 @@ class Jobs:
 
     def insert_if_absent(self, job: Job) -> bool:
         """Write a new job; False when its id is taken, and then nothing is changed."""
-        with self._begin() as connection:
-            statement = self._insert().values(_row(job)).on_conflict_do_nothing(index_elements=["id"])
-            return connection.execute(statement).rowcount == 1
+        statement = self._insert().values(_row(job)).on_conflict_do_nothing(index_elements=["id"])
+        with self._begin(write=True) as connection:
+            return connection.execute(statement.returning(jobs.c.id)).first() is not None
 
     def get(self, job_id: str) -> Job | None:
         """One job."""
@@ -126,7 +128,7 @@ class Jobs:
         statement = insert.on_conflict_do_update(
             index_elements=["id"], set_=written, where=jobs.c.version <= insert.excluded.version
         )
-        with self._begin() as connection:
+        with self._begin(write=True) as connection:
             connection.execute(statement, [_row(job) for job in sorted(changed, key=lambda job: job.id)])
 
     def list(
@@ -153,7 +155,7 @@ class Jobs:
 
     def delete_all(self) -> None:
         """Empty the table."""
-        with self._begin() as connection:
+        with self._begin(write=True) as connection:
             connection.execute(delete(jobs))
 
     def close(self) -> None:
@@ -165,12 +167,17 @@ class Jobs:
         return dialect.insert(jobs)
 
     @contextmanager
-    def _begin(self) -> Iterator[Connection]:
+    def _begin(self, write: bool = False) -> Iterator[Connection]:
         try:
             with self._engine.begin() as connection:
+                if write and connection.dialect.name == "sqlite":
+                    # Waits for its turn now: a transaction that read first could not wait any more.
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
                 yield connection
         except DBAPIError as error:
-            raise _away(type(error.orig).__name__) from error
+            raise _away(
+                f"{type(error.orig).__name__}: {str(error.orig).partition(chr(10))[0][:200]}"
+            ) from error
         except SQLAlchemyError as error:
             raise _away(type(error).__name__) from error
 
@@ -186,18 +193,40 @@ def _engine(url: str) -> Engine:
             url, pool_pre_ping=True, pool_size=8, pool_timeout=5, connect_args={"connect_timeout": CONNECT_S}
         )
     path = url.removeprefix("sqlite:///")
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _away(f"{path} cannot be made: {error.strerror}") from error
     engine = create_engine(
-        url, poolclass=None if path else NullPool, connect_args={"timeout": BUSY_S, "check_same_thread": False}
+        url,
+        poolclass=None if path else NullPool,
+        connect_args={"timeout": BUSY_S, "check_same_thread": False},
     )
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _: Any) -> None:
         # Readers do not wait for the writer; a commit survives the process, not a power cut.
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL"):
-            connection.execute(f"PRAGMA {pragma}").close()
+        _switch_to_wal(connection)
+        connection.execute("PRAGMA synchronous=NORMAL").close()
 
     return engine
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Have SQLite write ahead. For this it does not wait for others who do the same, so we do."""
+    begin = time.monotonic()
+    while True:
+        try:
+            return connection.execute("PRAGMA journal_mode=WAL").close()
+        except sqlite3.OperationalError:
+            if time.monotonic() - begin > BUSY_S:
+                raise
+            time.sleep(0.02)
+
+
+def _plain(value: str | None) -> str | None:
+    """A text as PostgreSQL can hold it: without NUL. The snapshot keeps what was sent."""
+    return value and value.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _row(job: Job) -> dict[str, Any]:
@@ -205,10 +234,10 @@ def _row(job: Job) -> dict[str, Any]:
         "id": job.id,
         "tenant": job.tenant,
         "status": job.status,
-        "format": job.format,
-        "project_id": job.project_id,
-        "batch_id": job.batch_id,
-        "source": job.source,
+        "format": _plain(job.format),
+        "project_id": _plain(job.project_id),
+        "batch_id": _plain(job.batch_id),
+        "source": _plain(job.source),
         "version": job.version,
         "created_at": _stamp(job.created_at or datetime.fromtimestamp(0, UTC)),
         "snapshot": job.encode().decode(),
@@ -223,9 +252,8 @@ def _filtered(tenant: str, wanted: JobFilter) -> Select[Any]:
     conditions: list[Any] = [jobs.c.tenant == tenant]
     if wanted.statuses is not None:
         conditions.append(jobs.c.status.in_(wanted.statuses))
-    for name in ("format", "project_id", "batch_id"):
-        if (value := getattr(wanted, name)) is not None:
-            conditions.append(jobs.c[name] == value)
+    named = {"format": wanted.format, "project_id": wanted.project_id, "batch_id": wanted.batch_id}
+    conditions += [jobs.c[name] == _plain(value) for name, value in named.items() if value is not None]
     if wanted.after is not None:
         conditions.append(jobs.c.created_at >= _stamp(wanted.after))
     if wanted.before is not None:
@@ -239,10 +267,12 @@ def _cursor(created_at: str, job_id: str) -> str:
 
 def _read_cursor(cursor: str) -> tuple[str, str]:
     try:
-        created_at, job_id = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except ValueError as error:
-        raise InvalidInput("bad_cursor", "The cursor is not one of ours; begin without one.") from error
-    return str(created_at), str(job_id)
+        match orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))):
+            case [str(created_at), str(job_id)] if "\0" not in created_at + job_id:
+                return created_at, job_id
+    except ValueError:
+        pass
+    raise InvalidInput("bad_cursor", "The cursor is not one of ours; begin without one.")
 
 
 def _away(why: str) -> Unavailable:

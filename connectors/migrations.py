@@ -33,7 +33,9 @@ def migrate(connection: Connection) -> int:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(7239112)"))
-    connection.execute(text("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL PRIMARY KEY)"))
+    connection.execute(
+        text("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL PRIMARY KEY)")
+    )
     done = connection.execute(text("SELECT COALESCE(MAX(version), 0) FROM schema_version")).scalar_one()
     for number, statements in enumerate(MIGRATIONS[done:], start=done + 1):
         for statement in statements:

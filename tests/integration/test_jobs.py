@@ -1,0 +1,346 @@
+"""The job table: one suite of behaviour over SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.jobs import JobFilter, Jobs
+from schemas.errors import InvalidInput, Unavailable
+from schemas.facts import Problem
+from schemas.lifecycle import Job
+from tests.servers.base import free_port
+from tests.servers.postgres_server import PostgresServer
+
+ALL = JobFilter()
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+def job(job_id: str, **fields: Any) -> Job:
+    """A job of tenant `a`, made at noon unless told otherwise."""
+    return Job(**{"id": job_id, "tenant": "a", "version": 1, "format": "mp4", "created_at": NOON, **fields})
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'jobs.db'}"
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    return server.create_database()
+
+
+@pytest.fixture
+def jobs(url: str) -> Iterator[Jobs]:
+    """An empty job table."""
+    table = Jobs(url)
+    table.migrate()
+    yield table
+    table.close()
+
+
+def ids(jobs: Jobs, wanted: JobFilter = ALL, tenant: str = "a") -> list[str]:
+    """The ids of the jobs on the first page."""
+    return [found.id for found in jobs.list(tenant, wanted).jobs]
+
+
+def test_a_job_comes_back_as_it_was(jobs: Jobs) -> None:
+    """Every field survives, in any script."""
+    written = job(
+        "j1",
+        status="failed",
+        settings={"quality": "1080p", "fps": 30},
+        metadata={"name": "Größe 文件 \u0000 🎬"},
+        stages=("plan", "mix", "upload"),
+        warnings=("eins", "zwei"),
+        error=Problem(code="x", message="y"),
+        rendered="ff",
+        fractions={"mix": 0.5},
+        updated_at=NOON + timedelta(microseconds=1),
+    )
+    assert jobs.insert_if_absent(written)
+    assert jobs.get("j1") == written
+    assert jobs.get("j2") is None
+    assert jobs.get_many(["j2", "j1"]) == {"j1": written}
+    assert jobs.get_many([]) == {}
+
+
+def test_an_id_is_taken_once(jobs: Jobs) -> None:
+    """The second to insert an id is told so, and the first one's row stays."""
+    assert jobs.insert_if_absent(job("j1", format="mp4"))
+    assert not jobs.insert_if_absent(job("j1", format="mp3", version=9))
+    found = jobs.get("j1")
+    assert found is not None
+    assert found.format == "mp4"
+
+
+def test_one_of_many_wins_an_id(jobs: Jobs) -> None:
+    """Of eight who insert the same id at once, one is told that it did."""
+    won: list[bool] = []
+    barrier = threading.Barrier(8)
+
+    def insert() -> None:
+        barrier.wait()
+        won.append(jobs.insert_if_absent(job("j1")))
+
+    threads = [threading.Thread(target=insert) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(won) == [False] * 7 + [True]
+
+
+def test_a_version_never_goes_back(jobs: Jobs) -> None:
+    """An older snapshot that comes late changes nothing, whatever else is written with it."""
+    jobs.upsert([job("j1", version=5, status="rendering")])
+    jobs.upsert([job("j1", version=4, status="planning"), job("j2", version=1)])
+    assert {j.id: (j.version, j.status) for j in jobs.get_many(["j1", "j2"]).values()} == {
+        "j1": (5, "rendering"),
+        "j2": (1, "queued"),
+    }
+    jobs.upsert([job("j1", version=6, status="completed")])
+    found = jobs.get("j1")
+    assert found is not None
+    assert found.status == "completed"
+    assert ids(jobs, JobFilter(statuses=("completed",))) == ["j1"]
+    assert ids(jobs, JobFilter(statuses=("rendering",))) == []
+    jobs.upsert([])
+
+
+def test_writers_that_overtake_one_another_do_no_harm(jobs: Jobs) -> None:
+    """Many batches at once, in any order, end with each job's newest version."""
+    names = [f"j{number}" for number in range(10)]
+    errors: list[BaseException] = []
+
+    def write(first: int) -> None:
+        try:
+            for version in range(first, 25, 4):
+                order = names if version % 2 else names[::-1]
+                jobs.upsert([job(name, version=version) for name in order])
+        except Unavailable as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=write, args=(first,)) for first in (1, 2, 3, 4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert {found.version for found in jobs.get_many(names).values()} == {24}
+
+
+def test_a_large_batch_is_written_and_read(jobs: Jobs) -> None:
+    """More jobs than a statement has parameters."""
+    names = [f"j{number:05}" for number in range(1500)]
+    jobs.upsert([job(name) for name in names])
+    assert sorted(jobs.get_many(names)) == names
+
+
+def test_the_same_job_twice_in_a_batch_is_its_newest(jobs: Jobs) -> None:
+    """A batch may hold several snapshots of a job, in any order."""
+    jobs.upsert([job("j1", version=1), job("j1", version=3), job("j1", version=2)])
+    found = jobs.get("j1")
+    assert found is not None
+    assert found.version == 3
+
+
+def test_jobs_are_listed_newest_first_page_by_page(jobs: Jobs) -> None:
+    """Each job is on one page, also those of the same moment; those that come meanwhile disturb nothing."""
+    moments = [NOON + timedelta(seconds=number // 3) for number in range(20)]
+    names = [f"j{number:02}" for number in range(20)]
+    jobs.upsert([job(name, created_at=moment) for name, moment in zip(names, moments, strict=True)])
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = jobs.list("a", cursor=cursor, limit=7)
+        seen += [found.id for found in page.jobs]
+        cursor = page.next_cursor
+        jobs.upsert([job(f"new-{len(seen)}", created_at=NOON + timedelta(hours=1))])
+        if cursor is None:
+            break
+    assert seen == names[::-1]
+
+
+def test_a_full_last_page_is_the_last(jobs: Jobs) -> None:
+    """There is no cursor to an empty page."""
+    jobs.upsert([job("j1"), job("j2")])
+    assert jobs.list("a", limit=2).next_cursor is None
+    assert jobs.list("a", limit=1).next_cursor is not None
+    assert jobs.list("nobody").jobs == ()
+
+
+def test_tenants_see_their_own(jobs: Jobs) -> None:
+    """A tenant's list has no other's jobs."""
+    jobs.upsert([job("j1"), job("j2", tenant="b")])
+    assert ids(jobs) == ["j1"]
+    assert ids(jobs, tenant="b") == ["j2"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (JobFilter(), ["j4", "j3", "j2", "j1"]),
+        (JobFilter(statuses=("completed", "failed")), ["j4", "j2"]),
+        (JobFilter(statuses=()), []),
+        (JobFilter(format="mp3"), ["j3"]),
+        (JobFilter(project_id="p1"), ["j2", "j1"]),
+        (JobFilter(batch_id="b1"), ["j4", "j1"]),
+        (JobFilter(batch_id="b1", statuses=("completed",)), ["j4"]),
+        (JobFilter(after=NOON + timedelta(seconds=2)), ["j4", "j3", "j2"]),
+        (JobFilter(before=NOON + timedelta(seconds=2)), ["j1"]),
+        (JobFilter(after=NOON + timedelta(seconds=2), before=NOON + timedelta(seconds=3)), ["j2"]),
+        (JobFilter(project_id="' OR 1=1 --"), []),
+    ],
+)
+def test_filters_choose(jobs: Jobs, wanted: JobFilter, found: list[str]) -> None:
+    """By state, format, project, batch and time (from, and up to but not including)."""
+    second = timedelta(seconds=1)
+    jobs.upsert(
+        [
+            job("j1", project_id="p1", batch_id="b1", created_at=NOON + second),
+            job("j2", project_id="p1", status="failed", created_at=NOON + 2 * second),
+            job("j3", format="mp3", status="rendering", created_at=NOON + 3 * second),
+            job("j4", batch_id="b1", status="completed", created_at=NOON + 4 * second),
+        ]
+    )
+    assert ids(jobs, wanted) == found
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "💥", "bnVsbA", "WzEsMl0", "W10", "eyJhIjoxfQ", "/" * 50])
+def test_a_made_up_cursor_is_refused(jobs: Jobs, cursor: str) -> None:
+    """What is no cursor of ours is the client's mistake, not ours."""
+    with pytest.raises(InvalidInput) as caught:
+        jobs.list("a", cursor=cursor)
+    assert caught.value.code == "bad_cursor"
+
+
+def test_unfinished_jobs_are_found_oldest_first(jobs: Jobs) -> None:
+    """Of all tenants, without those that ended."""
+    jobs.upsert(
+        [
+            job("j1", created_at=NOON + timedelta(seconds=1)),
+            job("j2", status="rendering", tenant="b"),
+            job("j3", status="completed"),
+            job("j4", status="cancelled"),
+            job("j5", status="failed"),
+        ]
+    )
+    assert [found.id for found in jobs.unfinished()] == ["j2", "j1"]
+
+
+def test_what_strangers_send_as_labels_is_stored(jobs: Jobs) -> None:
+    """A raw producer's odd labels never stop the projection."""
+    odd = job("j1", project_id="nul \u0000 in it", batch_id="x" * 200, source="\u0000", created_at=None)
+    jobs.upsert([odd])
+    assert jobs.get("j1") == odd
+    assert ids(jobs, JobFilter(project_id="nul \u0000 in it")) == ["j1"]
+
+
+def test_an_emptied_table_is_empty(jobs: Jobs) -> None:
+    """Rebuilding begins with nothing."""
+    jobs.upsert([job("j1"), job("j2")])
+    jobs.delete_all()
+    assert ids(jobs) == []
+    jobs.ping()
+
+
+def test_migrations_are_applied_once(url: str) -> None:
+    """Again, and by a second process, nothing is left to do and nothing is lost."""
+    first = Jobs(url)
+    assert first.migrate() >= 1
+    first.upsert([job("j1")])
+    assert first.migrate() == 0
+    second = Jobs(url)
+    assert second.migrate() == 0
+    assert second.get("j1") is not None
+    first.close()
+    second.close()
+
+
+def test_processes_that_start_together_migrate_once(url: str) -> None:
+    """Of four that migrate an empty database at once each ends well."""
+    tables = [Jobs(url) for _ in range(4)]
+    barrier = threading.Barrier(4)
+    results: list[object] = []
+
+    def migrate(table: Jobs) -> None:
+        barrier.wait()
+        try:
+            results.append(table.migrate())
+        except Unavailable as error:
+            results.append(error)
+
+    threads = [threading.Thread(target=migrate, args=(table,)) for table in tables]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(str, results))[:3] == ["0", "0", "0"]
+    assert len([r for r in results if isinstance(r, int) and r > 0]) == 1
+    for table in tables:
+        table.close()
+
+
+def test_readers_do_not_wait_for_a_writer(jobs: Jobs, url: str) -> None:
+    """A second process reads while the first writes."""
+    jobs.upsert([job("j1")])
+    other = Jobs(url)
+    with jobs._begin() as connection:
+        connection.exec_driver_sql("UPDATE jobs SET version = 2")
+        assert other.get("j1") is not None
+        assert ids(other) == ["j1"]
+    other.close()
+
+
+def test_a_database_that_is_away_says_so(own_postgres: PostgresServer) -> None:
+    """Every method raises Unavailable while the server is gone, and works when it is back."""
+    jobs = Jobs(own_postgres.create_database())
+    jobs.migrate()
+    jobs.upsert([job("j1")])
+    own_postgres.stop(kill=True)
+    calls = [
+        jobs.ping,
+        lambda: jobs.get("j1"),
+        lambda: jobs.upsert([job("j2")]),
+        lambda: jobs.insert_if_absent(job("j2")),
+        lambda: jobs.list("a"),
+        jobs.unfinished,
+        jobs.delete_all,
+    ]
+    for call in calls:
+        with pytest.raises(Unavailable) as caught:
+            call()
+        assert caught.value.code == "database_unavailable"
+    own_postgres.start()
+    assert jobs.get("j1") == job("j1")
+    assert jobs.get("j2") is None
+    jobs.close()
+
+
+@pytest.mark.parametrize("where", ["postgresql://app@127.0.0.1:{port}/x", "sqlite:////proc/nowhere/jobs.db"])
+def test_a_database_that_was_never_there_is_away(where: str) -> None:
+    """At the first use, with a sentence."""
+    with pytest.raises(Unavailable) as caught:
+        Jobs(where.format(port=free_port())).migrate()
+    assert caught.value.code == "database_unavailable"
+
+
+def test_addresses_as_deployments_write_them(postgres_server: PostgresServer, tmp_path: Path) -> None:
+    """postgres://, postgresql://, and a bare path."""
+    address = postgres_server.create_database().replace("postgresql+psycopg", "postgres")
+    for url in (
+        address,
+        address.replace("postgres:", "postgresql:"),
+        str(tmp_path / uuid.uuid4().hex / "jobs.db"),
+    ):
+        table = Jobs(url)
+        table.migrate()
+        table.ping()
+        table.close()
