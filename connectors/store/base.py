@@ -45,7 +45,8 @@ class ObjectInfo:
 
 class ObjectStore(Protocol):
     """Keys to bytes. Every method raises Unavailable when the service behind it does not answer,
-    InvalidInput for a key that cannot be one, and Missing for an object that is not there."""
+    InvalidInput for a key that cannot be one, and Missing for an object that is not there.
+    """
 
     def get(self, key: str) -> bytes:
         """The whole object."""

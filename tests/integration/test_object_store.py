@@ -15,7 +15,7 @@ from connectors.store.base import ObjectStore
 from connectors.store.files import FileStore
 from connectors.store.memory import MemoryStore
 from connectors.store.s3 import S3Settings, S3Store
-from schemas.errors import InvalidInput, Missing
+from schemas.errors import ExportError, InvalidInput, Missing
 from tests.servers.s3_server import S3Server
 
 
@@ -260,7 +260,7 @@ def test_readers_never_see_half_an_object(store: ObjectStore) -> None:
 
 def test_threads_put_and_delete_side_by_side(store: ObjectStore) -> None:
     """Emptying folders and filling them at the same time loses nothing and raises nothing."""
-    errors: list[BaseException] = []
+    errors: list[ExportError] = []
 
     def work(name: str) -> None:
         patient = with_retries(store)  # the S3 server too may lose a folder under its feet, and says so
@@ -268,7 +268,7 @@ def test_threads_put_and_delete_side_by_side(store: ObjectStore) -> None:
             for number in range(40):
                 patient.put(f"deep/er/{number % 3}/{name}", b"1")
                 patient.delete(f"deep/er/{number % 3}/{name}")
-        except BaseException as error:
+        except ExportError as error:
             errors.append(error)
 
     threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"]

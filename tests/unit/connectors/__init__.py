@@ -1,0 +1,1 @@
+"""Connectors without servers."""
