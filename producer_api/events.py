@@ -42,7 +42,7 @@ class Subscription:
         self._waiting: deque[Job] = deque()
         self._capacity = capacity
         self._wake = asyncio.Event()
-        self.closed = False
+        self._closed = False
 
     def __enter__(self) -> Self:
         self._hub._add(self._job_id, self)
@@ -55,7 +55,7 @@ class Subscription:
 
     async def next(self, seconds: float) -> Job | None:
         """The next snapshot; None when there is none in `seconds`, or the hub closes."""
-        if not self._waiting and not self.closed:
+        if not self._waiting and not self._closed:
             self._wake.clear()
             try:
                 async with asyncio.timeout(seconds):
@@ -67,6 +67,10 @@ class Subscription:
     def wake(self) -> None:
         """End the current wait."""
         self._wake.set()
+
+    def closed(self) -> bool:
+        """Whether nothing more will come."""
+        return self._closed
 
     def put(self, job: Job) -> None:
         """Queue a snapshot; a full queue is replaced by it."""
@@ -82,7 +86,7 @@ class Subscription:
             self._hub._remove(self._job_id, self)
 
     def _close(self) -> None:
-        self.closed = True
+        self._closed = True
         self._wake.set()
 
 
@@ -124,7 +128,7 @@ class StatusHub:
 
     def _add(self, job_id: str, listener: Subscription) -> None:
         with self._lock:
-            listener.closed = self._closed
+            listener._closed = self._closed
             self._listeners.setdefault(job_id, set()).add(listener)
 
     def _remove(self, job_id: str, listener: Subscription) -> None:
@@ -164,16 +168,16 @@ class EventStream(Response):
             await _write(send, b"retry: %d\n\n" % RETRY_MS)
             # What changed between the look at the table and the subscription is in the table.
             job: Job | None = await self._reload() or self._job
-            if self._seen > job.version:
+            if job is not None and self._seen > job.version:
                 self._seen = 0  # The table was rebuilt: begin anew.
             while not departure.gone():
                 if job is not None and job.version > self._seen:
                     self._seen = job.version
                     await _write(send, event(job))
-                if (job is not None and job.terminal) or snapshots.closed:
+                if (job is not None and job.terminal) or snapshots.closed():
                     break
                 job = await snapshots.next(self._heartbeat)
-                if job is None and not snapshots.closed and not departure.gone():
+                if job is None and not snapshots.closed() and not departure.gone():
                     await _write(send, b": still here\n\n")
                     job = await self._reload()
             await send({"type": "http.response.body", "body": b"", "more_body": False})
