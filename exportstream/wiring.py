@@ -52,7 +52,9 @@ def kafka_settings(settings: Settings) -> KafkaSettings | None:
 
     if settings.environ.get(EMBEDDED) == "1":
         return embedded_settings(settings.kafka_bootstrap)
-    return KafkaSettings.from_environ({**settings.environ, "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap})
+    return KafkaSettings.from_environ(
+        {**settings.environ, "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap}
+    )
 
 
 def embedded_settings(bootstrap: str) -> KafkaSettings:
@@ -115,7 +117,9 @@ def make_projects(settings: Settings, store: ObjectStore) -> StoredProjects | Ht
     if settings.projects_url is None:
         return StoredProjects(store)
     headers = {"Authorization": f"Bearer {settings.projects_token}"} if settings.projects_token else {}
-    return HttpProjects(settings.projects_url, headers, fetch_policy(settings), settings.limits.document_bytes)
+    return HttpProjects(
+        settings.projects_url, headers, fetch_policy(settings), settings.limits.document_bytes
+    )
 
 
 @contextmanager
@@ -135,11 +139,13 @@ def make_stages(
     *,
     base: Path | None = None,
     width: int | None = None,
+    decoder: SandboxedDecoder | None = None,
 ) -> list[Stage[Any]]:
-    """The named stages over one store, sharing plans."""
+    """The named stages over one store, sharing plans. `decoder`: one that the caller closes."""
     plans = PlanCache(store, settings.limits)
+    decoder = decoder or SandboxedDecoder()
     makers: dict[str, Callable[[], Stage[Any]]] = {
-        "plan": lambda: _plan(settings, store, plans, work_dir, base, width),
+        "plan": lambda: _plan(settings, store, plans, decoder, work_dir, base, width),
         "render": lambda: Render(store, plans, ResourcePool(store)),
         "encode": lambda: Encode(store, plans, concurrency=settings.encoders),
         "mix": lambda: Mix(store, plans, SoundMixer(store, work_dir, workers=settings.encoders), work_dir),
@@ -151,11 +157,15 @@ def make_stages(
 
 
 def _plan(
-    settings: Settings, store: ObjectStore, plans: PlanCache, work_dir: Path, base: Path | None, width: int | None
+    settings: Settings,
+    store: ObjectStore,
+    plans: PlanCache,
+    decoder: SandboxedDecoder,
+    work_dir: Path,
+    base: Path | None,
+    width: int | None,
 ) -> PlanStage:
-    assets = AssetGatherer(
-        store, make_source(settings, store, base), SandboxedDecoder(), settings.limits, work_dir
-    )
+    assets = AssetGatherer(store, make_source(settings, store, base), decoder, settings.limits, work_dir)
     documents = Documents(store, make_projects(settings, store))
     return PlanStage(store, plans, documents, assets, settings.limits, width=width or settings.width)
 
@@ -179,9 +189,15 @@ def local_store(folder: Path) -> ObjectStore:
     return LayeredStore(FileStore(folder), LAYER_MEMORY)
 
 
-def local_stages(settings: Settings, store: ObjectStore, work_dir: Path, base: Path) -> list[Stage[Any]]:
+def local_stages(
+    settings: Settings,
+    store: ObjectStore,
+    work_dir: Path,
+    base: Path,
+    decoder: SandboxedDecoder | None = None,
+) -> list[Stage[Any]]:
     """All stages for one process: as wide as it has threads to encode, and one more to draw ahead."""
-    return make_stages(settings, store, work_dir, base=base, width=settings.encoders + 2)
+    return make_stages(settings, store, work_dir, base=base, width=settings.encoders + 2, decoder=decoder)
 
 
 def runner_options(settings: Settings) -> RunnerOptions:

@@ -1,0 +1,1 @@
+"""What a user was promised, tested from outside: whole exports, whole processes, real servers."""
