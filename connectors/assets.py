@@ -9,13 +9,13 @@ import os
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from connectors.fetch import Download, FetchPolicy, fetch
 from connectors.sandbox import nothing
-from connectors.store.base import ObjectStore, content_type_of, disk_error
+from connectors.store.base import FULL, ObjectStore, content_type_of, disk_error
 from schemas import keys
 from schemas.errors import InvalidInput, Missing
 
@@ -28,11 +28,12 @@ RESERVED = ("t/", "projects/")
 @dataclass(frozen=True)
 class AssetPolicy:
     """What a document may name. bucket: the deployment's own; prefixes: where bare keys may point besides
-    the tenant's own uploads, None for all that is not reserved; fetch: rules of the web."""
+    the tenant's own uploads, None for all that is not reserved; fetch: rules of the web.
+    """
 
     bucket: str = "exportstream"
     prefixes: tuple[str, ...] | None = None
-    fetch: FetchPolicy = FetchPolicy()
+    fetch: FetchPolicy = field(default_factory=FetchPolicy)
 
 
 class AssetSource:
@@ -111,7 +112,8 @@ class AssetSource:
         if key.startswith(uploads) or shared:
             return key
         raise InvalidInput(
-            "forbidden_source", f"{key[:200]} lies outside of what may be read: upload it first (PUT /v1/uploads)."
+            "forbidden_source",
+            f"{key[:200]} lies outside of what may be read: upload it first (PUT /v1/uploads).",
         )
 
     def _from_folder(self, base: Path, src: str, path: Path) -> Download:
@@ -124,7 +126,11 @@ class AssetSource:
             if source.stat().st_size > self._policy.fetch.max_bytes:
                 raise InvalidInput("asset_too_large", f"{src} is larger than is allowed.")
             shutil.copyfile(source, path)
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            if error.errno in FULL:
+                raise disk_error(error) from error
+            raise InvalidInput("asset_unreadable", f"{src} cannot be read: {error.strerror}.") from error
+        except ValueError as error:
             raise InvalidInput("asset_unreadable", f"{src} cannot be read: {error}.") from error
         return _described(path, src)
 

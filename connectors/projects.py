@@ -17,7 +17,7 @@ from schemas.errors import InvalidInput, Missing
 def split_ref(ref: str) -> tuple[str, str]:
     """(customer id, project id) of "customer/project". Raises InvalidInput."""
     customer, slash, project = ref.partition("/")
-    if not slash or not customer or not project or "/" in project:
+    if not slash or "/" in project or {customer, project} & {"", ".", ".."}:
         raise InvalidInput(
             "bad_project_ref", f"{ref!r} is not a project: write customer/project.", path="project_ref"
         )
@@ -44,7 +44,9 @@ class HttpProjects:
     The endpoint is the deployment's own, so its host is allowed whatever its address is.
     """
 
-    def __init__(self, template: str, headers: Mapping[str, str], policy: FetchPolicy, max_bytes: int) -> None:
+    def __init__(
+        self, template: str, headers: Mapping[str, str], policy: FetchPolicy, max_bytes: int
+    ) -> None:
         host = urlsplit(template.replace("{", "").replace("}", "")).hostname or ""
         self._template = template
         self._policy = replace(
