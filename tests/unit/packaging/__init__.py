@@ -1,0 +1,1 @@
+"""Tests of what surrounds the code: requirements, deployment, commands of the repository."""
