@@ -1,4 +1,4 @@
-"""docker-compose, for judging a compose file without an engine: built from its Go module where it is missing."""
+"""docker-compose, for judging a compose file without an engine: built from its Go module if need be."""
 
 from __future__ import annotations
 
