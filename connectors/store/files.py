@@ -212,8 +212,10 @@ class FileStore:
                 try:
                     return os.replace(part, target)
                 except FileNotFoundError:
-                    os.makedirs(os.path.dirname(target), exist_ok=True)
-        except (IsADirectoryError, NotADirectoryError, FileExistsError) as error:
+                    # Folders that are removed while they are made look missing or in the way: once more.
+                    with contextlib.suppress(FileNotFoundError, FileExistsError):
+                        os.makedirs(os.path.dirname(target), exist_ok=True)
+        except (IsADirectoryError, NotADirectoryError) as error:
             sentence = f"{key!r} cannot be written: it is the folder of another object, or below one."
             raise InvalidInput("key_conflict", sentence) from error
         except OSError as error:
