@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 
 from producer_api.accepting import Acceptor
 from producer_api.auth import Authenticator
-from producer_api.canonical import EXTRA_SCHEMAS, Exports, canonical_routes
+from producer_api.canonical import EXTRA_SCHEMAS, Exports, canonical_routes, problems
 from producer_api.documents import document_routes
 from producer_api.downloads import Downloads
 from producer_api.monitoring import ApiMetrics, Measured, monitoring_routes
@@ -81,6 +81,7 @@ def openapi(app: FastAPI) -> dict[str, Any]:
             schema = model.model_json_schema(by_alias=False, ref_template="#/components/schemas/{model}")
             schemas.update(schema.pop("$defs", {}))
             schemas[model.__name__] = schema
+        _tell_problems(document)
         components["securitySchemes"] = {
             "bearer": {"type": "http", "scheme": "bearer"},
             "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -88,3 +89,14 @@ def openapi(app: FastAPI) -> dict[str, Any]:
         document["security"] = [{}, {"bearer": []}, {"apiKey": []}]
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _tell_problems(document: dict[str, Any]) -> None:
+    """Write our problems in place of the framework's own idea of an invalid request."""
+    for name in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(name, None)
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            answer = operation["responses"].get("422", {})
+            if "HTTPValidationError" in str(answer):
+                operation["responses"]["422"] = problems(422)[422]

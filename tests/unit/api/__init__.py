@@ -1,0 +1,1 @@
+"""The API, called through ASGI over adapters in memory."""
