@@ -210,7 +210,7 @@ class _Source:
         """Of the file, without reading a shipped one."""
         if isinstance(self._file, FontFile | CustomFont):
             return self._file.sha256
-        return fontfiles.sha256(self.data)
+        return fontfiles.fingerprint(self._file)
 
 
 @lru_cache(maxsize=1)
@@ -425,11 +425,11 @@ def is_invisible(character: str) -> bool:
 def is_emoji(character: str) -> bool:
     """Whether the character is shown as an emoji unless a variation selector says otherwise (UTS #51)."""
     code = ord(character)
-    if code < 0x231A:
+    if not 0x231A <= code < 0x1FB00:
         return False
-    if code >= 0x1F000:
-        return (code >= 0x1F300 and code not in _TEXT_STYLE) or 0x1F1E6 <= code <= 0x1F1FF or code in _EMOJI_LOW
-    return code in _EMOJI_BMP
+    if code >= 0x1F300:
+        return code not in _TEXT_STYLE
+    return code in _EMOJI_BMP or code in _EMOJI_LOW
 
 
 def _codes(ranges: str) -> frozenset[int]:
@@ -446,13 +446,12 @@ _EMOJI_BMP = _codes(
     "26D4 26EA 26F2-26F3 26F5 26FA 26FD 2705 270A-270B 2728 274C 274E 2753-2755 2757 2795-2797 27B0 27BF 2B1B-2B1C "
     "2B50 2B55"
 )
-_EMOJI_LOW = _codes("1F004 1F0CF 1F18E 1F191-1F19A 1F201 1F21A 1F22F 1F232-1F236 1F238-1F23A 1F250-1F251")
+_EMOJI_LOW = _codes("1F1E6-1F1FF 1F004 1F0CF 1F18E 1F191-1F19A 1F201 1F21A 1F22F 1F232-1F236 1F238-1F23A 1F250-1F251")
 # ... and from there on those that are not.
 _TEXT_STYLE = _codes(
     "1F321-1F32C 1F336 1F37D 1F394-1F39F 1F3CB-1F3CE 1F3D4-1F3DF 1F3F1-1F3F3 1F3F5-1F3F7 1F43F 1F441 1F4FD-1F4FE "
     "1F53E-1F54A 1F54F 1F568-1F579 1F57B-1F594 1F597-1F5A3 1F5A5-1F5FA 1F650-1F67F 1F6C6-1F6CB 1F6CD-1F6CF 1F6D3-1F6D4 "
-    "1F6E0-1F6EA 1F6ED-1F6F3 1F700-1F7DF 1F7EC-1F7EF 1F7F1-1F90B 1F93B 1F946 1FA00-1FA6F 1FB00-1FFFF "
-    "20000-10FFFF"
+    "1F6E0-1F6EA 1F6ED-1F6F3 1F700-1F7DF 1F7EC-1F7EF 1F7F1-1F90B 1F93B 1F946 1FA00-1FA6F"
 )
 
 

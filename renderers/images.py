@@ -16,6 +16,7 @@ from schemas.project import Project
 Placed = tuple[Any, Any]
 """Where a picture is drawn: the part of the source and the box it fills, both skia.Rect."""
 
+_STRICT = skia.Canvas.kStrict_SrcRectConstraint
 _SAME = 0.02  # a picture this close to its size on screen is not filtered by mip levels
 
 
@@ -97,7 +98,7 @@ def draw_fitted(
     source, placed = place(image.width(), image.height(), box, fit, position, crop)
     shown = target.getTotalMatrix().mapRect(placed)
     ratio = max(source.width() / max(shown.width(), 1), source.height() / max(shown.height(), 1))
-    target.drawImageRect(image, source, placed, _sampling(ratio), None, skia.Canvas.kStrict_SrcRectConstraint)
+    target.drawImageRect(image, source, placed, _sampling(ratio), skia.Paint(AntiAlias=True), _STRICT)
 
 
 def _sampling(ratio: float) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 from renderers import bidi
 from renderers.fonts import FontSet
 from renderers.linebreak import opportunities
-from renderers.shaping import Decoration, Glyphs, Item, Style, advances_by_character, itemize, shape
+from renderers.shaping import Decoration, Glyphs, Item, Style, advances_by_character, itemize, shape, trimmed
 from renderers.words import split_words
 from schemas.elements import Span, TextElement
 
@@ -422,12 +422,21 @@ def _slices(paragraph: _Paragraph, start: int, end: int, level: int | None = Non
         if level is not None and item.level != level:
             item = replace(item, level=level)
             whole = shape(paragraph.text, item)
-        glyphs = whole if (first, last) == (item.start, item.end) else shape(paragraph.text, item, first, last)
+        glyphs = whole
+        if (first, last) != (item.start, item.end) or _trims_otherwise(paragraph.text, first, last, (start, end)):
+            glyphs = shape(paragraph.text, item, first, last, (start, end))
         if "\t" in paragraph.text[first:last]:
             glyphs = _tabbed(paragraph, glyphs, used)
         used += glyphs.width
         found.append(glyphs)
     return found
+
+
+def _trims_otherwise(text: str, first: int, last: int, line: tuple[int, int]) -> bool:
+    """Whether a line's own ends change which punctuation loses its empty half."""
+    if text.isascii():
+        return False
+    return trimmed(text, first, last, line) != trimmed(text, first, last, (0, len(text)))
 
 
 def _tabbed(paragraph: _Paragraph, glyphs: Glyphs, used: float) -> Glyphs:

@@ -162,11 +162,43 @@ def _shown_as_emoji(character: str, following: str) -> bool:
     return following != "\ufe0e" and is_emoji(character)
 
 
-_SPACED = frozenset(("Hani", "Hira", "Kana", "Hang", "Bopo"))
+_OPENING = frozenset("（［｛〈《「『【〔〖〘〝“‘｟")
+_CLOSING = frozenset("）］｝〉》」』】〕〗〙〟”’｠、。，．")
+_MIDDLE = frozenset("・：；　")
 
 
-def shape(text: str, item: Item, start: int | None = None, end: int | None = None) -> Glyphs:
-    """Shape an item, or its characters start … end, in the context of the whole paragraph."""
+def trimmed(text: str, start: int, end: int, line: tuple[int, int]) -> list[int]:
+    """Of start … end the full-width punctuation that loses its empty half beside other punctuation of its line.
+
+    line: where the line begins and ends (CSS Text 4, `text-spacing-trim`).
+    """
+    if text.isascii():
+        return []
+    found = []
+    for at in range(start, end):
+        character = text[at]
+        before = text[at - 1] if at > line[0] else ""
+        after = text[at + 1] if at + 1 < line[1] else ""
+        if character in _OPENING and before and (before in _OPENING or before in _CLOSING or before in _MIDDLE):
+            if before >= "\u3000" and character >= "\u3000":
+                found.append(at)
+        elif character in _CLOSING and after and (after in _CLOSING or after in _MIDDLE):
+            if after >= "\u3000" and character >= "\u3000":
+                found.append(at)
+    return found
+
+
+def shape(
+    text: str,
+    item: Item,
+    start: int | None = None,
+    end: int | None = None,
+    line: tuple[int, int] | None = None,
+) -> Glyphs:
+    """Shape an item, or its characters start … end, in the context of the whole paragraph.
+
+    line: where the line begins and ends that the characters stand on, if that is known yet.
+    """
     import uharfbuzz
 
     first = item.start if start is None else start
@@ -178,8 +210,8 @@ def shape(text: str, item: Item, start: int | None = None, end: int | None = Non
     buffer.cluster_level = uharfbuzz.BufferClusterLevel.MONOTONE_CHARACTERS
     spacing = item.style.letter_spacing
     features: dict[str, Any] = {"liga": False, "clig": False} if spacing else {}
-    if item.script in _SPACED:
-        features["chws"] = True  # CSS Text 4, `text-spacing-trim: normal`
+    if halved := trimmed(text, first, last, line or (0, len(text))):
+        features["halt"] = [(place, place + 1, True) for place in halved]
     uharfbuzz.shape(item.face.hb_font, buffer, features)
     infos, positions = buffer.glyph_infos, buffer.glyph_positions
     scale = item.style.size / item.face.units

@@ -155,9 +155,12 @@ def _fill_box(target: Any, box: Any, radius: float, color: str) -> None:
         target.drawRect(box, paint)
 
 
+_SHARE = 0.1  # Blink's `text-decoration-thickness: auto`, in sizes of the font
+
+
 def _thickness(size: float) -> float:
-    """Blink's `text-decoration-thickness: auto`: a tenth of the size, at least one px, in whole px."""
-    return max(1.0, math.floor(size / 10 + 0.5))
+    """What is drawn of a decoration: whole px, at least one."""
+    return max(1.0, math.floor(size * _SHARE + 1e-6))
 
 
 def _draw_underline(target: Any, piece: _Piece) -> None:
@@ -165,7 +168,7 @@ def _draw_underline(target: Any, piece: _Piece) -> None:
     line = piece.style.underline
     assert line is not None
     thickness = _thickness(line.size)
-    y = _snap(piece.baseline + max(1, math.ceil(thickness / 2)), piece.top)
+    y = _snap(piece.baseline + max(1, math.ceil(max(1.0, line.size * _SHARE) / 2)), piece.top)
     crossed = piece.blob.getIntercepts([y - piece.baseline, y + thickness - piece.baseline])
     x, end = piece.x, piece.x + piece.width
     for first, last in zip(crossed[::2], crossed[1::2], strict=False):
@@ -182,7 +185,7 @@ def _draw_strike(target: Any, piece: _Piece, fonts: FontSet) -> None:
     assert line is not None
     thickness = _thickness(line.size)
     ascent = fonts.face(style.family, style.weight, style.italic).metrics(line.size).ascent
-    y = _snap(piece.baseline - ascent / 3 - math.floor(thickness / 2), piece.top)
+    y = _snap(piece.baseline - ascent / 3 - max(1.0, line.size * _SHARE) / 2, piece.top)
     _draw_decoration(target, piece.x, piece.x + piece.width, y, thickness, line.color)
 
 
