@@ -68,7 +68,7 @@ def document() -> dict[str, Any]:
 
 def _message(cls: type[Message], schemas: dict[str, Any]) -> dict[str, Any]:
     """One message; its schema and those that it refers to are added to `schemas`."""
-    schema = cls.model_json_schema(ref_template=SCHEMAS + "{model}")
+    schema = cls.model_json_schema(ref_template=SCHEMAS + "{model}", mode="serialization")
     schemas.update(schema.pop("$defs", {}))
     schemas[cls.__name__] = schema
     message: dict[str, Any] = {

@@ -12,7 +12,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, computed_field
 
 from schemas.facts import (
     STAGES,
@@ -98,6 +98,7 @@ class Job(Message):
         """Whether the job has ended."""
         return self.status in TERMINAL
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def progress(self) -> int:
         """0 to 100, never going back; 100 only for a completed job."""
