@@ -27,7 +27,7 @@ DEFAULT_TENANT = "default"
 class Message(BaseModel):
     """What travels on a topic: frozen, tolerant of fields it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="constants")
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="constants", defer_build=True)
 
     TYPE: ClassVar[str] = ""
     VERSION: ClassVar[int] = 1
