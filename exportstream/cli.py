@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from exportstream import __version__, exits
 from schemas.errors import ExportError
-from schemas.facts import STAGES
+from schemas.stages import STAGES
 
 PROGRAM = "exportstream"
 
@@ -161,6 +162,8 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         print(OVERVIEW, end="")
         return exits.OK if options.help else exits.USAGE
     module = importlib.import_module(f"exportstream.commands.{MODULES.get(options.command, options.command)}")
+    gc.freeze()
+    gc.enable()
     try:
         from exportstream.config import Settings
 

@@ -7,14 +7,13 @@ can tell. `at` is when it happened, by the clock of the worker.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from schemas.messages import JobId, Label, Message, StoreKey, Tenant, read_message
-
-StageName = Literal["plan", "render", "encode", "mix", "upload"]
-STAGES: tuple[StageName, ...] = ("plan", "render", "encode", "mix", "upload")
+from schemas.stages import STAGES as STAGES
+from schemas.stages import StageName as StageName
 
 
 class Fact(Message):
