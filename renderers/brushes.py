@@ -32,6 +32,9 @@ BLEND_MODES: dict[str, Any] = {
 """CSS mix-blend-mode."""
 
 
+_PREMULTIPLIED = int(skia.GradientShader.Flags.kInterpolateColorsInPremul_Flag)
+
+
 @lru_cache(maxsize=4096)
 def color(text: str) -> int:
     """A CSS colour as Skia's ARGB."""
@@ -87,34 +90,65 @@ def line(stroke: Stroke) -> Any:
 
 
 def gradient(paint: LinearGradient | RadialGradient, width: float, height: float) -> Any:
-    """The shader of a gradient over a box (CSS Images 4, 3.1 and 3.2); colours blend premultiplied."""
-    colors, offsets = _stops(paint.stops)
-    flags = int(skia.GradientShader.Flags.kInterpolateColorsInPremul_Flag)
+    """The shader of a gradient over a box (CSS Images 4, 3.1 and 3.2)."""
     if isinstance(paint, LinearGradient):
-        points = _gradient_line(paint.angle, width, height)
-        return skia.GradientShader.MakeLinear(points, colors, offsets, skia.TileMode.kClamp, flags)
+        ends = gradient_line(paint.angle, width, height)
+        return stops_shader(paint.stops, [skia.Point(*end) for end in ends])
     x, y = paint.cx * width, paint.cy * height
-    farthest = math.hypot(max(x, width - x), max(y, height - y))
-    radius = max(paint.radius * farthest, 1e-3)
-    return skia.GradientShader.MakeRadial((x, y), radius, colors, offsets, skia.TileMode.kClamp, flags)
+    radius = max(paint.radius * farthest_corner(x, y, width, height), 1e-3)
+    colors, offsets = _stops(paint.stops)
+    return skia.GradientShader.MakeRadial((x, y), radius, colors, offsets, skia.TileMode.kClamp, _PREMULTIPLIED)
 
 
-def _gradient_line(angle: float, width: float, height: float) -> list[Any]:
-    """Start and end: 0deg points up, clockwise; the corners take the colours of the ends."""
+def stops_shader(stops: tuple[Stop, ...], line: list[Any]) -> Any:
+    """The shader of a gradient along a line; colours blend premultiplied."""
+    colors, offsets = _stops(stops)
+    return skia.GradientShader.MakeLinear(line, colors, offsets, skia.TileMode.kClamp, _PREMULTIPLIED)
+
+
+def farthest_corner(x: float, y: float, width: float, height: float) -> float:
+    """How far a point of a box is from the corner farthest from it."""
+    return math.hypot(max(x, width - x), max(y, height - y))
+
+
+def gradient_line(angle: float, width: float, height: float) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Start and end in a box: 0deg points up, clockwise; the corners take the colours of the ends."""
     turn = math.radians(angle % 360)
     across, up = math.sin(turn), math.cos(turn)
     half = (abs(width * across) + abs(height * up)) / 2
     x, y = width / 2, height / 2
-    return [skia.Point(x - across * half, y + up * half), skia.Point(x + across * half, y - up * half)]
+    return (x - across * half, y + up * half), (x + across * half, y - up * half)
 
 
 def _stops(stops: tuple[Stop, ...]) -> tuple[list[int], list[float]]:
     return [color(stop.color) for stop in stops], [stop.offset for stop in stops]
 
 
+def image_info(width: int, height: int) -> Any:
+    """The format of all our pixels: RGBA, 8 bits, premultiplied."""
+    return skia.ImageInfo.Make(width, height, skia.kRGBA_8888_ColorType, skia.AlphaType.kPremul_AlphaType)
+
+
 def sigma(blur: float) -> float:
     """The standard deviation of a CSS blur radius (CSS Backgrounds 3, 6.1)."""
     return blur / 2
+
+
+def shadow_paint(shadow: Shadow) -> Any:
+    """Paints the blurred shadow of an outline that is filled with it."""
+    paint = skia.Paint(AntiAlias=True)
+    paint.setColor(color(shadow.color))
+    if shadow.blur > 0:
+        paint.setMaskFilter(skia.MaskFilter.MakeBlur(skia.kNormal_BlurStyle, sigma(shadow.blur)))
+    return paint
+
+
+def is_opaque(paint: Paint | None) -> bool:
+    """Whether a fill lets nothing shine through."""
+    if paint is None:
+        return False
+    colors = [paint] if isinstance(paint, str) else [stop.color for stop in paint.stops]
+    return all(parse_color(text)[3] == 1 for text in colors)
 
 
 def shadow_filter(shadow: Shadow, *, alone: bool = False) -> Any:

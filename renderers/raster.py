@@ -102,6 +102,12 @@ class Painter:
         """Open a layer where opacity, blend mode or shadow want the element as a whole."""
         blend = element.blend_mode if blended else "normal"
         shadow = element.shadow if parts in ("all", "shadow") else None
+        if shadow is not None and parts == "all" and opacity >= 1 and blend == "normal":
+            solid = self._solid_outline(element)
+            if solid is not None:
+                solid.offset(shadow.x, shadow.y)
+                target.drawRRect(solid, brushes.shadow_paint(shadow))
+                return False
         if opacity >= 1 and blend == "normal" and shadow is None:
             return False
         paint = skia.Paint()
@@ -112,6 +118,18 @@ class Painter:
         left, top, right, bottom = self.painted_box(element, shadow=False)
         target.saveLayer(skia.Rect.MakeLTRB(left, top, right, bottom), paint)
         return True
+
+    def _solid_outline(self, element: Element) -> Any:
+        """The box, rounded box or ellipse that an element fills without a gap, whose shadow is quick to draw."""
+        box = skia.Rect.MakeWH(element.width, element.height)
+        if isinstance(element, ShapeElement) and brushes.is_opaque(element.fill):
+            if element.shape == "ellipse":
+                return skia.RRect.MakeOval(box)
+            return rounded(box, element.radius) if element.shape == "rect" else None
+        if isinstance(element, ImageElement) and element.fit != "contain":
+            alpha = self._images(element.src)[..., 3]
+            return rounded(box, element.radius) if bool((alpha == 255).all()) else None
+        return None
 
     def _content(self, target: Any, element: Element, within: float, parts: Parts, hinted: bool) -> None:
         if isinstance(element, TextElement):
@@ -198,8 +216,7 @@ def draw_layer(layer: Layer, project: Project, canvas: Canvas, images: Images, f
         _draw_all(pixels, drawn, painter)
         return _trimmed(LayerPixels(pixels, 0, 0))
     pixels = np.empty((canvas.height, canvas.width, 4), np.uint8)
-    with _target(pixels) as target:
-        draw_background(target, slide.background, canvas, images)
+    draw_background(pixels, slide.background, images)
     _draw_all(pixels, drawn, painter)
     return LayerPixels(pixels, 0, 0)
 
@@ -225,8 +242,7 @@ def draw_slide(
     """
     slide = project.slides[index]
     pixels = np.empty((canvas.height, canvas.width, 4), np.uint8)
-    with _target(pixels) as target:
-        draw_background(target, slide.background, canvas, images)
+    draw_background(pixels, slide.background, images)
     given = placements or {}
     order = [place for place in painting_order(slide) if place not in hidden]
     drawn = [(slide.elements[place], given.get(place)) for place in order]
@@ -247,8 +263,7 @@ def _placement(layer: Layer, at: int) -> Placement | None:
 def _target(pixels: Pixels) -> Iterator[Any]:
     """A Skia canvas that draws into the array while the context lasts."""
     height, width = pixels.shape[:2]
-    info = skia.ImageInfo.Make(width, height, skia.kRGBA_8888_ColorType, skia.AlphaType.kPremul_AlphaType)
-    surface = skia.Surface.MakeRasterDirect(info, pixels, width * 4)
+    surface = skia.Surface.MakeRasterDirect(brushes.image_info(width, height), pixels, width * 4)
     yield surface.getCanvas()
 
 
