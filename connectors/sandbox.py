@@ -34,7 +34,8 @@ PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYT
 @dataclass(frozen=True)
 class Limits:
     """What a command may use. memory: address space in bytes; wall_s, cpu_s in seconds; stall_s: without
-    output and without using the processor; file_bytes: of one file; output_bytes: on standard output.
+    output and without using the processor; file_bytes: of one file; output_bytes: on standard output; nice:
+    how far it stands back behind others (nice(2)).
 
     Time that the reader of its output takes does not count as the command's.
     """
@@ -46,6 +47,7 @@ class Limits:
     file_bytes: int = 16_384 * MIB
     output_bytes: int = 64 * 1024 * MIB
     open_files: int = 256
+    nice: int = NICE
 
 
 class Exceeded(InvalidInput):
@@ -134,7 +136,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 def _limit(pid: int, limits: Limits) -> None:
     """Set the limits of a process that is just starting."""
     with suppress(ProcessLookupError, PermissionError):
-        os.setpriority(os.PRIO_PROCESS, pid, NICE)
+        os.setpriority(os.PRIO_PROCESS, pid, limits.nice)
     if not hasattr(resource, "prlimit"):
         return
     wanted = {

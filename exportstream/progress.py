@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-from schemas.facts import StageName
+from schemas.stages import StageName
 
 LINE_STEP = 25
 """Without a terminal a line is written each time progress passes a multiple of this."""

@@ -9,19 +9,20 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from exportstream import exits
 from exportstream.config import Settings
-from exportstream.local import run_local
+from exportstream.early import early_decoder
 from exportstream.progress import Progress, human_duration, human_size
-from exportstream.wiring import local_stages, local_store
 from schemas import keys
 from schemas.errors import InvalidInput
-from schemas.lifecycle import Job
-from schemas.messages import DEFAULT_TENANT, ExportRequest
+
+if TYPE_CHECKING:
+    from connectors.decoder import SandboxedDecoder
+    from schemas.lifecycle import Job
 
 FORMATS = ("mp4", "mp3", "json")
 
@@ -29,9 +30,22 @@ FORMATS = ("mp4", "mp3", "json")
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """Export one project to a file."""
     document, base = read_document(options.file)
-    format_ = options.format or format_of(options.output) or "mp4"
     if not options.output.parent.is_dir():
         raise InvalidInput("no_such_folder", f"The folder {options.output.parent} does not exist.")
+    with early_decoder(document) as decoder:
+        job = _export(document, base, options, settings, decoder)
+    return report(job, options.output, as_json=options.json, quiet=options.quiet)
+
+
+def _export(
+    document: bytes, base: Path, options: argparse.Namespace, settings: Settings, decoder: SandboxedDecoder
+) -> Job:
+    # Loaded here, when the decoder is starting already: together these take most of the time.
+    from exportstream.local import run_local
+    from exportstream.wiring import local_stages, local_store
+    from schemas.messages import DEFAULT_TENANT, ExportRequest
+
+    format_ = options.format or format_of(options.output) or "mp4"
     with tempfile.TemporaryDirectory(prefix="exportstream-", dir=settings.temp_dir) as folder:
         store = local_store(options.cache or Path(folder) / "store")
         key = keys.project_key(DEFAULT_TENANT, hashlib.sha256(document).hexdigest())
@@ -43,12 +57,12 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
             project_key=key,
             source="render",
         )
-        stages = local_stages(settings, store, Path(folder), base)
+        stages = local_stages(settings, store, Path(folder), base, decoder)
         with Progress(f"{options.file.name} to {options.output.name}", quiet=options.quiet) as progress:
             job = run_local(request, stages, on_change=lambda j: progress.update(j.stage_progress(), j.progress))
         if job.result is not None:
             _deliver(store, job.result.key, options.output)
-    return report(job, options.output, as_json=options.json, quiet=options.quiet)
+    return job
 
 
 def _deliver(store: Any, key: str, output: Path) -> None:

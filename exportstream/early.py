@@ -1,0 +1,66 @@
+"""Begins early what `render` will need anyway: a start of half a second is mostly loading, and waiting for it.
+
+The processes that decode are started before the models are loaded, on the other core; and while they
+decode, this process loads the libraries that draw and encode. Nothing here may import more than it says.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import Any
+
+from connectors.decoder import LIMITS, SandboxedDecoder
+from connectors.sandbox import nothing
+
+SIGNS: Mapping[str, bytes] = {"image": b'"image"', "audio": b'"audio"'}
+"""What stands in a document that needs the decoder, by its operation. A wrong guess costs nothing but a start."""
+DRAWING = ("renderers.raster", "renderers.text", "renderers.video", "renderers.compose", "renderers.container")
+"""In the order in which they will be needed."""
+
+
+class EarlyDecoder(SandboxedDecoder):
+    """Decodes as others do; the first time that somebody waits for it, `meanwhile` is begun in a thread."""
+
+    def __init__(self, size: int, meanwhile: Callable[[], None]) -> None:
+        # The command line's own user waits for it: there is nobody to stand back behind.
+        super().__init__(size, replace(LIMITS, nice=0))
+        self._thread = threading.Thread(target=meanwhile, name="load", daemon=True)
+        self._begun = threading.Lock()
+
+    def run(self, job: Mapping[str, Any], check: Callable[[], None] = nothing) -> dict[str, Any]:
+        """The decoder's answer to one job."""
+        if self._begun.acquire(blocking=False):
+            self._thread.start()
+        return super().run(job, check)
+
+
+@contextmanager
+def early_decoder(document: bytes) -> Iterator[SandboxedDecoder]:
+    """A decoder for what a document seems to need, starting now."""
+    needed = [operation for operation, sign in SIGNS.items() if sign in document]
+    files = max((document.count(SIGNS[operation]) for operation in needed), default=0)
+    decoder = EarlyDecoder(2 if files > 2 and (os.cpu_count() or 1) > 1 else 1, load)
+    warming = threading.Thread(target=_warm, args=(decoder, needed[:1]), name="warm", daemon=True)
+    warming.start()
+    try:
+        yield decoder
+    finally:
+        warming.join()
+        decoder.close()
+
+
+def _warm(decoder: SandboxedDecoder, operations: Sequence[str]) -> None:
+    for operation in operations:
+        decoder.warm(operation)
+
+
+def load(names: Sequence[str] = DRAWING) -> None:
+    """Import modules. What is missing is told about where it is used."""
+    for name in names:
+        with suppress(ImportError):
+            importlib.import_module(name)
