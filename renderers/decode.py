@@ -6,6 +6,7 @@ It reads one JSON object a line from standard input and answers each with one on
         -> {"ok": true, "width", "height", "source_width", "source_height", "format", "opaque", "warnings"}
     {"op": "audio", "path"}  -> {"ok": true, "duration", "codec", "sample_rate", "channels"}
     {"op": "font", "path", "out"}  -> {"ok": true, "family", "weight", "style", "variable"}
+    {"op": "load", "for": "image" | "audio" | "font"}  -> {"ok": true}, when the libraries for it are loaded
     any of them  -> {"ok": false, "code", "message"}
 
 What a file is, is judged by its content, never by its name. It opens nothing but `path`, writes nothing but
@@ -15,6 +16,7 @@ operation first needs them.
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -48,7 +50,23 @@ def _font(request: Mapping[str, Any]) -> Answer:
     return decode_font(str(request["path"]), str(request["out"]))
 
 
-OPERATIONS: dict[str, Callable[[Mapping[str, Any]], Answer]] = {"image": _image, "audio": _audio, "font": _font}
+def _load(request: Mapping[str, Any]) -> Answer:
+    for name in MODULES[request["for"]]:
+        importlib.import_module(name)
+    return {}
+
+
+MODULES = {
+    "image": ("renderers.decode_image", "PIL.JpegImagePlugin", "zstandard"),
+    "audio": ("renderers.decode_sound", "av"),
+    "font": ("renderers.decode_font",),
+}
+OPERATIONS: dict[str, Callable[[Mapping[str, Any]], Answer]] = {
+    "image": _image,
+    "audio": _audio,
+    "font": _font,
+    "load": _load,
+}
 
 
 def answer(line: str) -> Answer:
@@ -66,7 +84,7 @@ def answer(line: str) -> Answer:
         return _refused("out_of_memory", "The file needs more memory to be read than is allowed.")
     except OSError as error:
         return _refused("unreadable", f"The file cannot be read: {error.strerror or error}.")
-    except Exception as error:  # a library's own way to say that a file is broken
+    except Exception as error:  # noqa: BLE001 - libraries say in many ways that a file is broken
         return _refused("broken_file", f"The file is damaged ({type(error).__name__}).")
 
 
