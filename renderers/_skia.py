@@ -30,7 +30,9 @@ _PAGE = 0x10000  # the largest page of both machines
 
 
 def stub_library(soname: str, symbols: list[bytes], machine: str) -> bytes:
-    """An ELF shared object called `soname` whose functions `symbols` return 0. Raises KeyError for an unknown machine."""
+    """An ELF shared object called `soname` whose functions `symbols` return 0. Raises KeyError for an
+    unknown machine.
+    """
     e_machine, code = _RETURN_ZERO[machine]
     names = b"\0" + b"".join(name + b"\0" for name in symbols) + soname.encode() + b"\0"
     count = len(symbols) + 1
@@ -55,10 +57,25 @@ def stub_library(soname: str, symbols: list[bytes], machine: str) -> bytes:
         (0x6474E551, 6, 0, 0, 16),  # PT_GNU_STACK: no executable stack is wanted
     ]
     header = struct.pack(
-        "<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 3, e_machine, 1, 0, 64, 0, 0, 64, 56, len(segments), 64, 0, 0
+        "<16sHHIQQQIHHHHHH",
+        b"\x7fELF\x02\x01\x01",
+        3,
+        e_machine,
+        1,
+        0,
+        64,
+        0,
+        0,
+        64,
+        56,
+        len(segments),
+        64,
+        0,
+        0,
     )
     programs = b"".join(
-        struct.pack("<IIQQQQQQ", kind, flags, at, at, at, size, size, align) for kind, flags, at, size, align in segments
+        struct.pack("<IIQQQQQQ", kind, flags, at, at, at, size, size, align)
+        for kind, flags, at, size, align in segments
     )
     body = (header + programs + symtab + table + names).ljust(code_at, b"\0") + code
     return body.ljust(_PAGE, b"\0") + dynamic
@@ -104,7 +121,9 @@ def _load_stubs() -> None:
     module = Path(spec.origin)
     siblings = module.parent.glob("skia_python.libs/*.so*")  # fontconfig, which wants libexpat
     symbols = sorted({name for path in (module, *siblings) for name in undefined_symbols(path, _PREFIXES)})
-    descriptors = [os.memfd_create(soname) for soname in missing]  # open together: the loader knows them by path
+    descriptors = [
+        os.memfd_create(soname) for soname in missing
+    ]  # open together: the loader knows them by path
     for soname, descriptor in zip(missing, descriptors, strict=True):
         os.write(descriptor, stub_library(soname, symbols, platform.machine()))
         ctypes.CDLL(f"/proc/self/fd/{descriptor}", mode=ctypes.RTLD_GLOBAL)

@@ -101,7 +101,7 @@ class _Paragraph:
             elif kind == "PDI" and stack:
                 self.partner[stack.pop()] = index
 
-    def _explicit(self) -> None:
+    def _explicit(self) -> None:  # noqa: C901 - one branch to a rule of the annex
         """X1 to X8."""
         stack: list[tuple[int, str | None, bool]] = [(self.base, None, False)]
         overflow_isolates = overflow_embeddings = valid_isolates = 0
@@ -186,7 +186,7 @@ class _Paragraph:
             found.append((sequence, "LR"[max(level, earlier) % 2], "LR"[max(level, later) % 2]))
         return found
 
-    def _weak(self, sequence: list[int], sos: str, eos: str) -> None:
+    def _weak(self, sequence: list[int], sos: str, eos: str) -> None:  # noqa: C901 - one branch to a rule of the annex
         kinds = [self.kinds[index] for index in sequence]
         previous = sos
         for at, kind in enumerate(kinds):  # W1
@@ -227,7 +227,7 @@ class _Paragraph:
         for index, kind in zip(sequence, kinds, strict=True):
             self.kinds[index] = kind
 
-    def _brackets(self, sequence: list[int], sos: str, eos: str) -> None:
+    def _brackets(self, sequence: list[int], sos: str, eos: str) -> None:  # noqa: C901 - one branch to a rule of the annex
         """N0."""
         stack: list[tuple[str, int]] = []
         pairs: list[tuple[int, int]] = []
@@ -252,7 +252,12 @@ class _Paragraph:
                 chosen = embedding
             elif inside - {None}:
                 context = next(
-                    (found for at in range(start - 1, -1, -1) if (found := _direction(self.kinds[sequence[at]]))), sos
+                    (
+                        found
+                        for at in range(start - 1, -1, -1)
+                        if (found := _direction(self.kinds[sequence[at]]))
+                    ),
+                    sos,
                 )
                 chosen = context if context != embedding else embedding
             else:

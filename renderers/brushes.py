@@ -79,7 +79,9 @@ def fill(paint: Paint, width: float, height: float) -> Any:
 
 
 def line(stroke: Stroke) -> Any:
-    """A stroke centred on its outline; dashes as SVG's stroke-dasharray: an odd number of lengths is repeated."""
+    """A stroke centred on its outline; dashes as SVG's stroke-dasharray: an odd number of lengths is
+    repeated.
+    """
     brush = skia.Paint(AntiAlias=True, Style=skia.Paint.kStroke_Style, StrokeWidth=stroke.width)
     brush.setColor(color(stroke.color))
     brush.setStrokeMiter(4)
@@ -97,7 +99,9 @@ def gradient(paint: LinearGradient | RadialGradient, width: float, height: float
     x, y = paint.cx * width, paint.cy * height
     radius = max(paint.radius * farthest_corner(x, y, width, height), 1e-3)
     colors, offsets = _stops(paint.stops)
-    return skia.GradientShader.MakeRadial((x, y), radius, colors, offsets, skia.TileMode.kClamp, _PREMULTIPLIED)
+    return skia.GradientShader.MakeRadial(
+        (x, y), radius, colors, offsets, skia.TileMode.kClamp, _PREMULTIPLIED
+    )
 
 
 def stops_shader(stops: tuple[Stop, ...], line: list[Any]) -> Any:
@@ -111,7 +115,9 @@ def farthest_corner(x: float, y: float, width: float, height: float) -> float:
     return math.hypot(max(x, width - x), max(y, height - y))
 
 
-def gradient_line(angle: float, width: float, height: float) -> tuple[tuple[float, float], tuple[float, float]]:
+def gradient_line(
+    angle: float, width: float, height: float
+) -> tuple[tuple[float, float], tuple[float, float]]:
     """Start and end in a box: 0deg points up, clockwise; the corners take the colours of the ends."""
     turn = math.radians(angle % 360)
     across, up = math.sin(turn), math.cos(turn)
@@ -152,7 +158,9 @@ def is_opaque(paint: Paint | None) -> bool:
 
 
 def shadow_filter(shadow: Shadow, *, alone: bool = False) -> Any:
-    """Draws a shadow under all that a layer holds, and the layer unless `alone`; lengths in the layer's own px."""
+    """Draws a shadow under all that a layer holds, and the layer unless `alone`; lengths in the layer's
+    own px.
+    """
     deviation = sigma(shadow.blur)
     make = skia.ImageFilters.DropShadowOnly if alone else skia.ImageFilters.DropShadow
     return make(shadow.x, shadow.y, deviation, deviation, color(shadow.color))

@@ -14,15 +14,17 @@ from schemas.errors import InvalidInput
 
 _REQUIRED = ("head", "hhea", "maxp", "hmtx", "cmap", "name")
 _REWRITTEN = (*_REQUIRED, "OS/2", "post", "fvar", "avar", "STAT")
-_KEPT = frozenset(
-    (*_REWRITTEN, "glyf", "loca", "CFF ", "CFF2", "gvar", "HVAR", "MVAR", "VORG", "GSUB", "GPOS", "GDEF", "BASE")
-    + ("kern", "cvt ", "fpgm", "prep", "gasp", "COLR", "CPAL", "CBDT", "CBLC", "sbix", "vhea", "vmtx", "VVAR", "cvar")
+_OTHERS = (
+    "glyf loca CFF CFF2 gvar HVAR MVAR VORG GSUB GPOS GDEF BASE kern cvt fpgm prep gasp "
+    "COLR CPAL CBDT CBLC sbix vhea vmtx VVAR cvar"
 )
+_KEPT = frozenset((*_REWRITTEN, *(tag.ljust(4) for tag in _OTHERS.split())))
 _MAGIC = (b"\x00\x01\x00\x00", b"true", b"OTTO", b"ttcf", b"wOFF", b"wOF2")
 
 
 def decode_font(path: str, out: str) -> dict[str, Any]:
-    """Write the font at `path` (TrueType, OpenType, WOFF, WOFF2, the first of a collection) as an sfnt to `out`.
+    """Write the font at `path` (TrueType, OpenType, WOFF, WOFF2, the first of a collection) as an sfnt
+    to `out`.
 
     Raises InvalidInput: `unsupported_font`, `broken_font`, `bad_font` (nothing can be drawn with it).
     """
@@ -30,11 +32,15 @@ def decode_font(path: str, out: str) -> dict[str, Any]:
 
     head = head_of(path)
     if not head.startswith(_MAGIC):
-        raise InvalidInput("unsupported_font", "The file is not a font that is understood: TTF, OTF, WOFF or WOFF2.")
+        raise InvalidInput(
+            "unsupported_font", "The file is not a font that is understood: TTF, OTF, WOFF or WOFF2."
+        )
     try:
         font = TTFont(path, fontNumber=0, lazy=False, recalcTimestamp=False)
     except ImportError as error:
-        raise InvalidInput("unsupported_font", "WOFF2 is not read here; supply the font as TTF, OTF or WOFF.") from error
+        raise InvalidInput(
+            "unsupported_font", "WOFF2 is not read here; supply the font as TTF, OTF or WOFF."
+        ) from error
     except (TTLibError, ValueError, AssertionError, KeyError, EOFError) as error:
         raise InvalidInput("broken_font", "The font is damaged and cannot be read.") from error
     try:
@@ -42,7 +48,9 @@ def decode_font(path: str, out: str) -> dict[str, Any]:
     except InvalidInput:
         raise
     except Exception as error:  # fontTools' tables fail in many ways
-        raise InvalidInput("broken_font", f"The font is damaged: {type(error).__name__} in its tables.") from error
+        raise InvalidInput(
+            "broken_font", f"The font is damaged: {type(error).__name__} in its tables."
+        ) from error
     _try(Path(out).read_bytes())
     return described
 
@@ -50,7 +58,9 @@ def decode_font(path: str, out: str) -> dict[str, Any]:
 def _rewrite(font: Any, out: str) -> dict[str, Any]:
     missing = [tag for tag in _REQUIRED if tag not in font]
     if missing or not {"glyf", "CFF ", "CFF2", "CBDT", "sbix"} & set(font.keys()):
-        raise InvalidInput("bad_font", f"The font lacks what drawing needs: {', '.join(missing) or 'its glyphs'}.")
+        raise InvalidInput(
+            "bad_font", f"The font lacks what drawing needs: {', '.join(missing) or 'its glyphs'}."
+        )
     for tag in [tag for tag in font.keys() if tag not in _KEPT and tag != "GlyphOrder"]:  # noqa: SIM118
         del font[tag]
     for tag in _REWRITTEN:
@@ -61,7 +71,7 @@ def _rewrite(font: Any, out: str) -> dict[str, Any]:
         raise InvalidInput("bad_font", "The font maps no characters to glyphs.")
     font.flavor = None
     font.save(out, reorderTables=False)
-    os2 = font["OS/2"] if "OS/2" in font else None
+    os2 = font.get("OS/2")
     italic = bool(os2.fsSelection & 0x201) if os2 is not None else bool(font["head"].macStyle & 2)
     return {
         "family": names.getBestFamilyName() or "",

@@ -54,7 +54,8 @@ def decode_image(path: str, out: str, needed: Size, max_megapixels: float) -> di
     kind = sniff(head_of(path))
     if kind is None:
         raise InvalidInput(
-            "unsupported_image", "The file is not a picture that is understood: JPEG, PNG, WebP, GIF, AVIF or SVG."
+            "unsupported_image",
+            "The file is not a picture that is understood: JPEG, PNG, WebP, GIF, AVIF or SVG.",
         )
     warnings: list[str] = []
     if kind == "SVG":
@@ -82,7 +83,9 @@ def check_size(width: int, height: int, max_megapixels: float) -> None:
 
 
 def covering(source: Size, needed: Size) -> Size:
-    """The smallest size of the same shape that is at least as wide and high as needed, at most the source's."""
+    """The smallest size of the same shape that is at least as wide and high as needed, at most the
+    source's.
+    """
     scale = max(needed[0] / source[0], needed[1] / source[1])
     if scale >= 1:
         return source
@@ -106,7 +109,14 @@ def _raster(path: str, kind: str, needed: Size, max_megapixels: float) -> tuple[
                 image.draft(None, raw_target)  # scaled by the DCT, no smaller than asked for
             image.load()
             return _normal(image, raw_target, orientation), source
-    except (OSError, SyntaxError, ValueError, EOFError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        UnidentifiedImageError,
+        Image.DecompressionBombError,
+    ) as error:
         if "truncated" in str(error).lower() or isinstance(error, EOFError):
             raise InvalidInput("image_truncated", "The picture is cut off: its end is missing.") from error
         raise InvalidInput("broken_image", f"The {kind} picture is damaged and cannot be decoded.") from error
@@ -120,7 +130,9 @@ def _orientation(image: Any) -> int:
 
 
 def _normal(image: Any, size: Size, orientation: int) -> Pixels:
-    """Colours to sRGB, then size, then direction: the order that touches the fewest pixels is not the right one."""
+    """Colours to sRGB, then size, then direction: the order that touches the fewest pixels is not the
+    right one.
+    """
     image = _eight_bits(image)
     image = _to_srgb(image)
     has_alpha = image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info
@@ -155,7 +167,9 @@ def _eight_bits(image: Any) -> Any:
 
 
 def _to_srgb(image: Any) -> Any:
-    """Through the picture's ICC profile; a profile that is broken or does not fit is ignored, as browsers do."""
+    """Through the picture's ICC profile; a profile that is broken or does not fit is ignored, as
+    browsers do.
+    """
     profile = image.info.get("icc_profile")
     if not profile:
         return image

@@ -38,7 +38,8 @@ def probe_audio(path: str) -> dict[str, Any]:
     if kind is None:
         raise InvalidInput(
             "unsupported_audio",
-            "The file is not a sound that is understood: WAV, MP3, AAC, M4A, Ogg, FLAC, AIFF, or a film with sound.",
+            "The file is not a sound that is understood: "
+            "WAV, MP3, AAC, M4A, Ogg, FLAC, AIFF, or a film with sound.",
         )
     if kind == "mp3" and head.startswith(b"ID3") and _after_id3(path)[:4] == b"fLaC":
         kind = "flac"

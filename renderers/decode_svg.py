@@ -18,17 +18,33 @@ import numpy as np
 from renderers.pixels import Pixels
 from schemas.errors import InvalidInput
 
-_UNITS = {"": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "mm": 96 / 25.4, "cm": 96 / 2.54, "in": 96.0, "em": 16.0}
+_UNITS = {
+    "": 1.0,
+    "px": 1.0,
+    "pt": 4 / 3,
+    "pc": 16.0,
+    "mm": 96 / 25.4,
+    "cm": 96 / 2.54,
+    "in": 96.0,
+    "em": 16.0,
+}
 _LENGTH = re.compile(r"\s*\+?(\d*\.?\d+(?:[eE][+-]?\d+)?)\s*([a-z]*)\s*")
 _RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 _SIMPLE = re.compile(r"[a-zA-Z][\w-]*|\.[\w-]+|#[\w-]+")
 _REFERENCE = re.compile(r"url\(\s*['\"]?\s*(?!#)", re.IGNORECASE)
-_UNSEEN = {"text": "text", "image": "embedded pictures", "foreignObject": "foreign objects", "filter": "filters"}
+_UNSEEN = {
+    "text": "text",
+    "image": "embedded pictures",
+    "foreignObject": "foreign objects",
+    "filter": "filters",
+}
 _DEEPEST = 256
 _MOST_ELEMENTS = 100_000
 
 
-def draw_svg(data: bytes, needed: tuple[int, int], max_megapixels: float) -> tuple[Pixels, tuple[int, int], list[str]]:
+def draw_svg(
+    data: bytes, needed: tuple[int, int], max_megapixels: float
+) -> tuple[Pixels, tuple[int, int], list[str]]:
     """The picture, its own size in px, and warnings about what is not drawn.
 
     It covers `needed` exactly in one direction. Raises InvalidInput: `broken_svg`, `svg_external`,
@@ -101,7 +117,11 @@ class _Document:
             self.warnings.add(f"{_UNSEEN[local]} are not drawn" if local != "text" else "text is not drawn")
         for key, value in attributes.items():
             target = value.strip().lower()
-            if key.rpartition(":")[2] in ("href", "src") and not target.startswith(("#", "data:")) and local != "a":
+            if (
+                key.rpartition(":")[2] in ("href", "src")
+                and not target.startswith(("#", "data:"))
+                and local != "a"
+            ):
                 raise InvalidInput("svg_external", "The SVG refers to another file; put its content into it.")
             if key != "d" and _REFERENCE.search(value):
                 raise InvalidInput("svg_external", "The SVG refers to another file; put its content into it.")
@@ -139,7 +159,9 @@ class _Document:
     def _own_size(self) -> tuple[float, float]:
         """By width and height, else the view box, else 300 × 150 (CSS 2.1, 10.3.2)."""
         root: dict[str, str] = self._events[0][1][1]
-        box = [float(part) for part in re.findall(r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?", root.get("viewBox", ""))]
+        box = [
+            float(part) for part in re.findall(r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?", root.get("viewBox", ""))
+        ]
         ratio = box[2] / box[3] if len(box) == 4 and box[2] > 0 and box[3] > 0 else None
         width, height = _length(root.get("width")), _length(root.get("height"))
         if width is None and height is None and ratio is not None:
@@ -163,7 +185,9 @@ class _Document:
                 if first:
                     attributes |= {"width": f"{self.size[0]:g}", "height": f"{self.size[1]:g}"}
                     first = False
-                parts.append(f"<{name}{''.join(f' {key}={quoteattr(text)}' for key, text in attributes.items())}>")
+                parts.append(
+                    f"<{name}{''.join(f' {key}={quoteattr(text)}' for key, text in attributes.items())}>"
+                )
         return "".join(parts).encode()
 
     def _styled(self, name: str, attributes: dict[str, str]) -> dict[str, str]:

@@ -37,10 +37,14 @@ class FontFile:
     index: int = 0
 
     def load(self) -> bytes:
-        """The file's bytes. Raises Unavailable (`font_missing`) where its package is not installed as known."""
+        """The file's bytes. Raises Unavailable (`font_missing`) where its package is not installed as
+        known.
+        """
         data = _read(self.package, self.name)
         if len(data) != self.size:
-            raise Unavailable("font_missing", f"{self.package} does not hold the {self.name} that is known here.")
+            raise Unavailable(
+                "font_missing", f"{self.package} does not hold the {self.name} that is known here."
+            )
         return data
 
 
@@ -56,7 +60,9 @@ def _read(package: str, name: str) -> bytes:
             raise ModuleNotFoundError(package)
         return (Path(spec.origin).parent / name).read_bytes()
     except (ImportError, OSError) as error:
-        raise Unavailable("font_missing", f"The package {package} with the font {name} is not installed.") from error
+        raise Unavailable(
+            "font_missing", f"The package {package} with the font {name} is not installed."
+        ) from error
 
 
 _MODULES = "pymupdf_fonts"
@@ -71,7 +77,12 @@ _CJK = (
 
 
 def _module(
-    family: str, name: str, size: int, sha256: str, weights: tuple[int, int] = (400, 400), italic: bool = False
+    family: str,
+    name: str,
+    size: int,
+    sha256: str,
+    weights: tuple[int, int] = (400, 400),
+    italic: bool = False,
 ) -> FontFile:
     return FontFile(family, _MODULES, name, size, sha256, weights, italic)
 
@@ -139,9 +150,15 @@ SHIPPED: tuple[FontFile, ...] = (
         FontFile(f"Noto Sans CJK {region}", *_CJK, index=index)
         for index, region in enumerate(("JP", "KR", "SC", "TC", "HK"))
     ),
-    _module("FiraGO", "FiraGO_Regular", 804888, "495901c0c608ea265f4c31aa2a4c7a313e5cc2a3dd610da78a447fe8e07454a2"),
     _module(
-        "FiraGO", "FiraGO_Bold", 807140, "ab720753c39073556260ebbaee7e7af89f9ca202a7c7abc257d935db590a1e35", _BOLD
+        "FiraGO", "FiraGO_Regular", 804888, "495901c0c608ea265f4c31aa2a4c7a313e5cc2a3dd610da78a447fe8e07454a2"
+    ),
+    _module(
+        "FiraGO",
+        "FiraGO_Bold",
+        807140,
+        "ab720753c39073556260ebbaee7e7af89f9ca202a7c7abc257d935db590a1e35",
+        _BOLD,
     ),
     _module(
         "FiraGO",
@@ -159,7 +176,10 @@ SHIPPED: tuple[FontFile, ...] = (
         italic=True,
     ),
     _module(
-        "Fira Mono", "FiraMono_Regular", 125712, "1783904b9a03d1852ed185549d74526d9f6a4a643181eb591c3a69993ae42ced"
+        "Fira Mono",
+        "FiraMono_Regular",
+        125712,
+        "1783904b9a03d1852ed185549d74526d9f6a4a643181eb591c3a69993ae42ced",
     ),
     _module(
         "Fira Mono",
@@ -169,7 +189,10 @@ SHIPPED: tuple[FontFile, ...] = (
         _BOLD,
     ),
     _module(
-        "Space Mono", "SpaceMono_Regular", 90972, "d0855b0c557b78ea0449762b25ccca018880f483e56ff9a69e7cbde1dc12fa3a"
+        "Space Mono",
+        "SpaceMono_Regular",
+        90972,
+        "d0855b0c557b78ea0449762b25ccca018880f483e56ff9a69e7cbde1dc12fa3a",
     ),
     _module(
         "Space Mono",
@@ -219,12 +242,22 @@ SHIPPED: tuple[FontFile, ...] = (
 
 GENERIC: dict[str, str] = {
     **dict.fromkeys(
-        ("sans-serif", "system-ui", "ui-sans-serif", "-apple-system", "blinkmacsystemfont", "arial", "helvetica"),
+        (
+            "sans-serif",
+            "system-ui",
+            "ui-sans-serif",
+            "-apple-system",
+            "blinkmacsystemfont",
+            "arial",
+            "helvetica",
+        ),
         "Noto Sans",
     ),
     **dict.fromkeys(("helvetica neue", "segoe ui", "verdana", "tahoma", "cursive", "fantasy"), "Noto Sans"),
     **dict.fromkeys(("serif", "ui-serif", "times", "times new roman", "georgia"), "Noto Serif"),
-    **dict.fromkeys(("monospace", "ui-monospace", "courier", "courier new", "consolas", "menlo", "monaco"), "Fira Mono"),
+    **dict.fromkeys(
+        ("monospace", "ui-monospace", "courier", "courier new", "consolas", "menlo", "monaco"), "Fira Mono"
+    ),
     "emoji": "Noto Color Emoji",
 }
 """Families that everybody may name, in lower case, and the shipped family that stands for them."""
@@ -244,7 +277,9 @@ def find_emoji() -> Path | None:
 
 
 def fingerprint(path: Path) -> str:
-    """A digest of a font's directory, which holds a checksum of each table (OpenType, `Table Directory`): 11 MB stay unread."""
+    """A digest of a font's directory, which holds a checksum of each table (OpenType, `Table
+    Directory`): 11 MB stay unread.
+    """
     with path.open("rb") as file:
         head = file.read(12)
         directory = file.read(16 * int.from_bytes(head[4:6], "big"))

@@ -24,7 +24,9 @@ _BOLD_FROM = 600  # Blink embolds a face below this weight when at least this we
 
 @dataclass(frozen=True)
 class CustomFont:
-    """A font of the project: its file (as the sandbox wrote it) under the family, weight and style it has there."""
+    """A font of the project: its file (as the sandbox wrote it) under the family, weight and style it
+    has there.
+    """
 
     family: str
     data: bytes = field(repr=False)
@@ -39,7 +41,9 @@ class CustomFont:
 
 @dataclass(frozen=True)
 class Metrics:
-    """Vertical metrics at a size, in px, as Blink rounds them (SimpleFontData): ascent and descent are positive."""
+    """Vertical metrics at a size, in px, as Blink rounds them (SimpleFontData): ascent and descent are
+    positive.
+    """
 
     ascent: int
     descent: int
@@ -141,7 +145,9 @@ _LAYOUT_TABLES = ("GSUB", "GPOS", "GDEF", "kern", "BASE", "JSTF")
 
 
 def _pinned(face: Any, weight: int) -> bytes:
-    """A variable font at one weight and otherwise at its defaults, glyph ids kept, without what shaping needs."""
+    """A variable font at one weight and otherwise at its defaults, glyph ids kept, without what shaping
+    needs.
+    """
     import uharfbuzz
 
     wanted = uharfbuzz.SubsetInput()
@@ -275,9 +281,13 @@ class FontSet:
 
     @cached_property
     def hash(self) -> str:
-        """A digest of all that can decide which glyphs are drawn: part of the name of each layer with text."""
+        """A digest of all that can decide which glyphs are drawn: part of the name of each layer with
+        text.
+        """
         files = [(name, source.sha256) for name, sources in self._all() for source in sources]
-        weights = [[name, [[*s.weights, s.italic] for s in sources]] for name, sources in self._custom.items()]
+        weights = [
+            [name, [[*s.weights, s.italic] for s in sources]] for name, sources in self._custom.items()
+        ]
         return content_hash(files, weights, fontfiles.GENERIC, FALLBACKS, LAST)
 
     def _all(self) -> Iterator[tuple[str, tuple[_Source, ...]]]:
@@ -341,7 +351,9 @@ class FontSet:
         for character in dict.fromkeys(text):
             if character.isascii() or unicodedata.category(character)[0] == "C" or is_invisible(character):
                 continue
-            if not primary.has(ord(character)) and not self.fallback(character, script_of(character), 400, False):
+            if not primary.has(ord(character)) and not self.fallback(
+                character, script_of(character), 400, False
+            ):
                 missing.setdefault(_script_name(character))
         return list(missing)
 
@@ -351,7 +363,11 @@ class FontSet:
 
 
 def _face(source: _Source, weight: int, italic: bool) -> Face:
-    return _shipped_face(source, weight, italic) if source in _shipped_sources() else Face(source, weight, italic)
+    return (
+        _shipped_face(source, weight, italic)
+        if source in _shipped_sources()
+        else Face(source, weight, italic)
+    )
 
 
 @lru_cache(maxsize=1)
@@ -399,7 +415,9 @@ def script_of(character: str) -> str:
 
 
 def han_region(text: str) -> str:
-    """The region whose shapes Han characters of `text` take, by the other scripts beside them: JP, KR, TC or ""."""
+    """The region whose shapes Han characters of `text` take, by the other scripts beside them: JP, KR,
+    TC or "".
+    """
     for character in text:
         if ord(character) >= 0x1100:
             script = script_of(character)
@@ -442,16 +460,19 @@ def _codes(ranges: str) -> frozenset[int]:
 
 # Emoji_Presentation of Unicode 15: all such below U+1F300 ...
 _EMOJI_BMP = _codes(
-    "231A-231B 23E9-23EC 23F0 23F3 25FD-25FE 2614-2615 2648-2653 267F 2693 26A1 26AA-26AB 26BD-26BE 26C4-26C5 26CE "
-    "26D4 26EA 26F2-26F3 26F5 26FA 26FD 2705 270A-270B 2728 274C 274E 2753-2755 2757 2795-2797 27B0 27BF 2B1B-2B1C "
-    "2B50 2B55"
+    "231A-231B 23E9-23EC 23F0 23F3 25FD-25FE 2614-2615 2648-2653 267F 2693 26A1 26AA-26AB 26BD-26BE "
+    "26C4-26C5 26CE 26D4 26EA 26F2-26F3 26F5 26FA 26FD 2705 270A-270B 2728 274C 274E 2753-2755 2757 "
+    "2795-2797 27B0 27BF 2B1B-2B1C 2B50 2B55"
 )
-_EMOJI_LOW = _codes("1F1E6-1F1FF 1F004 1F0CF 1F18E 1F191-1F19A 1F201 1F21A 1F22F 1F232-1F236 1F238-1F23A 1F250-1F251")
+_EMOJI_LOW = _codes(
+    "1F1E6-1F1FF 1F004 1F0CF 1F18E 1F191-1F19A 1F201 1F21A 1F22F 1F232-1F236 1F238-1F23A 1F250-1F251"
+)
 # ... and from there on those that are not.
 _TEXT_STYLE = _codes(
-    "1F321-1F32C 1F336 1F37D 1F394-1F39F 1F3CB-1F3CE 1F3D4-1F3DF 1F3F1-1F3F3 1F3F5-1F3F7 1F43F 1F441 1F4FD-1F4FE "
-    "1F53E-1F54A 1F54F 1F568-1F579 1F57B-1F594 1F597-1F5A3 1F5A5-1F5FA 1F650-1F67F 1F6C6-1F6CB 1F6CD-1F6CF 1F6D3-1F6D4 "
-    "1F6E0-1F6EA 1F6ED-1F6F3 1F700-1F7DF 1F7EC-1F7EF 1F7F1-1F90B 1F93B 1F946 1FA00-1FA6F"
+    "1F321-1F32C 1F336 1F37D 1F394-1F39F 1F3CB-1F3CE 1F3D4-1F3DF 1F3F1-1F3F3 1F3F5-1F3F7 1F43F 1F441 "
+    "1F4FD-1F4FE 1F53E-1F54A 1F54F 1F568-1F579 1F57B-1F594 1F597-1F5A3 1F5A5-1F5FA 1F650-1F67F "
+    "1F6C6-1F6CB 1F6CD-1F6CF 1F6D3-1F6D4 1F6E0-1F6EA 1F6ED-1F6F3 1F700-1F7DF 1F7EC-1F7EF 1F7F1-1F90B "
+    "1F93B 1F946 1FA00-1FA6F"
 )
 
 

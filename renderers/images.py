@@ -20,7 +20,9 @@ _STRICT = skia.Canvas.kStrict_SrcRectConstraint
 _SAME = 0.02  # a picture this close to its size on screen is not filtered by mip levels
 
 
-def draw_image(target: Any, element: ImageElement, images: Callable[[str], Pixels], *, bare: bool = False) -> None:
+def draw_image(
+    target: Any, element: ImageElement, images: Callable[[str], Pixels], *, bare: bool = False
+) -> None:
     """Draw in the element's box (0, 0, width, height). bare: only the picture, without corners and border."""
     box = skia.Rect.MakeWH(element.width, element.height)
     border = element.border.width if element.border is not None else 0.0
@@ -60,13 +62,17 @@ def draw_border(target: Any, element: ImageElement) -> None:
     paint = skia.Paint(AntiAlias=True)
     paint.setColor(brushes.color(element.border.color))
     radius = min(element.radius, element.width / 2, element.height / 2)
-    target.drawDRRect(rounded(box, radius), rounded(box.makeInset(width, width), max(0.0, radius - width)), paint)
+    target.drawDRRect(
+        rounded(box, radius), rounded(box.makeInset(width, width), max(0.0, radius - width)), paint
+    )
 
 
 def place(
     width: float, height: float, box: Any, fit: str, position: tuple[float, float], crop: Crop | None = None
 ) -> Placed:
-    """Where a picture of this size goes (CSS Images 3, 5.5: object-fit and object-position, after the crop)."""
+    """Where a picture of this size goes (CSS Images 3, 5.5: object-fit and object-position, after the
+    crop).
+    """
     part = skia.Rect.MakeWH(width, height)
     if crop is not None:
         part = skia.Rect.MakeXYWH(crop.x * width, crop.y * height, crop.width * width, crop.height * height)
@@ -123,7 +129,10 @@ def needed_images(project: Project, canvas: Canvas) -> dict[str, tuple[int, int]
                 crop = element.crop or Crop()
                 scale = canvas.scale * largest_scale(element)
                 _need(
-                    needed, element.src, element.width * scale / crop.width, element.height * scale / crop.height
+                    needed,
+                    element.src,
+                    element.width * scale / crop.width,
+                    element.height * scale / crop.height,
                 )
     return needed
 

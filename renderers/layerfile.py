@@ -14,7 +14,9 @@ _LENGTH = struct.Struct(">I")
 
 
 def pack_layer(layer: LayerPixels) -> bytes:
-    """The layer's own pixels, and where something is around it mask, under and over; each after its length."""
+    """The layer's own pixels, and where something is around it mask, under and over; each after its
+    length.
+    """
     meta: dict[str, Any] = {name: getattr(layer, name) for name in _NUMBERS}
     inside = layer.inside
     if inside is not None:

@@ -119,10 +119,16 @@ class _Paragraph:
         return self.tab(index, used)
 
     def tab(self, index: int, used: float) -> float:
-        """The width of a tab after `used` px: to the next multiple of eight spaces (CSS Text 3, `tab-size`)."""
+        """The width of a tab after `used` px: to the next multiple of eight spaces (CSS Text 3,
+        `tab-size`).
+        """
         style = self.styles[index]
         face = self.fonts.face(style.family, style.weight, style.italic)
-        space = face.hb_font.get_glyph_h_advance(face.hb_font.get_nominal_glyph(32) or 0) * style.size / face.units
+        space = (
+            face.hb_font.get_glyph_h_advance(face.hb_font.get_nominal_glyph(32) or 0)
+            * style.size
+            / face.units
+        )
         stop = _TAB_STOPS * (space + style.letter_spacing)
         return stop - used % stop if stop > 0 else 0.0
 
@@ -218,7 +224,9 @@ def _decorated(style: Style, span: Span) -> Style:
 
 def _changes(span: Span) -> dict[str, Any]:
     changed: dict[str, Any] = {
-        _SPAN_NAMES.get(name, name): value for name in _SPAN_STYLES if (value := getattr(span, name)) is not None
+        _SPAN_NAMES.get(name, name): value
+        for name in _SPAN_STYLES
+        if (value := getattr(span, name)) is not None
     }
     if span.font_style is not None:
         changed["italic"] = span.font_style != "normal"
@@ -283,7 +291,9 @@ def _lay_out(
     if cut:
         broken, heights = _cut(element, broken, heights)
     total = sum(above + below for above, below in heights)
-    top = _floor((element.height - total) * {"top": 0.0, "middle": 0.5, "bottom": 1.0}[element.vertical_align])
+    top = _floor(
+        (element.height - total) * {"top": 0.0, "middle": 0.5, "bottom": 1.0}[element.vertical_align]
+    )
     lines = []
     for line, (above, below) in zip(broken, heights, strict=True):
         lines.append(_place(line, element, rtl, top, above, below))
@@ -299,7 +309,9 @@ def _break(
     offset, split = 0, False
     for part in text.split("\n"):
         # An empty line is as high as the style at its line feed.
-        paragraph = _Paragraph(part, styles[offset : offset + max(1, len(part))] or styles[-1:], offset, rtl, fonts)
+        paragraph = _Paragraph(
+            part, styles[offset : offset + max(1, len(part))] or styles[-1:], offset, rtl, fonts
+        )
         broken = paragraph.lines(element.width)
         if len(broken) > 1 and element.overflow == "shrink":
             places = frozenset(opportunities(part, split_words))
@@ -423,7 +435,9 @@ def _slices(paragraph: _Paragraph, start: int, end: int, level: int | None = Non
             item = replace(item, level=level)
             whole = shape(paragraph.text, item)
         glyphs = whole
-        if (first, last) != (item.start, item.end) or _trims_otherwise(paragraph.text, first, last, (start, end)):
+        if (first, last) != (item.start, item.end) or _trims_otherwise(
+            paragraph.text, first, last, (start, end)
+        ):
             glyphs = shape(paragraph.text, item, first, last, (start, end))
         if "\t" in paragraph.text[first:last]:
             glyphs = _tabbed(paragraph, glyphs, used)

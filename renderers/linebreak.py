@@ -66,9 +66,8 @@ _COMMON = {
     "\u200d": "ZWJ",
 }
 _ALPHABETIC = frozenset(("AL", "HL"))
-_NUMERIC_PAIRS = frozenset(
-    ("CL PO", "CP PO", "CL PR", "CP PR", "NU PO", "NU PR", "PO OP", "PO NU", "PR OP", "PR NU", "IS NU", "NU NU", "SY NU")
-)
+_NUMERIC_PAIRS = frozenset(("NU PO", "NU PR", "PO NU", "PR NU", "IS NU", "NU NU", "SY NU"))
+_AFFIXES = frozenset(("PO", "PR"))
 _HANGUL_PAIRS = frozenset(
     ("JL JL", "JL JV", "JL H2", "JL H3", "JV JV", "JV JT", "H2 JV", "H2 JT", "JT JT", "H3 JT")
 )
@@ -153,7 +152,7 @@ def _by_rules(text: str, classes: list[str]) -> list[int]:
             and _may_break(previous, effective, spaces, second, flags, text, at)
         ):
             found.append(at)
-        elif at and not previous and spaces and effective not in ("ZW",):
+        elif at and not previous and spaces and effective != "ZW" and _after_spaces("", effective):
             found.append(at)  # spaces begin the paragraph: LB18
         flags = flags + 1 if effective == "RI" and not spaces else int(effective == "RI")
         second, previous, spaces = ("" if spaces else previous), effective, False
@@ -206,6 +205,10 @@ def _joined(before: str, after: str, flags: int, text: str, at: int) -> bool:
     if before == "B2" and after == "B2":
         return True
     if pair in _NUMERIC_PAIRS or pair in _HANGUL_PAIRS:
+        return True
+    if before in ("CL", "CP") and after in _AFFIXES and at > 1 and text[at - 2].isdigit():
+        return True  # LB25: a number in parentheses and its unit
+    if before in _AFFIXES and after == "OP" and text[at + 1 : at + 2].isdigit():
         return True
     if before in _ALPHABETIC and (after in _ALPHABETIC or after in ("NU", "PR", "PO")):
         return True

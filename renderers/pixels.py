@@ -25,13 +25,17 @@ _MOST_DIMENSIONS = 4
 
 
 def pack(array: Pixels, meta: dict[str, Any] | None = None) -> bytes:
-    """The stored form of `array`, of any shape up to four dimensions, and of `meta`, which JSON must be able to say."""
+    """The stored form of `array`, of any shape up to four dimensions, and of `meta`, which JSON must be
+    able to say.
+    """
     import zstandard
 
     if array.dtype != np.uint8 or not 1 <= array.ndim <= _MOST_DIMENSIONS:
         raise ValueError(f"pixels are uint8 in 1 to 4 dimensions, not {array.dtype} in {array.ndim}")
     described = orjson.dumps(meta or {}, option=orjson.OPT_SORT_KEYS)
-    head = _HEAD.pack(_MAGIC, _VERSION, array.ndim, len(described)) + struct.pack(f">{array.ndim}I", *array.shape)
+    head = _HEAD.pack(_MAGIC, _VERSION, array.ndim, len(described)) + struct.pack(
+        f">{array.ndim}I", *array.shape
+    )
     packer = zstandard.ZstdCompressor(level=1, write_checksum=True)
     samples = np.ascontiguousarray(array).reshape(-1)
     return b"".join((head, described, packer.compress(samples.data if samples.size else b"")))

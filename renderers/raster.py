@@ -120,7 +120,9 @@ class Painter:
         return True
 
     def _solid_outline(self, element: Element) -> Any:
-        """The box, rounded box or ellipse that an element fills without a gap, whose shadow is quick to draw."""
+        """The box, rounded box or ellipse that an element fills without a gap, whose shadow is quick to
+        draw.
+        """
         box = skia.Rect.MakeWH(element.width, element.height)
         if isinstance(element, ShapeElement) and brushes.is_opaque(element.fill):
             if element.shape == "ellipse":
@@ -166,7 +168,9 @@ class Painter:
         return known[1]
 
     def painted_box(self, element: Element, *, shadow: bool = True) -> tuple[float, float, float, float]:
-        """Left, top, right, bottom of all that an element may paint, from its corner, in px of the document."""
+        """Left, top, right, bottom of all that an element may paint, from its corner, in px of the
+        document.
+        """
         left, top, right, bottom = 0.0, 0.0, element.width, element.height
         if isinstance(element, ShapeElement) and element.shape not in ("rect", "ellipse"):
             bounds = outline(element).getBounds()

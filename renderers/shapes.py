@@ -24,7 +24,9 @@ def draw_shape(target: Any, element: ShapeElement) -> None:
 
 
 def outline(element: ShapeElement) -> Any:
-    """The path of a shape, in its box. A line without points is its box's diagonal, or its middle where it is flat."""
+    """The path of a shape, in its box. A line without points is its box's diagonal, or its middle where
+    it is flat.
+    """
     if element.shape == "path":
         return parse_path(element.d)
     if element.shape == "rect":

@@ -17,7 +17,9 @@ from schemas.paint import TextBackground, TextStroke
 
 @dataclass(frozen=True)
 class Decoration:
-    """A line under or through text: colour and size are those of the text that asked for it (CSS Text Decoration 3)."""
+    """A line under or through text: colour and size are those of the text that asked for it (CSS Text
+    Decoration 3).
+    """
 
     color: str
     size: float
@@ -44,7 +46,9 @@ class Style:
         lines = (self.underline, self.strikethrough)
         under, through = (line and replace(line, size=line.size * factor) for line in lines)
         spacing = self.letter_spacing * factor
-        return replace(self, size=self.size * factor, letter_spacing=spacing, underline=under, strikethrough=through)
+        return replace(
+            self, size=self.size * factor, letter_spacing=spacing, underline=under, strikethrough=through
+        )
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,10 @@ def _faces(text: str, styles: Sequence[Style], scripts: Sequence[str], fonts: Fo
             found.append(primary)
             continue
         script = f"Hani-{region}" if region and scripts[at] == "Hani" else scripts[at]
-        if scripts[at] in ("Hani", "Hira", "Kana", "Hang", "Bopo") or unicodedata.category(character)[0] != "L":
+        if (
+            scripts[at] in ("Hani", "Hira", "Kana", "Hang", "Bopo")
+            or unicodedata.category(character)[0] != "L"
+        ):
             script = f"{scripts[at]}-{region}" if region else script
         if found and not character.isalnum() and found[-1].has(ord(character)):
             found.append(found[-1])  # punctuation stays with the text it follows
@@ -141,7 +148,9 @@ def _faces(text: str, styles: Sequence[Style], scripts: Sequence[str], fonts: Fo
 
 
 def _continues(text: str, at: int) -> bool:
-    """Whether the character belongs to the one before: marks, joiners, selectors, skin tones, what a joiner joins."""
+    """Whether the character belongs to the one before: marks, joiners, selectors, skin tones, what a
+    joiner joins.
+    """
     character = text[at]
     if character.isascii():
         return False
@@ -165,10 +174,12 @@ def _shown_as_emoji(character: str, following: str) -> bool:
 _OPENING = frozenset("（［｛〈《「『【〔〖〘〝“‘｟")
 _CLOSING = frozenset("）］｝〉》」』】〕〗〙〟”’｠、。，．")
 _MIDDLE = frozenset("・：；　")
+_FULL = _OPENING | _CLOSING | _MIDDLE
 
 
 def trimmed(text: str, start: int, end: int, line: tuple[int, int]) -> list[int]:
-    """Of start … end the full-width punctuation that loses its empty half beside other punctuation of its line.
+    """Of start … end the full-width punctuation that loses its empty half beside other punctuation of
+    its line.
 
     line: where the line begins and ends (CSS Text 4, `text-spacing-trim`).
     """
@@ -179,12 +190,12 @@ def trimmed(text: str, start: int, end: int, line: tuple[int, int]) -> list[int]
         character = text[at]
         before = text[at - 1] if at > line[0] else ""
         after = text[at + 1] if at + 1 < line[1] else ""
-        if character in _OPENING and before and (before in _OPENING or before in _CLOSING or before in _MIDDLE):
-            if before >= "\u3000" and character >= "\u3000":
-                found.append(at)
-        elif character in _CLOSING and after and (after in _CLOSING or after in _MIDDLE):
-            if after >= "\u3000" and character >= "\u3000":
-                found.append(at)
+        if character < "\u3000":
+            continue  # quotation marks that are narrow in other text
+        opens = character in _OPENING and before in _FULL and before >= "\u3000"
+        closes = character in _CLOSING and after in _CLOSING | _MIDDLE and after >= "\u3000"
+        if opens or closes:
+            found.append(at)
     return found
 
 

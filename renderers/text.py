@@ -48,26 +48,17 @@ def draw_text(
         target.save()
         target.clipRect(skia.Rect.MakeWH(element.width, element.height))
     pieces = list(_pieces(layout, top, hinted and not element.rotation % 360))
-    for piece in pieces:
-        if piece.style.background is not None:
-            _draw_span_background(target, piece, fonts)
-    for piece in pieces:
-        if piece.style.underline is not None:
-            _draw_underline(target, piece)
-    for piece in pieces:
-        if piece.style.stroke is not None and piece.style.stroke.width > 0:
-            target.drawTextBlob(piece.blob, piece.x, piece.baseline, _stroke(piece.style))
-    for piece in pieces:
-        target.drawTextBlob(piece.blob, piece.x, piece.baseline, brushes.ink(piece.style.color))
-    for piece in pieces:
-        if piece.style.strikethrough is not None:
-            _draw_strike(target, piece, fonts)
+    for paint_part in _PARTS:
+        for piece in pieces:
+            paint_part(target, piece, fonts)
     if clips:
         target.restore()
 
 
 def text_box(element: TextElement, layout: Layout) -> tuple[float, float, float, float]:
-    """Left, top, right, bottom of what a text may paint, from its corner: generous, for glyphs reach out of lines."""
+    """Left, top, right, bottom of what a text may paint, from its corner: generous, for glyphs reach out
+    of lines.
+    """
     left, top, right, bottom = 0.0, 0.0, element.width, element.height
     if element.background is not None:
         grown = element.background.padding
@@ -118,13 +109,19 @@ def _blob(run: Run, hinted: bool) -> Any:
     return builder.make()
 
 
-def _stroke(style: Style) -> Any:
-    assert style.stroke is not None
-    paint = skia.Paint(brushes.ink(style.stroke.color))
+def _draw_stroke(target: Any, piece: _Piece, fonts: FontSet) -> None:
+    stroke = piece.style.stroke
+    if stroke is None or stroke.width <= 0:
+        return
+    paint = skia.Paint(brushes.ink(stroke.color))
     paint.setStyle(skia.Paint.kStroke_Style)
-    paint.setStrokeWidth(style.stroke.width)
+    paint.setStrokeWidth(stroke.width)
     paint.setStrokeMiter(4)
-    return paint
+    target.drawTextBlob(piece.blob, piece.x, piece.baseline, paint)
+
+
+def _draw_fill(target: Any, piece: _Piece, fonts: FontSet) -> None:
+    target.drawTextBlob(piece.blob, piece.x, piece.baseline, brushes.ink(piece.style.color))
 
 
 def _draw_background(target: Any, element: TextElement) -> None:
@@ -138,7 +135,8 @@ def _draw_background(target: Any, element: TextElement) -> None:
 def _draw_span_background(target: Any, piece: _Piece, fonts: FontSet) -> None:
     """As of an inline box: as high as its font's ascent and descent, grown by the padding."""
     background, style = piece.style.background, piece.style
-    assert background is not None
+    if background is None:
+        return
     metrics = fonts.face(style.family, style.weight, style.italic).metrics(style.size)
     box = skia.Rect.MakeLTRB(
         piece.x, piece.baseline - metrics.ascent, piece.x + piece.width, piece.baseline + metrics.descent
@@ -163,10 +161,11 @@ def _thickness(size: float) -> float:
     return max(1.0, math.floor(size * _SHARE + 1e-6))
 
 
-def _draw_underline(target: Any, piece: _Piece) -> None:
+def _draw_underline(target: Any, piece: _Piece, fonts: FontSet) -> None:
     """Below the baseline by half of its thickness, with gaps where glyphs cross it (`skip-ink: auto`)."""
     line = piece.style.underline
-    assert line is not None
+    if line is None:
+        return
     thickness = _thickness(line.size)
     y = _snap(piece.baseline + max(1, math.ceil(max(1.0, line.size * _SHARE) / 2)), piece.top)
     crossed = piece.blob.getIntercepts([y - piece.baseline, y + thickness - piece.baseline])
@@ -182,7 +181,8 @@ def _draw_underline(target: Any, piece: _Piece) -> None:
 def _draw_strike(target: Any, piece: _Piece, fonts: FontSet) -> None:
     """A third of the ascent above the baseline."""
     line, style = piece.style.strikethrough, piece.style
-    assert line is not None
+    if line is None:
+        return
     thickness = _thickness(line.size)
     ascent = fonts.face(style.family, style.weight, style.italic).metrics(line.size).ascent
     y = _snap(piece.baseline - ascent / 3 - max(1.0, line.size * _SHARE) / 2, piece.top)
@@ -193,3 +193,6 @@ def _draw_decoration(target: Any, left: float, right: float, y: float, height: f
     paint = skia.Paint(AntiAlias=True)
     paint.setColor(brushes.color(color))
     target.drawRect(skia.Rect.MakeLTRB(left, y, right, y + height), paint)
+
+
+_PARTS = (_draw_span_background, _draw_underline, _draw_stroke, _draw_fill, _draw_strike)

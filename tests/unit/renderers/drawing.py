@@ -19,7 +19,12 @@ def project(*elements: dict[str, Any], width: int = 200, height: int = 100, **sl
     """One slide of a second with these elements; boxes default to all of it."""
     filled = [{"x": 0, "y": 0, "width": width, "height": height, **element} for element in elements]
     return parse_project(
-        {"version": 1, "width": width, "height": height, "slides": [{"duration": 1, "elements": filled, **slide}]}
+        {
+            "version": 1,
+            "width": width,
+            "height": height,
+            "slides": [{"duration": 1, "elements": filled, **slide}],
+        }
     )
 
 

@@ -31,7 +31,9 @@ class _Sandbox:
 
     def ask(self, op: str, data: bytes, **fields: Any) -> dict[str, Any]:
         """The decoder's answer."""
-        return answer(json.dumps({"op": op, "path": self.put(data), "out": str(self.folder / "out"), **fields}))
+        return answer(
+            json.dumps({"op": op, "path": self.put(data), "out": str(self.folder / "out"), **fields})
+        )
 
     def pixels(self, data: bytes, **fields: Any) -> Pixels:
         """The normal form of a picture that is in order."""
@@ -113,7 +115,10 @@ def test_deep_grey_cmyk_and_profiles_become_srgb(sandbox: _Sandbox) -> None:
     deep = Image.fromarray(np.full((4, 4), 0x8080, np.uint16))
     assert tuple(sandbox.pixels(_saved(deep, "PNG"))[0, 0]) == (128, 128, 128, 255)
     cmyk = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
-    assert np.abs(sandbox.pixels(_saved(cmyk, "JPEG", quality=100))[8, 8].astype(int) - (255, 0, 0, 255)).max() <= 3
+    assert (
+        np.abs(sandbox.pixels(_saved(cmyk, "JPEG", quality=100))[8, 8].astype(int) - (255, 0, 0, 255)).max()
+        <= 3
+    )
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     plain = sandbox.pixels(_saved(_quarters(), "PNG", icc_profile=profile))
     assert tuple(plain[8, 16]) == (255, 0, 0, 255)
@@ -129,7 +134,11 @@ def test_deep_grey_cmyk_and_profiles_become_srgb(sandbox: _Sandbox) -> None:
         (_saved(_quarters().resize((640, 640)), "JPEG")[:4000], {}, "image_truncated"),
         (_saved(_quarters(), "PNG"), {"max_megapixels": 0.001}, "image_too_large"),
         (b"\xff\xd8\xff" + bytes(64), {}, "broken_image"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'><image href='file:///etc/passwd'/></svg>", {}, "svg_external"),
+        (
+            b"<svg xmlns='http://www.w3.org/2000/svg'><image href='file:///etc/passwd'/></svg>",
+            {},
+            "svg_external",
+        ),
         (b"<svg xmlns='http://www.w3.org/2000/svg' fill='url(http://a/b#c)'/>", {}, "svg_external"),
         (b"<!DOCTYPE svg [<!ENTITY a 'b'>]><svg xmlns='http://www.w3.org/2000/svg'/>", {}, "svg_external"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'><rect></svg>", {}, "broken_svg"),
@@ -166,7 +175,13 @@ def _sound() -> bytes:
 def test_sound_is_described(sandbox: _Sandbox) -> None:
     """A sound's length, rate and channels are found; what has none is told apart from what is none."""
     described = sandbox.ask("audio", _sound())
-    assert described == {"ok": True, "duration": 0.5, "codec": "pcm_s16le", "sample_rate": 8000, "channels": 2}
+    assert described == {
+        "ok": True,
+        "duration": 0.5,
+        "codec": "pcm_s16le",
+        "sample_rate": 8000,
+        "channels": 2,
+    }
     assert sandbox.ask("audio", b"hello")["code"] == "unsupported_audio"
     assert sandbox.ask("audio", b"ffconcat version 1.0\nfile /etc/passwd\n")["code"] == "unsupported_audio"
     assert sandbox.ask("audio", b"OggS" + bytes(60))["code"] == "broken_audio"
@@ -187,6 +202,9 @@ def test_fonts_are_written_anew(sandbox: _Sandbox) -> None:
 def test_the_program_answers_each_line() -> None:
     """Whatever a line is, there is one answer to it and the program goes on."""
     answers = io.StringIO()
-    main(io.StringIO('nonsense\n\n{"op": "shell"}\n{"op": "image", "path": "/nowhere", "out": "/nowhere"}\n'), answers)
+    main(
+        io.StringIO('nonsense\n\n{"op": "shell"}\n{"op": "image", "path": "/nowhere", "out": "/nowhere"}\n'),
+        answers,
+    )
     codes = [json.loads(line)["code"] for line in answers.getvalue().splitlines()]
     assert codes == ["bad_request", "bad_request", "unreadable"]

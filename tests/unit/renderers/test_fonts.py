@@ -68,14 +68,33 @@ def test_custom_fonts_change_the_hash() -> None:
     """The digest of a font set changes with each of its fonts and with nothing else."""
     data = next(file for file in fontfiles.SHIPPED if file.name == "FiraMono_Bold").load()
     assert FontSet().hash == FontSet().hash
-    hashes = {FontSet().hash, FontSet([CustomFont("A", data)]).hash, FontSet([CustomFont("A", data, 700)]).hash}
+    hashes = {
+        FontSet().hash,
+        FontSet([CustomFont("A", data)]).hash,
+        FontSet([CustomFont("A", data, 700)]).hash,
+    }
     assert len(hashes) == 3
 
 
 def test_characters_are_told_apart() -> None:
     """Scripts, regions of Han and emoji are recognised by the character."""
-    assert [script_of(character) for character in "aбあ漢. "] == ["Latn", "Cyrl", "Hira", "Hani", "Zyyy", "Zyyy"]
+    assert [script_of(character) for character in "aбあ漢. "] == [
+        "Latn",
+        "Cyrl",
+        "Hira",
+        "Hani",
+        "Zyyy",
+        "Zyyy",
+    ]
     assert han_region("漢字かな") == "JP"
     assert han_region("漢字") == ""
-    assert [is_emoji(character) for character in "😀⌚❤★🇩a1"] == [True, True, False, False, True, False, False]
+    assert [is_emoji(character) for character in "😀⌚❤★🇩a1"] == [
+        True,
+        True,
+        False,
+        False,
+        True,
+        False,
+        False,
+    ]
     assert split_families("'My Font', serif ,") == ("My Font", "serif")

@@ -14,7 +14,9 @@ from tests.unit.renderers.drawing import FONTS
 
 
 def _element(text: str, **fields: Any) -> TextElement:
-    return TextElement(**{"type": "text", "width": 200, "height": 100, "text": text, "font_size": 20, **fields})
+    return TextElement(
+        **{"type": "text", "width": 200, "height": 100, "text": text, "font_size": 20, **fields}
+    )
 
 
 def _lines(element: TextElement) -> list[str]:
@@ -83,7 +85,8 @@ def test_justified_lines_fill_the_box_but_the_last() -> None:
 def test_vertical_alignment_moves_all_lines() -> None:
     """Two lines of 24 px in a box of 100 begin at 0, 26 or 52."""
     tops = [
-        lay_out(_element("a\nb", vertical_align=where), FONTS).lines[0].top for where in ("top", "middle", "bottom")
+        lay_out(_element("a\nb", vertical_align=where), FONTS).lines[0].top
+        for where in ("top", "middle", "bottom")
     ]
     assert tops == [0.0, 26.0, 52.0]
 

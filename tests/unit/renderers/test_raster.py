@@ -13,17 +13,67 @@ from renderers.scene import Layer, LayerPixels, Placement
 from schemas.errors import InvalidInput
 from tests.unit.renderers.drawing import FONTS, canvas, draw, images, project
 
-GRADIENT = {"type": "linear-gradient", "angle": 90, "stops": [{"color": "#000", "offset": 0}, {"color": "#fff", "offset": 1}]}
+GRADIENT = {
+    "type": "linear-gradient",
+    "angle": 90,
+    "stops": [{"color": "#000", "offset": 0}, {"color": "#fff", "offset": 1}],
+}
 SHADOW = {"x": 5, "y": 5, "blur": 8, "color": "#000a"}
 ELEMENTS: dict[str, dict[str, Any]] = {
     "text": {"type": "text", "text": "Hello שלום", "fontSize": 30, "color": "navy", "underline": True},
-    "rect": {"type": "shape", "shape": "rect", "x": 20, "y": 10, "width": 100, "height": 50, "fill": GRADIENT, "radius": 9},
-    "ellipse": {"type": "shape", "shape": "ellipse", "x": 20, "y": 10, "width": 99.5, "height": 50, "fill": "#0f08"},
+    "rect": {
+        "type": "shape",
+        "shape": "rect",
+        "x": 20,
+        "y": 10,
+        "width": 100,
+        "height": 50,
+        "fill": GRADIENT,
+        "radius": 9,
+    },
+    "ellipse": {
+        "type": "shape",
+        "shape": "ellipse",
+        "x": 20,
+        "y": 10,
+        "width": 99.5,
+        "height": 50,
+        "fill": "#0f08",
+    },
     "line": {"type": "shape", "shape": "line", "stroke": {"color": "red", "width": 4, "dash": [6]}},
-    "polygon": {"type": "shape", "shape": "polygon", "points": [[10, 10], [90, 40], [20, 80]], "fill": "teal"},
-    "path": {"type": "shape", "shape": "path", "d": "M10 10h50v40a9 9 0 0 1-9 9z", "fill": "#c0c", "rotation": 20},
-    "image": {"type": "image", "src": "a/b.png", "x": 30, "y": 20, "width": 90, "height": 60, "radius": 12, "opacity": 0.5},
-    "shadow": {"type": "shape", "shape": "rect", "x": 40, "y": 20, "width": 60, "height": 40, "fill": "gold", "shadow": SHADOW},
+    "polygon": {
+        "type": "shape",
+        "shape": "polygon",
+        "points": [[10, 10], [90, 40], [20, 80]],
+        "fill": "teal",
+    },
+    "path": {
+        "type": "shape",
+        "shape": "path",
+        "d": "M10 10h50v40a9 9 0 0 1-9 9z",
+        "fill": "#c0c",
+        "rotation": 20,
+    },
+    "image": {
+        "type": "image",
+        "src": "a/b.png",
+        "x": 30,
+        "y": 20,
+        "width": 90,
+        "height": 60,
+        "radius": 12,
+        "opacity": 0.5,
+    },
+    "shadow": {
+        "type": "shape",
+        "shape": "rect",
+        "x": 40,
+        "y": 20,
+        "width": 60,
+        "height": 40,
+        "fill": "gold",
+        "shadow": SHADOW,
+    },
 }
 
 
@@ -33,7 +83,9 @@ def _over(bottom: np.ndarray[Any, Any], layer: LayerPixels) -> np.ndarray[Any, A
     height, width = layer.rgba.shape[:2]
     top, left = max(0, layer.y), max(0, layer.x)
     bottom_edge, right = min(result.shape[0], layer.y + height), min(result.shape[1], layer.x + width)
-    part = layer.rgba[top - layer.y : bottom_edge - layer.y, left - layer.x : right - layer.x].astype(np.float64)
+    part = layer.rgba[top - layer.y : bottom_edge - layer.y, left - layer.x : right - layer.x].astype(
+        np.float64
+    )
     under = result[top:bottom_edge, left:right]
     result[top:bottom_edge, left:right] = part + under * (1 - part[..., 3:] / 255)
     return result
@@ -68,7 +120,16 @@ def test_a_tile_knows_its_centre() -> None:
 
 def test_what_turns_is_drawn_upright() -> None:
     """A tile whose rotation moves has the element's own rotation beside it, not in it."""
-    element = {"type": "shape", "shape": "rect", "x": 50, "y": 30, "width": 80, "height": 20, "fill": "red", "rotation": 90}
+    element = {
+        "type": "shape",
+        "shape": "rect",
+        "x": 50,
+        "y": 30,
+        "width": 80,
+        "height": 20,
+        "fill": "red",
+        "rotation": 90,
+    }
     document = project(element)
     turned = draw_layer(Layer("t", "tile", 0, (0,), rotates=True), document, canvas(document), images, FONTS)
     drawn = draw_layer(Layer("t", "tile", 0, (0,)), document, canvas(document), images, FONTS)
@@ -87,14 +148,16 @@ def test_a_zooming_picture_comes_with_its_box() -> None:
     again = unpack_layer(pack_layer(drawn))
     assert drawn.rgba.shape[:2] == (75, 112)
     assert (drawn.rgba[..., 3] == 255).mean() > 0.95
-    assert again.inside is not None
-    assert again.inside.box == (30, 20, 90, 60)
-    assert again.inside.mask.shape == (60, 90)
-    assert again.inside.mask[0, 0] == 0
-    assert again.inside.mask[30, 45] == 255
-    assert again.inside.under is not None
-    assert again.inside.over is not None
-    assert again.inside.over.rgba.shape[:2] == (60, 90)
+    inside = again.inside
+    assert inside is not None
+    assert list(inside.box) == [30, 20, 90, 60]
+    assert list(inside.mask.shape) == [60, 90]
+    assert inside.mask[0, 0] == 0
+    assert inside.mask[30, 45] == 255
+    assert inside.under is not None
+    border = inside.over
+    assert border is not None
+    assert border.rgba.shape[:2] == (60, 90)
     assert (again.rgba == drawn.rgba).all()
 
 
@@ -146,11 +209,17 @@ def test_strokes_lie_inside_boxes_and_on_lines() -> None:
 
 @pytest.mark.parametrize(
     ("fit", "corner", "middle_left"),
-    [("fill", (255, 0, 0), (255, 0, 0)), ("contain", (255, 255, 255), (255, 0, 0)), ("cover", (255, 0, 0), (255, 0, 0))],
+    [
+        ("fill", (255, 0, 0), (255, 0, 0)),
+        ("contain", (255, 255, 255), (255, 0, 0)),
+        ("cover", (255, 0, 0), (255, 0, 0)),
+    ],
 )
 def test_pictures_fit_their_boxes(fit: str, corner: tuple[int, ...], middle_left: tuple[int, ...]) -> None:
     """A picture of 2:1 in a square is stretched, has bars, or loses its sides."""
-    document = project({"type": "image", "src": "a/b.png", "x": 10, "y": 10, "width": 80, "height": 80, "fit": fit})
+    document = project(
+        {"type": "image", "src": "a/b.png", "x": 10, "y": 10, "width": 80, "height": 80, "fit": fit}
+    )
     pixels = draw(document)
     assert tuple(pixels[12, 12, :3]) == corner
     assert tuple(pixels[45, 12, :3]) == middle_left
