@@ -19,13 +19,23 @@ from processors.facts import failed, tell
 from processors.plans import PlanCache, video_spec
 from processors.sound import sound_place, sound_spec
 from processors.stage import Outgoing, TaskContext
+from processors.turns import Turns
 from renderers import ENGINE_VERSION
 from schemas import keys, topics
 from schemas.errors import ExportError, InvalidInput
 from schemas.facts import STAGES, Planned, PlanStarted, StageName
 from schemas.hashing import content_hash
 from schemas.limits import Limits
-from schemas.messages import DrawTask, ExportRequest, JoinTask, Message, RenderTask, SoundTask, UploadTask, read_message
+from schemas.messages import (
+    DrawTask,
+    ExportRequest,
+    JoinTask,
+    Message,
+    RenderTask,
+    SoundTask,
+    UploadTask,
+    read_message,
+)
 from schemas.plan import Asset, Plan, PlannedChunk
 from schemas.project import Project, parse_project, unsupported
 from schemas.settings import ExportSettings, parse_settings
@@ -75,6 +85,7 @@ class PlanStage:
         self._assets = assets
         self._limits = limits
         self._width = width
+        self._turns = Turns()
         self.concurrency = concurrency
 
     def parse(self, type_name: str | None, version: str | None, value: bytes) -> ExportRequest:
@@ -88,17 +99,23 @@ class PlanStage:
 
     def handle(self, message: ExportRequest, context: TaskContext) -> Iterable[Outgoing]:
         """Plan once; a request that is delivered again finds the plan, and the result if there is one."""
+        with self._turns.of(message.job_id, context.check):
+            return self._handle(message, context)
+
+    def _handle(self, message: ExportRequest, context: TaskContext) -> Iterable[Outgoing]:
         context.check()
         plan_key = keys.plan_key(message.tenant, message.job_id)
         if self._store.exists(keys.manifest_key(message.tenant, message.job_id)):
             return [_upload(message, plan_key, self._plans.get(plan_key).plan, reused=False)]
-        if self._store.exists(plan_key):
-            plan = self._plans.get(plan_key).plan
-        else:
+        if not self._store.exists(plan_key):
             context.emit(tell(PlanStarted(job_id=message.job_id, tenant=message.tenant, at=context.now())))
             plan = self._plan(message, context)
             context.check()
-            self._store.put(plan_key, plan.encode(), content_type="application/json")
+            # Tasks count along a plan: one that is there already, written by a worker that was thought
+            # dead, must not be replaced by one that counts differently.
+            if not self._store.exists(plan_key):
+                self._store.put(plan_key, plan.encode(), content_type="application/json")
+        plan = self._plans.get(plan_key).plan
         return [tell(planned(plan, context.now())), *self._first_tasks(message, plan_key, plan)]
 
     def _plan(self, request: ExportRequest, context: TaskContext) -> Plan:
@@ -259,8 +276,10 @@ def planned(plan: Plan, now: datetime) -> Planned:
 
 def _upload(request: ExportRequest, plan_key: str, plan: Plan, *, reused: bool) -> Outgoing:
     task = UploadTask(
-        job_id=request.job_id, tenant=request.tenant, plan_key=plan_key, output_key=plan.output_key, reused=reused
+        job_id=request.job_id,
+        tenant=request.tenant,
+        plan_key=plan_key,
+        output_key=plan.output_key,
+        reused=reused,
     )
     return Outgoing(topics.UPLOAD, request.job_id, task)
-
-

@@ -17,6 +17,9 @@ from schemas.messages import Message
 
 MessageT = TypeVar("MessageT", bound=Message)
 
+JOB_CANCELLED = "job_cancelled"
+"""Code of the Cancelled that `check` raises for a job that was called off: what it left may be removed."""
+
 
 @dataclass(frozen=True)
 class Outgoing:

@@ -26,7 +26,7 @@ import structlog
 from processors import metrics
 from processors.backlog import Record
 from processors.policies import RetryPolicy
-from processors.stage import Outgoing, Stage, TaskContext
+from processors.stage import JOB_CANCELLED, Outgoing, Stage, TaskContext
 from schemas.cloudevents import EventHeaders, Headers, child_trace, encode_headers
 from schemas.errors import Cancelled, ExportError, InvalidInput, InvalidMessage, Unavailable
 from schemas.topics import DEAD_LETTER
@@ -115,7 +115,7 @@ class Tasks:
             if task.abort.is_set():
                 raise Cancelled("worker_stopping", "The worker stops and hands the task back.")
             if self._is_cancelled(job):
-                raise Cancelled("job_cancelled", "The job was cancelled.")
+                raise Cancelled(JOB_CANCELLED, "The job was cancelled.")
 
         context = TaskContext(check, task.emit, self._clock.now, self._attributes)
         try:

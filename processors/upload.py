@@ -20,10 +20,11 @@ from connectors.store.base import ObjectStore
 from processors.facts import failed, tell
 from processors.history import ExportHistory
 from processors.plans import PlanCache
-from processors.stage import Outgoing, TaskContext
+from processors.stage import JOB_CANCELLED, Outgoing, TaskContext
+from processors.turns import Turns
 from processors.verify import verify
 from schemas import keys, topics
-from schemas.errors import ExportError, Missing
+from schemas.errors import Cancelled, ExportError, Missing
 from schemas.facts import Completed, Result, StageProgressed
 from schemas.messages import UploadTask, read_message
 from schemas.plan import Plan
@@ -54,6 +55,7 @@ class Upload:
         self._work_dir = work_dir
         self._history = history
         self._publish_copy = publish_copy
+        self._turns = Turns()
         self.concurrency = concurrency
 
     def parse(self, type_name: str | None, version: str | None, value: bytes) -> UploadTask:
@@ -67,12 +69,13 @@ class Upload:
 
     def handle(self, message: UploadTask, context: TaskContext) -> Iterable[Outgoing]:
         """Publish the file once; state that the job is completed, each time in the same words."""
-        context.check()
         manifest_key = keys.manifest_key(message.tenant, message.job_id)
-        try:
-            manifest = orjson.loads(self._store.get(manifest_key))
-        except Missing:
-            manifest = self._publish(message, manifest_key, context)
+        with self._turns.of(message.job_id, context.check):
+            context.check()
+            try:
+                manifest = orjson.loads(self._store.get(manifest_key))
+            except Missing:
+                manifest = self._publish_or_take_back(message, manifest_key, context)
         completed = Completed(
             job_id=message.job_id,
             tenant=message.tenant,
@@ -80,6 +83,18 @@ class Upload:
             result=Result.model_validate(manifest["result"]),
         )
         return [tell(completed)]
+
+    def _publish_or_take_back(
+        self, message: UploadTask, manifest_key: str, context: TaskContext
+    ) -> dict[str, Any]:
+        try:
+            return self._publish(message, manifest_key, context)
+        except Cancelled as error:
+            if error.code == JOB_CANCELLED:
+                plan = self._plans.get(message.plan_key).plan
+                self._store.delete(keys.export_key(plan.tenant, plan.job_id, plan.extension))
+                self._store.delete(keys.library_key(plan.tenant, _video_id(plan)))
+            raise
 
     def _publish(self, message: UploadTask, manifest_key: str, context: TaskContext) -> dict[str, Any]:
         plan = self._plans.get(message.plan_key).plan
@@ -91,11 +106,11 @@ class Upload:
             context.emit(_half_way(plan, context.now()))
             export_key = keys.export_key(plan.tenant, plan.job_id, plan.extension)
             self._store.copy(message.output_key, export_key)
+            result = self._result(plan, message, sha256, size, duration, export_key, manifest_key)
+            finished_at = context.now()
+            self._register(plan, result, finished_at, context)
             if self._publish_copy is not None:
                 self._publish_copy(plan, path)
-        result = self._result(plan, message, sha256, size, duration, export_key, manifest_key)
-        finished_at = context.now()
-        self._register(plan, result, finished_at, context)
         manifest = build_manifest(plan, result, finished_at)
         self._store.put(manifest_key, orjson.dumps(manifest), content_type="application/json")
         return manifest
@@ -121,7 +136,7 @@ class Upload:
             width=plan.picture_width,
             height=plan.picture_height,
             fps=plan.fps,
-            video_id=str(uuid.uuid5(LIBRARY_NAMESPACE, plan.job_id)) if in_library else None,
+            video_id=_video_id(plan) if in_library else None,
             manifest_key=manifest_key,
             reused=message.reused,
         )
@@ -132,12 +147,18 @@ class Upload:
             entry = library_entry(plan, result, finished_at)
             key = keys.library_key(plan.tenant, result.video_id)
             self._store.put(key, orjson.dumps(entry), content_type="application/json")
+            context.check()
         if self._history is not None:
             self._history.record(plan, result, finished_at)
 
     def on_failure(self, message: UploadTask, error: ExportError, now: datetime) -> Iterable[Outgoing]:
         """The job fails: its file cannot be published."""
         return [failed(message.job_id, message.tenant, "upload", error, now)]
+
+
+def _video_id(plan: Plan) -> str:
+    """The same for the same job, so that the library has one entry of it."""
+    return str(uuid.uuid5(LIBRARY_NAMESPACE, plan.job_id))
 
 
 def _half_way(plan: Plan, now: datetime) -> Outgoing:
@@ -185,11 +206,11 @@ def build_manifest(plan: Plan, result: Result, finished_at: datetime) -> dict[st
             for a in plan.assets
         ],
         "chunks": [
-            {"key": c.key, "first_frame": c.first_frame, "frames": c.frames, "hold": c.hold} for c in plan.chunks
+            {"key": c.key, "first_frame": c.first_frame, "frames": c.frames, "hold": c.hold}
+            for c in plan.chunks
         ],
         "sound": plan.sound_hash,
         "warnings": list(plan.warnings),
         "result": result.model_dump(mode="json", exclude_none=True),
         "finished_at": finished_at.isoformat(),
     }
-
