@@ -76,7 +76,11 @@ class ProjectionService:
                 crashed = asyncio.create_task(self._app.app.wait_for_stopped())
                 stopped = asyncio.create_task(stop.wait())
                 await asyncio.wait({crashed, stopped}, return_when=asyncio.FIRST_COMPLETED)
-                crashed.cancel(), stopped.cancel()
+                crashed.cancel()
+                stopped.cancel()
+                if not stop.is_set():
+                    reason = self._app.app.crash_reason
+                    raise Unavailable("projection_crashed", f"The projection begins anew: {reason!r}.")
             except OSError as error:
                 raise Unavailable("broker_unavailable", f"Kafka does not answer: {error}.") from error
             finally:
