@@ -1,4 +1,4 @@
-"""Begins early what `render` will need anyway: a start of half a second is mostly loading, and waiting for it.
+"""Begins early what `render` will need anyway: half a second of start is mostly loading, and waiting for it.
 
 The processes that decode are started before the models are loaded, on the other core; and while they
 decode, this process loads the libraries that draw and encode. Nothing here may import more than it says.
@@ -18,8 +18,14 @@ from connectors.decoder import LIMITS, SandboxedDecoder
 from connectors.sandbox import nothing
 
 SIGNS: Mapping[str, bytes] = {"image": b'"image"', "audio": b'"audio"'}
-"""What stands in a document that needs the decoder, by its operation. A wrong guess costs nothing but a start."""
-DRAWING = ("renderers.raster", "renderers.text", "renderers.video", "renderers.compose", "renderers.container")
+"""What stands in a document that needs the decoder, by its operation. A wrong guess costs a start."""
+DRAWING = (
+    "renderers.raster",
+    "renderers.text",
+    "renderers.compose",
+    "renderers.video",
+    "renderers.container",
+)
 """In the order in which they will be needed."""
 
 

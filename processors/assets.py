@@ -192,7 +192,7 @@ def needed_sizes(project: Project, canvas: Canvas | None) -> dict[str, tuple[int
     """The largest size in pixels at which each image is shown."""
     if canvas is None:
         return {}
-    from renderers.images import needed_images
+    from renderers.sizes import needed_images
 
     return needed_images(project, canvas)
 

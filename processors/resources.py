@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from connectors.store.base import ObjectStore
 from processors.plans import PlanView
-from renderers.pixels import Pixels, unpack
 
 if TYPE_CHECKING:
     from renderers.fonts import FontSet
+    from renderers.pixels import Pixels
 
 IMAGE_CACHE_BYTES = 128 << 20
 
@@ -32,6 +32,8 @@ class ImageCache:
             if (found := self._images.get(key)) is not None:
                 self._images.move_to_end(key)
                 return found
+        from renderers.pixels import unpack
+
         pixels, _ = unpack(self._store.get(key))
         with self._lock:
             if key not in self._images:

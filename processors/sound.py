@@ -8,8 +8,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from connectors import ffmpeg
 from connectors.store.base import ObjectStore
 from processors.facts import tell
@@ -132,10 +130,12 @@ class SoundMixer:
 
 def _samples(blocks: Iterator[bytes]) -> Iterator[NDArray[float32]]:
     """Stereo float samples of shape (n, 2) from a stream of bytes cut anywhere."""
+    from numpy import frombuffer
+
     rest = b""
     for block in blocks:
         data = rest + block
         whole = len(data) - len(data) % BYTES_A_SAMPLE
         rest = data[whole:]
         if whole:
-            yield np.frombuffer(data[:whole], dtype="<f4").reshape(-1, 2)
+            yield frombuffer(data[:whole], dtype="<f4").reshape(-1, 2)

@@ -1,4 +1,4 @@
-"""The stages of the stream by name, in order. Apart from the facts, because the command line needs no more."""
+"""The stages of the stream by name, in order. Apart from facts: the command line needs no more."""
 
 from __future__ import annotations
 
