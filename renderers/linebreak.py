@@ -66,8 +66,10 @@ _COMMON = {
     "\u200d": "ZWJ",
 }
 _ALPHABETIC = frozenset(("AL", "HL"))
-_NUMERIC_PAIRS = frozenset(("NU PO", "NU PR", "PO NU", "PR NU", "IS NU", "NU NU", "SY NU"))
+_NUMERIC_PAIRS = frozenset(("PO NU", "PR NU", "IS NU"))
 _AFFIXES = frozenset(("PO", "PR"))
+_IN_NUMBERS = frozenset(("NU", "SY", "IS"))
+_NUMBER_ENDS = frozenset(("SY", "IS", "CL", "CP"))
 _HANGUL_PAIRS = frozenset(
     ("JL JL", "JL JV", "JL H2", "JL H3", "JV JV", "JV JT", "H2 JV", "H2 JT", "JT JT", "H3 JT")
 )
@@ -132,6 +134,7 @@ def _by_rules(text: str, classes: list[str]) -> list[int]:
     spaces = False
     joiner = False
     flags = 0  # regional indicators in a row
+    number = False  # what is before is a number, its separators and closing bracket included (LB25)
     for at, kind in enumerate(classes):
         if kind == "SA":
             kind = "AL"
@@ -149,11 +152,15 @@ def _by_rules(text: str, classes: list[str]) -> list[int]:
             at
             and previous
             and not (joiner and kind != "ZWJ" and not spaces)
+            and not (number and not spaces and _goes_on(previous, effective))
             and _may_break(previous, effective, spaces, second, flags, text, at)
         ):
             found.append(at)
         elif at and not previous and spaces and effective != "ZW" and _after_spaces("", effective):
             found.append(at)  # spaces begin the paragraph: LB18
+        number = effective == "NU" or (
+            number and not spaces and previous in _IN_NUMBERS and effective in _NUMBER_ENDS
+        )
         flags = flags + 1 if effective == "RI" and not spaces else int(effective == "RI")
         second, previous, spaces = ("" if spaces else previous), effective, False
         joiner = kind == "ZWJ"
@@ -178,6 +185,11 @@ def _may_break(before: str, after: str, spaces: bool, second: str, flags: int, t
     if before == "HY" and after == "NU":
         return len(text) > at >= 2 and text[at - 2].isalnum() and text[at - 2].isascii()
     return not _joined(before, after, flags, text, at)
+
+
+def _goes_on(before: str, after: str) -> bool:
+    """LB25: whether a number that ends in `before` goes on, or has a unit."""
+    return after in _AFFIXES or (after == "NU" and before in _IN_NUMBERS)
 
 
 def _after_spaces(before: str, after: str) -> bool:
@@ -206,9 +218,7 @@ def _joined(before: str, after: str, flags: int, text: str, at: int) -> bool:
         return True
     if pair in _NUMERIC_PAIRS or pair in _HANGUL_PAIRS:
         return True
-    if before in ("CL", "CP") and after in _AFFIXES and at > 1 and text[at - 2].isdigit():
-        return True  # LB25: a number in parentheses and its unit
-    if before in _AFFIXES and after == "OP" and text[at + 1 : at + 2].isdigit():
+    if before in _AFFIXES and after == "OP" and text[at + 1 : at + 3].lstrip(".,:;")[:1].isdigit():
         return True
     if before in _ALPHABETIC and (after in _ALPHABETIC or after in ("NU", "PR", "PO")):
         return True
