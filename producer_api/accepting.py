@@ -5,6 +5,8 @@ that there is no row without a request: when the broker is away nothing was acce
 the database is away the projection writes the row from the request, by the same fold. A request that
 the broker took without saying so in time begins a job that nobody was told of; with an
 `Idempotency-Key` a retry finds it, for the key decides the job's id, and the same id is one job.
+
+All of it happens in one thread: each change of threads may wait for whoever holds the interpreter.
 """
 
 from __future__ import annotations
@@ -62,26 +64,14 @@ class Acceptor:
         """
         if idempotency_key is None:
             job_id = self._services.new_id()
-            return await self._accept(job_id, tenant, source, read, keyed=False)
+            return await self._threads.run(self._accept, job_id, tenant, source, read, keyed=False)
         job_id = job_id_of(tenant, idempotency_key)
         async with self._locks.hold(job_id):
-            return await self._accept(job_id, tenant, source, read, keyed=True)
+            return await self._threads.run(self._accept, job_id, tenant, source, read, keyed=True)
 
-    async def _accept(
+    def _accept(
         self, job_id: str, tenant: str, source: str, read: Callable[[], ExportBody], *, keyed: bool
     ) -> Accepted:
-        request, known = await self._threads.run(self._prepare, job_id, tenant, source, read, keyed)
-        if known is not None:
-            return Accepted(_same(known, request), created=False)
-        await self._services.publisher.publish(topics.REQUESTS, job_id, request)
-        job = accept(request, self._services.clock())
-        there = await self._threads.run(self._record, job)
-        return Accepted(job if there is None else _same(there, request), created=True)
-
-    def _prepare(
-        self, job_id: str, tenant: str, source: str, read: Callable[[], ExportBody], keyed: bool
-    ) -> tuple[ExportRequest, Job | None]:
-        """The request to publish, its document in the store, and the job that already has its key."""
         body = read()
         document = None if body.project is None else orjson.dumps(body.project)
         digest = None if document is None else hashlib.sha256(document).hexdigest()
@@ -95,12 +85,16 @@ class Acceptor:
             **body.model_dump(exclude={"project"}),
         )
         if keyed and (known := self._services.jobs.get(job_id)) is not None:
-            return request, known
-        if body.project is not None and document is not None and request.project_key is not None:
-            self._keep(body, document, request.project_key)
-        return request, None
+            return Accepted(_same(known, request), created=False)
+        if document is not None and request.project_key is not None:
+            self._keep(document, request.project_key)
+        self._services.publisher.publish(topics.REQUESTS, job_id, request)
+        job = accept(request, self._services.clock())
+        there = self._record(job)
+        return Accepted(job if there is None else _same(there, request), created=True)
 
-    def _keep(self, body: ExportBody, document: bytes, key: str) -> None:
+    def _keep(self, document: bytes, key: str) -> None:
+        """Check the document and put it into the store."""
         try:
             parse_project(document, self._services.limits)
         except InvalidInput as error:

@@ -22,6 +22,8 @@ from producer_api.threads import Threads
 
 WORKERS = 8
 READERS = 4
+TAKERS = 64
+"""Requests that are being accepted at once: while a broker is away each waits for it until it gives up."""
 TITLE = "exportstream"
 VERSION = "1"
 ABOUT = """
@@ -36,14 +38,18 @@ export does not exist. `/health`, `/ready`, `/metrics` and these documents are o
 
 def create_app(services: Services) -> FastAPI:
     """The application over `services`; it starts and stops nothing that it was given."""
-    threads, readers = Threads(WORKERS, "api"), Threads(READERS, "api-files")
+    threads, readers, takers = (
+        Threads(WORKERS, "api"),
+        Threads(READERS, "api-files"),
+        Threads(TAKERS, "api-accept"),
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         services.feed.close()
-        threads.close()
-        readers.close()
+        for pool in (threads, readers, takers):
+            pool.close()
 
     app = FastAPI(
         title=TITLE,
@@ -60,7 +66,7 @@ def create_app(services: Services) -> FastAPI:
     exports = Exports(
         services,
         threads,
-        Acceptor(services, threads),
+        Acceptor(services, takers),
         Downloads(services.store, readers, services.presign_seconds),
     )
     app.include_router(canonical_routes(exports))

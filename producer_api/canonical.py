@@ -57,7 +57,7 @@ class Exports:
             raise ApiProblem(409, "already_ended", f"This export has {job.status} already.")
         if not job.terminal:
             order = Control(job_id=job.id, tenant=tenant, at=self.services.clock(), by=by)
-            await self.services.publisher.publish(topics.CONTROL, job.id, order)
+            await self.threads.run(self.services.publisher.publish, topics.CONTROL, job.id, order)
         return job
 
 

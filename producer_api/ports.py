@@ -43,8 +43,8 @@ class JobTable(Protocol):
 class Publisher(Protocol):
     """Puts a message on the stream (producer_api.publishing.StreamPublisher)."""
 
-    async def publish(self, topic: str, key: str, message: Message) -> None:
-        """Return when the broker has it. Raises Unavailable, or InvalidInput for a message too large."""
+    def publish(self, topic: str, key: str, message: Message) -> None:
+        """Block until the broker has it. Raises Unavailable, or InvalidInput for a message too large."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import uuid
 from collections.abc import Callable
@@ -10,7 +9,6 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Protocol
 
-from producer_api.threads import Threads
 from schemas.cloudevents import EventHeaders, Headers, child_trace, encode_headers
 from schemas.errors import Unavailable
 from schemas.messages import Message
@@ -46,10 +44,9 @@ class StreamPublisher:
         self._timeout = timeout
         self._now = now
         self._random_bits = random_bits
-        self._threads = Threads(2, "api-publish")
 
-    async def publish(self, topic: str, key: str, message: Message) -> None:
-        """Return when the broker has the message. Raises Unavailable, or InvalidInput for a too large one."""
+    def publish(self, topic: str, key: str, message: Message) -> None:
+        """Block until the broker has the message. Raises Unavailable, or InvalidInput for a too large one."""
         headers = EventHeaders(
             type=message.TYPE,
             version=str(message.VERSION),
@@ -59,11 +56,6 @@ class StreamPublisher:
             traceparent=child_trace(None, self._random_bits),
         )
         try:
-            async with asyncio.timeout(self._timeout):
-                # A full buffer blocks, so not in the event loop.
-                future = await self._threads.run(
-                    self._sender.publish, topic, key, message.encode(), encode_headers(headers)
-                )
-                await asyncio.wrap_future(future)
+            self._sender.publish(topic, key, message.encode(), encode_headers(headers)).result(self._timeout)
         except TimeoutError as error:
             raise Unavailable("broker_unavailable", "The Kafka broker does not answer; try again.") from error

@@ -34,9 +34,8 @@ class Stream:
     messages: list[tuple[str, str, Message]] = field(default_factory=list)
     away: bool = False
 
-    async def publish(self, topic: str, key: str, message: Message) -> None:
+    def publish(self, topic: str, key: str, message: Message) -> None:
         """Keep a message."""
-        await asyncio.sleep(0)
         if self.away:
             raise Unavailable("broker_unavailable", "The Kafka broker does not answer.")
         self.messages.append((topic, key, message))

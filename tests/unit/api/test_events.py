@@ -139,7 +139,7 @@ def test_a_message_travels_with_its_type_and_a_trace() -> None:
     sender = Sender()
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     publisher = StreamPublisher(sender, now=lambda: moment)
-    asyncio.run(publisher.publish(topics.CONTROL, "j1", Control(job_id="j1")))
+    publisher.publish(topics.CONTROL, "j1", Control(job_id="j1"))
     [(topic, key, value, headers)] = sender.sent
     told = decode_headers(headers)
     assert (topic, key, told.time, told.source) == (topics.CONTROL, "j1", moment, "exportstream/api")
@@ -155,5 +155,5 @@ def test_a_message_that_is_not_acknowledged_is_unavailable(sender: Sender) -> No
     """An error of the broker and its silence are the same to the caller."""
     publisher = StreamPublisher(sender, timeout=0.05)
     with pytest.raises(Unavailable) as caught:
-        asyncio.run(publisher.publish(topics.CONTROL, "j1", Control(job_id="j1")))
+        publisher.publish(topics.CONTROL, "j1", Control(job_id="j1"))
     assert caught.value.code == "broker_unavailable"
