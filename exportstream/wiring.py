@@ -108,7 +108,9 @@ def fetch_policy(settings: Settings) -> FetchPolicy:
 
 def make_source(settings: Settings, store: ObjectStore, base: Path | None = None) -> AssetSource:
     """Where assets come from; `base` only for the command line's `render`."""
-    policy = AssetPolicy(settings.s3_bucket, settings.asset_prefixes, fetch_policy(settings))
+    several = len({tenant for _, tenant in settings.api_keys}) > 1
+    prefixes = () if settings.asset_prefixes is None and several else settings.asset_prefixes
+    policy = AssetPolicy(settings.s3_bucket, prefixes, fetch_policy(settings))
     return AssetSource(store, policy, base=base)
 
 

@@ -90,8 +90,3 @@ def library_key(tenant: str, video_id: str) -> str:
 def project_record_key(customer_id: str, project_id: str) -> str:
     """Where the design editor keeps a project."""
     return f"projects/{customer_id}/{project_id}.json"
-
-
-def export_history_prefix(customer_id: str, project_id: str) -> str:
-    """The export history of a project: one small record for each finished job."""
-    return f"project-exports/{customer_id}/{project_id}/"
