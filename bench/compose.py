@@ -38,7 +38,9 @@ def text(width: int, height: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uin
     return np.dstack([alpha, alpha // 2, alpha // 3, alpha]).astype(np.uint8)
 
 
-def tile(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], x: int, y: int, scale: float = 1.0) -> LayerPixels:
+def tile(
+    pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], x: int, y: int, scale: float = 1.0
+) -> LayerPixels:
     """A tile at x, y."""
     height, width = pixels.shape[:2]
     return LayerPixels(
@@ -74,10 +76,15 @@ def stretches(n: int) -> dict[str, Iterator[State]]:
     before, after = _slide(("title", Placement())), _slide(back="next")
     kinds = ("fade", "slide-left", "wipe-right", "zoom")
     return {
-        **{kind: (TransitionState(before, after, kind, (k + 1) / (n + 1)) for k in range(n)) for kind in kinds},
+        **{
+            kind: iter([TransitionState(before, after, kind, (k + 1) / (n + 1)) for k in range(n)])
+            for kind in kinds
+        },
         "title, whole pixels": (_slide(("title", Placement(dx=float(k)))) for k in range(n)),
         "title, sub-pixel": (_slide(("title", Placement(dx=300 * (1 - p) ** 3, opacity=p))) for p in shares),
-        "title below an overlay": (_slide(("title", Placement(dx=99.3 * p)), ("overlay", None)) for p in shares),
+        "title below an overlay": (
+            _slide(("title", Placement(dx=99.3 * p)), ("overlay", None)) for p in shares
+        ),
         "full-screen zoom inside": (_slide(("zoom", Placement(within=1 + 0.2 * p))) for p in shares),
         "zoom inside a box": (_slide(("box", Placement(within=1 + 0.2 * p))) for p in shares),
         "photo growing": (_slide(("photo", Placement(scale=1 + 0.2 * p))) for p in shares),
@@ -100,7 +107,8 @@ def main(names: list[str]) -> None:
             compositor.frame(state)
             times.append((time.perf_counter() - begin) * 1e3)
         rest = times[10:]
-        print(f"{name:28}{times[0]:8.2f}{min(rest):8.2f}{statistics.median(rest):8.2f}  {1e3 / statistics.median(rest):6.0f} fps")
+        median = statistics.median(rest)
+        print(f"{name:28}{times[0]:8.2f}{min(rest):8.2f}{median:8.2f}  {1e3 / median:6.0f} fps")
 
 
 if __name__ == "__main__":

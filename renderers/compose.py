@@ -18,7 +18,8 @@ import numpy as np
 
 from renderers import transitions
 from renderers.scene import Canvas, LayerPixels, Placement, SlideState, State
-from renderers.tiles import Patch, Rect, Sprite, overlap
+from renderers.sprites import Sprite
+from renderers.tiles import Patch, Rect, overlap
 from renderers.yuv import Frame, Plane, from_rgba, new_frame, planes
 
 RING = 8

@@ -15,7 +15,8 @@ import numpy as np
 from renderers._skia import skia
 from renderers.brushes import BLEND_MODES
 from renderers.scene import LayerPixels, Placement, SlideState
-from renderers.tiles import Affine, Rect, Sprite, placed, soft_edge, window, zoomed
+from renderers.sprites import Sprite, placed, window, zoomed
+from renderers.tiles import Affine, Rect, soft_edge
 from renderers.yuv import Plane
 
 _REST = Placement()

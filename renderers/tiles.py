@@ -1,22 +1,22 @@
-"""Layers as planes, and where a placement puts them: what a frame of a moving stretch is made of.
+"""Pixels as planes of YUV, placed anywhere: what a frame of a moving stretch is made of.
 
-A `Sprite` is a drawn layer made ready. `Sprite.patches` samples it for one placement: premultiplied YUV
-planes with alpha, for a rectangle of the picture with even edges. At whole pixels that is a copy (one for
-each parity, kept); anywhere else each plane is sampled by bilinear interpolation from a reduction of the
-layer that has at most 1.5 pixels to one of the picture: motion is smooth below the pixel, without shimmer.
+A `Tile` is sampled at an affine map into a `Patch`: premultiplied planes with alpha, for a rectangle of the
+picture with even edges. At whole pixels that is a copy (one for each parity, kept); anywhere else each plane
+is sampled by bilinear interpolation from a reduction of the tile that has at most 1.5 pixels to one of the
+picture: motion is smooth below the pixel, without shimmer.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from renderers._opencv import cv2
-from renderers.scene import Inside, LayerPixels, Placement
-from renderers.yuv import Plane, TilePlanes, tile_planes
+from renderers.resample import Source
+from renderers.yuv import Plane, from_rgba, mask_planes, planes, tile_planes
 
 Rect = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels of the picture."""
@@ -112,51 +112,81 @@ def overlap(a: Rect, b: Rect) -> Rect:
     return max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
 
 
-class Tile:
-    """Premultiplied pixels with their planes and reductions, each made when first wanted."""
+@dataclass(frozen=True, eq=False)
+class _Grid:
+    """Planes of one picture, at full and at half size."""
 
-    def __init__(self, rgba: Plane, *, is_picture: bool = False) -> None:
+    full: tuple[Source, ...]
+    half: tuple[Source, ...]
+
+    @classmethod
+    def of(cls, full: Sequence[Plane], half: Sequence[Plane], *, goes_on: bool) -> _Grid:
+        whole = tuple(Source(plane, goes_on=goes_on) for plane in full)
+        return cls(whole, tuple(Source(plane, goes_on=goes_on) for plane in half))
+
+    def reduced(self, factor: float, *, goes_on: bool) -> _Grid:
+        """The same, about `factor` times smaller, even."""
+        height, width = self.half[0].plane.shape
+        half = max(1, round(width / factor)), max(1, round(height / factor))
+        whole = half[0] * 2, half[1] * 2
+        return self.of(
+            [cv2.resize(source.plane, whole, interpolation=cv2.INTER_AREA) for source in self.full],
+            [cv2.resize(source.plane, half, interpolation=cv2.INTER_AREA) for source in self.half],
+            goes_on=goes_on,
+        )
+
+
+class Tile:
+    """Premultiplied pixels, or (height, width) alpha alone, as planes, each made when first wanted.
+
+    The planes are Y and alpha at full size, and U, V and alpha at half; without alpha for a picture that is
+    opaque, and alpha only for a mask.
+    """
+
+    def __init__(self, pixels: Plane, *, is_picture: bool = False) -> None:
         """is_picture: seen through a mask only, so soft edges are cut off and the last pixels may go on."""
-        self.cut = (soft_edge(rgba) or 0) if is_picture else 0
+        self.cut = (soft_edge(pixels) or 0) if is_picture else 0
         if is_picture:
-            height, width = (
-                side - self.cut - (side % 2 if side > self.cut * 2 + 1 else 0) for side in rgba.shape[:2]
-            )
-            rgba = rgba[self.cut : height, self.cut : width]
-        self.rgba = np.ascontiguousarray(rgba)
-        self.is_opaque = bool((self.rgba[..., 3] == 255).all())
-        self.is_even = not (self.rgba.shape[0] % 2 or self.rgba.shape[1] % 2)
-        self._aligned: dict[tuple[int, int], TilePlanes] = {}
-        self._levels: dict[int, TilePlanes] = {}
+            sides = [side - self.cut for side in pixels.shape[:2]]
+            height, width = (side - (side - self.cut) % 2 if side - self.cut > 1 else side for side in sides)
+            pixels = pixels[self.cut : height, self.cut : width]
+        self._pixels = np.ascontiguousarray(pixels)
+        alpha = pixels if pixels.ndim == 2 else pixels[..., 3]
+        self._is_even = not (pixels.shape[0] % 2 or pixels.shape[1] % 2)
+        self.is_opaque = bool((alpha == 255).all())
+        self.may_go_on = is_picture and self.is_opaque and self._is_even
+        self._aligned: dict[tuple[int, int], _Grid] = {}
+        self._levels: dict[int, _Grid] = {}
 
     @property
     def size(self) -> tuple[int, int]:
         """Width, height."""
-        return self.rgba.shape[1], self.rgba.shape[0]
+        return self._pixels.shape[1], self._pixels.shape[0]
 
-    def aligned(self, x: int, y: int) -> TilePlanes:
+    def aligned(self, x: int, y: int) -> _Grid:
         """The planes as they lie with the corner at x, y of the picture, from the even pixel before it on."""
         key = (x % 2, y % 2)
         if key not in self._aligned:
-            self._aligned[key] = tile_planes(self.rgba, *key)
+            self._aligned[key] = self._convert(*key)
         return self._aligned[key]
 
-    def reduced(self, ratio: float) -> TilePlanes:
+    def _convert(self, left: int, top: int) -> _Grid:
+        if self._pixels.ndim == 2:
+            return _Grid.of(*([plane] for plane in mask_planes(self._pixels, left, top)), goes_on=False)
+        if self.may_go_on and not (left or top):
+            y, u, v = planes(from_rgba(self._pixels))
+            return _Grid.of([y], [u, v], goes_on=True)
+        made = tile_planes(self._pixels, left, top)
+        return _Grid.of([made.y, made.a], [made.u, made.v, made.ac], goes_on=False)
+
+    def reduced(self, ratio: float) -> _Grid:
         """The planes for showing `ratio` pixels of the tile as one of the picture."""
         steps = max(0, math.ceil(math.log(max(ratio, _EPSILON) / _FINEST) / math.log(_STEP)))
+        if steps == 0:
+            return self.aligned(0, 0)
         if steps not in self._levels:
-            self._levels[steps] = self._reduce(_STEP**steps) if steps else self.aligned(0, 0)
+            self._levels[steps] = self.aligned(0, 0).reduced(_STEP**steps, goes_on=self.may_go_on)
         return self._levels[steps]
-
-    def _reduce(self, factor: float) -> TilePlanes:
-        full = self.aligned(0, 0)
-        height, width = full.ac.shape
-        half = max(1, round(width / factor)), max(1, round(height / factor))
-        whole = half[0] * 2, half[1] * 2
-        y, a = (cv2.resize(plane, whole, interpolation=cv2.INTER_AREA) for plane in (full.y, full.a))
-        chroma = (full.u, full.v, full.ac)
-        u, v, ac = (cv2.resize(plane, half, interpolation=cv2.INTER_AREA) for plane in chroma)
-        return TilePlanes(y, u, v, a, ac)
 
     def bounds(self, affine: Affine, canvas: tuple[int, int]) -> Rect | None:
         """The rectangle with even edges that it may touch on a canvas (width, height), or None."""
@@ -167,32 +197,58 @@ class Tile:
             return even([corner, (corner[0] + width, corner[1] + height)], canvas)
         return even([affine.at(u, v) for u in (-0.5, width + 0.5) for v in (-0.5, height + 0.5)], canvas)
 
-    def patch(self, affine: Affine, rect: Rect, *, goes_on: bool = False) -> Patch:
-        """Its pixels in a rectangle with even edges; outside of it is nothing, or its edges go on."""
+    def sample(self, affine: Affine, rect: Rect) -> tuple[Rect, list[Plane], list[Plane]]:
+        """Its planes at full and half size in a rectangle with even edges, or in what it touches of that."""
         corner = affine.whole()
-        if corner is not None and not goes_on:
+        if corner is not None and not self.may_go_on:
             return self._moved(*corner, rect)
-        ratio = 1 / math.sqrt(abs(affine.determinant))
-        level = self.reduced(ratio)
-        full = self.aligned(0, 0).y.shape
-        factors = level.y.shape[1] / full[1], level.y.shape[0] / full[0]
-        y = _sample(level.y, affine, rect, factors, 1, goes_on)
-        u, v = (_sample(plane, affine, rect, factors, 2, goes_on) for plane in (level.u, level.v))
-        if goes_on:
-            return Patch(rect, (y, u, v), None)
-        a = _sample(level.a, affine, rect, factors, 1, False)
-        return Patch(rect, (y, u, v), (a, _sample(level.ac, affine, rect, factors, 2, False)))
+        grid, full = self.reduced(1 / math.sqrt(abs(affine.determinant))), self.aligned(0, 0)
+        (tall, wide), (height, width) = grid.full[0].plane.shape, full.full[0].plane.shape
+        linear = np.diag((wide / width, tall / height)) @ affine.inverse()
+        samples = []
+        for k, sources in ((1, grid.full), (2, grid.half)):
+            x0, y0, x1, y1 = (edge // k for edge in rect)
+            origin = linear @ np.array([x0 - affine.x0 / k, y0 - affine.y0 / k])
+            samples.append([source.sample(linear, origin, (x1 - x0, y1 - y0)) for source in sources])
+        return rect, samples[0], samples[1]
 
-    def _moved(self, x: int, y: int, rect: Rect) -> Patch:
-        planes = self.aligned(x, y)
+    def _moved(self, x: int, y: int, rect: Rect) -> tuple[Rect, list[Plane], list[Plane]]:
+        grid = self.aligned(x, y)
         left, top = x - x % 2, y - y % 2
-        height, width = planes.y.shape
+        height, width = grid.full[0].plane.shape
         x0, y0, x1, y1 = rect = overlap(rect, (left, top, left + width, top + height))
         luma = (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
         half = (slice((y0 - top) // 2, (y1 - top) // 2), slice((x0 - left) // 2, (x1 - left) // 2))
-        is_opaque = self.is_opaque and self.is_even and not (x % 2 or y % 2)
-        alpha = None if is_opaque else (planes.a[luma], planes.ac[half])
-        return Patch(rect, (planes.y[luma], planes.u[half], planes.v[half]), alpha)
+        return (
+            rect,
+            [source.plane[luma] for source in grid.full],
+            [source.plane[half] for source in grid.half],
+        )
+
+    def covers(self, affine: Affine, rect: Rect) -> bool:
+        """Whether it fills a rectangle, by itself and by going on for some pixels."""
+        width, height = self.size
+        inverse = affine.inverse()
+        slack = 3 / math.sqrt(abs(affine.determinant)) + 1
+        corners = [inverse @ (x - affine.x0, y - affine.y0) for x in rect[::2] for y in rect[1::2]]
+        return all(-slack <= u <= width + slack and -slack <= v <= height + slack for u, v in corners)
+
+    def patch(self, affine: Affine, rect: Rect) -> Patch:
+        """What it puts on a picture, within a rectangle with even edges."""
+        rect, full, half = self.sample(affine, rect)
+        is_opaque = self.may_go_on or self._fits(affine)
+        return Patch(rect, (full[0], half[0], half[1]), None if is_opaque else (full[1], half[2]))
+
+    def mask(self, affine: Affine, rect: Rect) -> tuple[Rect, tuple[Plane, Plane] | None]:
+        """What a mask leaves within a rectangle with even edges, at both sizes; None if that is all."""
+        rect, full, half = self.sample(affine, rect)
+        return rect, None if self._fits(affine) else (full[0], half[0])
+
+    def _fits(self, affine: Affine) -> bool:
+        """Whether it lies on even pixels, and is opaque."""
+        corner = affine.whole()
+        is_aligned = corner is not None and not (corner[0] % 2 or corner[1] % 2)
+        return self.is_opaque and self._is_even and is_aligned
 
 
 def even(points: Sequence[tuple[float, float]], canvas: tuple[int, int]) -> Rect | None:
@@ -214,129 +270,3 @@ def soft_edge(rgba: Plane) -> int | None:
         if inner.size and bool((inner == 255).all()):
             return cut
     return None
-
-
-def _sample(
-    plane: Plane, affine: Affine, rect: Rect, factors: tuple[float, float], k: int, goes_on: bool
-) -> Plane:
-    """One plane in a rectangle. k: 2 for chroma. factors: the plane's pixels to one of the tile's in x and y.
-
-    OpenCV's coordinates name the centres of pixels, ours their corners: hence the halves.
-    """
-    x0, y0, x1, y1 = (edge // k for edge in rect)
-    linear = np.diag(factors) @ affine.inverse()
-    shift = linear @ np.array([x0 + 0.5 - affine.x0 / k, y0 + 0.5 - affine.y0 / k]) - 0.5
-    sampled: Plane = cv2.warpAffine(
-        plane,
-        np.column_stack([linear, shift]),
-        (x1 - x0, y1 - y0),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE if goes_on else cv2.BORDER_CONSTANT,
-        borderValue=0,
-    )
-    return sampled
-
-
-def placed(pixels: LayerPixels, placement: Placement) -> Affine:
-    """Where a layer's pixels lie, but for a zoom inside a box."""
-    return _about(pixels, placement, 1 / pixels.scale, pixels.centre_x, pixels.centre_y)
-
-
-def window(pixels: LayerPixels, inside: Inside, placement: Placement) -> Affine:
-    """Where the mask of a picture that zooms inside its box lies."""
-    return _about(pixels, placement, 1.0, pixels.canvas_x - inside.x, pixels.canvas_y - inside.y)
-
-
-def zoomed(pixels: LayerPixels, inside: Inside, placement: Placement, cut: int = 0) -> Affine:
-    """Where the picture lies behind it: `within` times as large about the centre of the box.
-
-    cut: how many pixels of the picture are missing at its left and top.
-    """
-    zoom = max(placement.within, 1e-3)
-    left, top, width, height = inside.box
-    # The centre of the box may be beside the layer's.
-    off_x, off_y = left + width / 2 - pixels.canvas_x, top + height / 2 - pixels.canvas_y
-    u = pixels.centre_x + pixels.scale * off_x * (1 - 1 / zoom) - cut
-    v = pixels.centre_y + pixels.scale * off_y * (1 - 1 / zoom) - cut
-    return _about(pixels, placement, zoom / pixels.scale, u, v)
-
-
-def _about(pixels: LayerPixels, placement: Placement, size: float, u: float, v: float) -> Affine:
-    """Pixels of `size` canvas pixels, of which (u, v) lies at the layer's centre."""
-    angle = math.radians((pixels.rotation + placement.rotation) % 360)
-    factor = size * placement.scale
-    cosine, sine = math.cos(angle) * factor, math.sin(angle) * factor
-    x = pixels.canvas_x + placement.dx - cosine * u + sine * v
-    y = pixels.canvas_y + placement.dy - sine * u - cosine * v
-    return Affine(cosine, -sine, sine, cosine, x, y)
-
-
-class Sprite:
-    """A drawn layer, made ready for a canvas of (width, height)."""
-
-    def __init__(self, pixels: LayerPixels, canvas: tuple[int, int]) -> None:
-        self._pixels = pixels
-        self._canvas = canvas
-        inside = pixels.inside
-        self._tile = Tile(pixels.rgba, is_picture=inside is not None)
-        self._parts: tuple[Sprite | None, Sprite | None] = (None, None)
-        if inside is not None:
-            self._mask = Tile(np.dstack([inside.mask] * 4))
-            parts = (inside.under, inside.over)
-            self._parts = tuple(None if part is None else Sprite(part, canvas) for part in parts)  # type: ignore[assignment]
-        self._last: tuple[Placement, tuple[Patch, ...]] | None = None
-
-    def bounds(self, placement: Placement) -> Rect | None:
-        """The rectangle with even edges that it touches, or None if it is not on the canvas."""
-        found = [part.bounds(placement) for part in self._parts if part is not None]
-        inside = self._pixels.inside
-        if inside is None:
-            found.append(self._tile.bounds(placed(self._pixels, placement), self._canvas))
-        else:
-            found.append(self._mask.bounds(window(self._pixels, inside, placement), self._canvas))
-        rects = [rect for rect in found if rect is not None]
-        if not rects or placement.opacity <= 0:
-            return None
-        left, top, right, bottom = zip(*rects, strict=True)
-        return min(left), min(top), max(right), max(bottom)
-
-    def patches(self, placement: Placement) -> tuple[Patch, ...]:
-        """What to paint for a placement, from bottom to top."""
-        if self._last is None or self._last[0] != placement:
-            faded = (patch.faded(placement.opacity) for patch in self._patches(placement))
-            self._last = placement, tuple(faded)
-        return self._last[1]
-
-    def _patches(self, placement: Placement) -> Iterator[Patch]:
-        under, over = self._parts
-        whole = replace(placement, opacity=1.0)
-        if under is not None:
-            yield from under.patches(whole)
-        inside = self._pixels.inside
-        if inside is not None:
-            yield from self._through(inside, placement)
-        else:
-            affine = placed(self._pixels, placement)
-            if (rect := self._tile.bounds(affine, self._canvas)) is not None:
-                yield self._tile.patch(affine, rect)
-        if over is not None:
-            yield from over.patches(whole)
-
-    def _through(self, inside: Inside, placement: Placement) -> Iterator[Patch]:
-        """The picture, zoomed, as seen through its mask."""
-        frame = window(self._pixels, inside, placement)
-        rect = self._mask.bounds(frame, self._canvas)
-        if rect is None:
-            return
-        mask = self._mask.patch(frame, rect)
-        affine = zoomed(self._pixels, inside, placement, self._tile.cut)
-        goes_on = self._tile.is_opaque and self._tile.is_even and self._covers(affine, rect)
-        yield self._tile.patch(affine, mask.rect, goes_on=goes_on).masked(mask.alpha)
-
-    def _covers(self, affine: Affine, rect: Rect) -> bool:
-        """Whether the picture fills the box, give or take the rounding of its edges."""
-        width, height = self._tile.size
-        inverse = affine.inverse()
-        slack = 3 / math.sqrt(abs(affine.determinant)) + 1
-        corners = [inverse @ (x - affine.x0, y - affine.y0) for x in rect[::2] for y in rect[1::2]]
-        return all(-slack <= u <= width + slack and -slack <= v <= height + slack for u, v in corners)

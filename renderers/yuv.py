@@ -129,14 +129,24 @@ def tile_planes(rgba: Plane, left: int = 0, top: int = 0) -> TilePlanes:
 
     They align it to even pixels of the picture; transparent ones follow up to even sides.
     """
-    height, width = rgba.shape[:2]
-    right, bottom = (left + width) % 2, (top + height) % 2
-    if left or top or right or bottom:
-        rgba = cv2.copyMakeBorder(rgba, top, bottom, left, right, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
-    rgba = np.ascontiguousarray(rgba)
-    half = cv2.resize(rgba, (rgba.shape[1] // 2, rgba.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    rgba, half = _both_sizes(rgba, left, top)
     u, v, ac = cv2.split(cv2.transform(half, _CHROMA))
     return TilePlanes(cv2.transform(rgba, _LUMA), u, v, cv2.extractChannel(rgba, 3), ac)
+
+
+def mask_planes(alpha: Plane, left: int = 0, top: int = 0) -> tuple[Plane, Plane]:
+    """Alpha alone at both resolutions, aligned likewise."""
+    return _both_sizes(alpha, left, top)
+
+
+def _both_sizes(pixels: Plane, left: int, top: int) -> tuple[Plane, Plane]:
+    height, width = pixels.shape[:2]
+    right, bottom = (left + width) % 2, (top + height) % 2
+    if left or top or right or bottom:
+        pixels = cv2.copyMakeBorder(pixels, top, bottom, left, right, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
+    pixels = np.ascontiguousarray(pixels)
+    half = cv2.resize(pixels, (pixels.shape[1] // 2, pixels.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    return pixels, half
 
 
 def to_rgb(frame: Frame) -> Plane:

@@ -163,7 +163,7 @@ MORE = {
 
 
 @given(st.lists(SLIDES, min_size=2, max_size=4))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_a_frame_does_not_depend_on_those_before_it(many: list[tuple[tuple[str, Placement], ...]]) -> None:
     """Wherever tiles are put, the same state gives the same bytes on a used and on a fresh compositor."""
     used = compositor(**MORE)
@@ -173,7 +173,7 @@ def test_a_frame_does_not_depend_on_those_before_it(many: list[tuple[tuple[str, 
 
 
 @given(PLACEMENTS)
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_nothing_changes_beside_a_tile(placement: Placement) -> None:
     """A tile changes nothing further from its centre than its corners reach."""
     frame = compositor().frame(slide(("disc", placement)))

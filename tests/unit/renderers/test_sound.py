@@ -12,7 +12,7 @@ from typing import Any
 import imageio_ffmpeg
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -310,6 +310,7 @@ TRACKS = st.builds(
 
 
 @given(TRACKS, st.none() | st.fractions(Fraction(1, 30), 20), st.floats(0.01, 20))
+@settings(deadline=None)
 def test_tracks_lie_within_the_mix(one: AudioTrack, seconds: Fraction | None, duration: float) -> None:
     """No track is longer than the mix, and no fade longer than its track."""
     spec = spec_of([one], {"a": duration}, seconds)

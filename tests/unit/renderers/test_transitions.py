@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -47,6 +47,7 @@ def test_none_is_a_cut() -> None:
 
 
 @given(st.floats(0, 1))
+@settings(deadline=None)
 def test_fades_blend(progress: float) -> None:
     """A fade is the weighted mean of the two."""
     wanted = BEFORE * (1 - progress) + AFTER * progress
@@ -78,6 +79,7 @@ def test_slides_push(way: str) -> None:
 
 
 @given(st.sampled_from(WAYS), st.floats(0.01, 0.99))
+@settings(deadline=None)
 def test_slides_move_by_whole_pixels(way: str, progress: float) -> None:
     """Luma is moved by whole pixels and never blended; chroma by halves of its own."""
     axis = 1 if way in ("left", "right") else 0
@@ -100,6 +102,7 @@ def _pairs(fine: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
 
 
 @given(st.floats(0.001, 0.999))
+@settings(deadline=None)
 def test_zoom_grows_about_the_centre(progress: float) -> None:
     """The next picture covers its share about the centre and nothing beside it."""
     before, after = new_frame(WIDTH, HEIGHT), new_frame(WIDTH, HEIGHT)

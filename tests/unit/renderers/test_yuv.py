@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from renderers import yuv
@@ -24,6 +24,7 @@ def exact(rgb: Pixels) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 
 @given(SIDES, SIDES, st.integers(0, 9))
+@settings(deadline=None)
 def test_converts_like_the_standard(width: int, height: int, seed: int) -> None:
     """Any picture of even sides is converted to within a level of the exact matrix."""
     picture = noise(width, height, seed)
@@ -70,6 +71,7 @@ def test_shows_again_what_was_converted() -> None:
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 1), st.integers(0, 1))
+@settings(deadline=None)
 def test_aligns_tiles(width: int, height: int, left: int, top: int) -> None:
     """A tile's planes have even sides, its alpha where it lies, and nothing around it."""
     tile = disc(width, height)
