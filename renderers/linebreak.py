@@ -156,7 +156,7 @@ def _by_rules(text: str, classes: list[str]) -> list[int]:
             and _may_break(previous, effective, spaces, second, flags, text, at)
         ):
             found.append(at)
-        elif at and not previous and spaces and effective != "ZW" and _after_spaces("", effective):
+        elif at and not previous and spaces and effective != "ZW" and _after_spaces("", effective, text, at):
             found.append(at)  # spaces begin the paragraph: LB18
         number = effective == "NU" or (
             number and not spaces and previous in _IN_NUMBERS and effective in _NUMBER_ENDS
@@ -173,7 +173,7 @@ def _may_break(before: str, after: str, spaces: bool, second: str, flags: int, t
     if before == "ZW":
         return True  # LB8
     if spaces:
-        return _after_spaces(before, after)
+        return _after_spaces(before, after, text, at)
     if after in _NEVER_BEFORE or before in ("WJ", "GL", "QU", "BB", "OP"):
         return _blink_exception(before, after, text, at)
     if after == "GL":
@@ -192,8 +192,10 @@ def _goes_on(before: str, after: str) -> bool:
     return after in _AFFIXES or (after == "NU" and before in _IN_NUMBERS)
 
 
-def _after_spaces(before: str, after: str) -> bool:
+def _after_spaces(before: str, after: str, text: str, at: int) -> bool:
     """LB7, LB11 to LB18 across spaces."""
+    if after == "IS" and text[at + 1 : at + 2].isdigit():
+        return True  # LB15c: .5
     if after in ("CL", "CP", "EX", "IS", "SY", "WJ"):
         return False
     return not (
