@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
+from hypothesis import settings
 
 from tests.servers.base import Server, ServerUnavailable
 
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from tests.servers.kafka_server import KafkaServer
     from tests.servers.postgres_server import PostgresServer
     from tests.servers.s3_server import S3Server
+
+# The same examples every time: a test that fails does so for everybody. To look for new ones, set
+# HYPOTHESIS_PROFILE=explore.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 ServerT = TypeVar("ServerT", bound=Server)
 
