@@ -241,4 +241,3 @@ def _in_order(one: Callable[[T], R], items: Sequence[T]) -> list[R]:
         if errors:
             raise errors[0]
         return [future.result() for future in futures]
-

@@ -48,7 +48,9 @@ class Documents:
     def _stored(self, request: ExportRequest, key: str) -> bytes:
         if not key.startswith(keys.tenant_prefix(request.tenant)):
             raise InvalidInput(
-                "project_not_found", "The project lies outside of this tenant's part of the store.", path="project_key"
+                "project_not_found",
+                "The project lies outside of this tenant's part of the store.",
+                path="project_key",
             )
         try:
             return self._store.get(key)

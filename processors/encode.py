@@ -67,7 +67,9 @@ class Encode:
         frames = self._frames(message.tenant, view, chunk, view.states(chunk))
         if chunk.kind == "still":
             return encode_still(view.video_spec, next(frames))
-        return encode_moving(view.video_spec, frames, hold=chunk.hold > 0, check=context.check, count=chunk.frames)
+        return encode_moving(
+            view.video_spec, frames, hold=chunk.hold > 0, check=context.check, count=chunk.frames
+        )
 
     def _frames(
         self, tenant: str, view: PlanView, chunk: Chunk, states: list[State]
@@ -94,7 +96,11 @@ class Encode:
         return Outgoing(topics.RENDER, f"{message.job_id}:{position}", task)
 
     def _announce(self, message: EncodeTask, frames: int, now: datetime) -> list[Outgoing]:
-        common: dict[str, Any] = {"job_id": message.job_id, "tenant": message.tenant, "position": message.position}
+        common: dict[str, Any] = {
+            "job_id": message.job_id,
+            "tenant": message.tenant,
+            "position": message.position,
+        }
         return [
             tell(ChunkEncoded(**common, at=now, frames=frames)),
             Outgoing(topics.MIX, message.job_id, ChunkDone(**common, plan_key=message.plan_key)),

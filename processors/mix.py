@@ -153,7 +153,10 @@ class Mix:
 
     def _upload(self, message: MixMessage, plan: Plan) -> Outgoing:
         task = UploadTask(
-            job_id=message.job_id, tenant=message.tenant, plan_key=message.plan_key, output_key=plan.output_key
+            job_id=message.job_id,
+            tenant=message.tenant,
+            plan_key=message.plan_key,
+            output_key=plan.output_key,
         )
         return Outgoing(topics.UPLOAD, message.job_id, task)
 

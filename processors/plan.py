@@ -36,7 +36,7 @@ from schemas.messages import (
     UploadTask,
     read_message,
 )
-from schemas.plan import Asset, Plan, PlannedChunk
+from schemas.plan import Plan, PlannedChunk
 from schemas.project import Project, parse_project, unsupported
 from schemas.settings import ExportSettings, parse_settings
 

@@ -114,7 +114,9 @@ class PlanCache:
         try:
             plan = Plan.decode(self._store.get(key))
         except Missing as error:
-            raise InvalidInput("plan_expired", "The export's plan was removed before it was finished.") from error
+            raise InvalidInput(
+                "plan_expired", "The export's plan was removed before it was finished."
+            ) from error
         view = PlanView(plan, lambda: self._store.get(plan.project_key), self._limits)
         with self._lock:
             view = self._views.setdefault(key, view)

@@ -24,7 +24,6 @@ from schemas.facts import CancelledFact, Fact, read_fact
 from schemas.lifecycle import Job, fold
 from schemas.messages import Control, ExportRequest, read_message
 
-
 log = logging.getLogger(__name__)
 
 

@@ -96,7 +96,9 @@ class FaustProjection:
             **options,
         )
         app.transport = _Transport(app.conf.broker_consumer, app)
-        facts = app.topic(topic_name(topics.REQUESTS), topic_name(topics.PROGRESS), key_type=bytes, value_type=bytes)
+        facts = app.topic(
+            topic_name(topics.REQUESTS), topic_name(topics.PROGRESS), key_type=bytes, value_type=bytes
+        )
         orders = app.topic(topic_name(topics.CONTROL), key_type=bytes, value_type=bytes)
         app.agent(facts, name="fold")(lambda stream: self._run(stream, self._projector.apply))
         app.agent(orders, name="cancel")(lambda stream: self._run(stream, self._projector.cancel))
@@ -110,7 +112,7 @@ class FaustProjection:
             self.committed_at = asyncio.get_running_loop().time()
 
     def _raw(self, message: Any) -> Raw:
-        headers = {k: v for k, v in _pairs(message.headers)}
+        headers = dict(_pairs(message.headers))
         return Raw(
             topic=self._plain[message.topic],
             type_name=headers.get("ce_type"),

@@ -82,7 +82,10 @@ class Render:
         archive = project_archive(view.project_bytes, plan.assets, plan.warnings)
         self._store.put(plan.output_key, archive, content_type="application/json")
         task = UploadTask(
-            job_id=message.job_id, tenant=message.tenant, plan_key=message.plan_key, output_key=plan.output_key
+            job_id=message.job_id,
+            tenant=message.tenant,
+            plan_key=message.plan_key,
+            output_key=plan.output_key,
         )
         return Outgoing(topics.UPLOAD, message.job_id, task)
 

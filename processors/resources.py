@@ -80,7 +80,8 @@ class ResourcePool:
         with self._lock:
             if key not in self._fonts:
                 self._fonts[key] = FontSet(
-                    CustomFont(f.family, self._store.get(normal[f.src] or ""), f.weight, f.style) for f in named
+                    CustomFont(f.family, self._store.get(normal[f.src] or ""), f.weight, f.style)
+                    for f in named
                 )
                 while len(self._fonts) > 8:
                     self._fonts.popitem(last=False)

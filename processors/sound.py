@@ -102,9 +102,7 @@ class SoundMixer:
 
         output = ffmpeg.run(pcm_arguments(spec, inputs), check=context.check)
         blocks = self._watched(_samples(output), spec.samples, view, context)
-        audio = encode_aac(
-            blocks, spec.rate, spec.bitrate, workers=self._workers, check=context.check
-        )
+        audio = encode_aac(blocks, spec.rate, spec.bitrate, workers=self._workers, check=context.check)
         self._store.put(key, audio.to_bytes())
 
     def _watched(

@@ -1,4 +1,4 @@
-"""A deployment on real servers: worker processes, the projection, and somebody who only has a Kafka client."""
+"""A deployment on real servers: its processes, and somebody who only has a Kafka client."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import orjson
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from connectors.kafka import KafkaSettings
 from connectors.kafka_topics import create_topics
 from connectors.store.s3 import S3Settings, S3Store
-from exportstream.wiring import make_jobs
 from exportstream.config import Settings
+from exportstream.wiring import make_jobs
 from schemas.topics import CONTROL, DEAD_LETTER, PROGRESS, REQUESTS, STATUS, TOPICS
 from tests.servers.base import ROOT, wait_until
 from tests.servers.s3_server import ACCESS_KEY, SECRET_KEY
@@ -165,7 +164,7 @@ class Follower:
             message = consumer.poll(0.05)
             if message is None or message.error() is not None:
                 continue
-            headers = {name: value or b"" for name, value in message.headers() or []}
+            headers = _headers(message)
             topic = self._kafka.plain(message.topic() or "")
             value = message.value()
             with self._lock:
@@ -179,6 +178,12 @@ class Follower:
                         kind, name = headers["ce_type"].decode(), headers["ce_id"].decode()
                         self._facts.setdefault(body["job_id"], []).append((kind, name, body))
         consumer.close()
+
+
+def _headers(message: Message) -> dict[str, bytes]:
+    pairs = message.headers() or []
+    items = pairs.items() if isinstance(pairs, dict) else pairs
+    return {name: value if isinstance(value, bytes) else str(value or "").encode() for name, value in items}
 
 
 class Deployment:
@@ -279,22 +284,27 @@ class Deployment:
 
     def wait_status(self, job_id: str, *wanted: str, timeout: float = PATIENCE_S) -> dict[str, Any]:
         """Wait for one of some states; the snapshot that tells of it."""
+        self._wait(job_id, lambda: self._find(job_id, wanted) is not None, " or ".join(wanted), timeout)
+        found = self._find(job_id, wanted)
+        assert found is not None
+        return found
 
-        def there() -> bool:
-            return any(s["status"] in wanted for s in self.follower.snapshots(job_id))
-
-        try:
-            wait_until(there, f"job {job_id} is {' or '.join(wanted)}", timeout)
-        except TimeoutError as error:
-            raise AssertionError(f"{error} {self._story(job_id)}") from error
-        return next(s for s in self.follower.snapshots(job_id) if s["status"] in wanted)
+    def _find(self, job_id: str, wanted: tuple[str, ...]) -> dict[str, Any] | None:
+        return next((s for s in self.follower.snapshots(job_id) if s["status"] in wanted), None)
 
     def wait_fact(self, job_id: str, kind: str, timeout: float = PATIENCE_S) -> None:
         """Wait until a fact of a kind is told of a job."""
-        try:
-            wait_until(lambda: any(k == kind for k, _, _ in self.follower.facts(job_id)), kind, timeout)
-        except TimeoutError as error:
-            raise AssertionError(f"{error} {self._story(job_id)}") from error
+        self._wait(job_id, lambda: any(k == kind for k, _, _ in self.follower.facts(job_id)), kind, timeout)
+
+    def _wait(self, job_id: str, condition: Callable[[], bool], what: str, timeout: float) -> None:
+        """Wait for a condition; a job that failed meanwhile will not fulfil it any more."""
+
+        def over() -> bool:
+            return condition() or self.status(job_id) == "failed"
+
+        with suppress(TimeoutError):
+            wait_until(over, what, timeout)
+        assert condition(), f"job {job_id} never was {what}: {self._story(job_id)}"
 
     def completed(self, job_id: str, timeout: float = PATIENCE_S) -> dict[str, Any]:
         """Wait for the job's end, which must be a good one; its result."""
@@ -363,13 +373,3 @@ class Deployment:
 
 
 STAGE_TOPICS = ("export.requests", "export.render", "export.encode", "export.mix", "export.upload")
-
-
-def free_of(words: str, process: Process) -> bool:
-    """Whether no process below `process` has these words in its command line."""
-    return not any(words in line for line in process.children())
-
-
-def seconds_since(moment: float) -> float:
-    """Seconds since a moment of the monotonic clock."""
-    return time.monotonic() - moment

@@ -6,7 +6,7 @@ import hashlib
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from tests.acceptance.local_runs import TINY, LocalWorker
-from tests.acceptance.media import decode, inline, picture, tone
+from tests.acceptance.media import inline, picture, tone
 from tests.acceptance.support import PATIENCE_S, Deployment, Process
 from tests.integration.web import Web, web_server
 from tests.servers.base import free_port, listening, wait_until
@@ -111,7 +111,7 @@ def test_garbage_is_a_dead_letter_and_the_next_request_is_handled(deployment: De
         deployment.completed("after-garbage")
         wait_until(lambda: len(deployment.follower.letters) == before + 8, "8 dead letters", PATIENCE_S)
         deployment.wait_idle()
-    letters = {value: headers for value, headers in deployment.follower.letters[before:]}
+    letters = dict(deployment.follower.letters[before:])
     assert {value: letters[value]["dlq_code"].decode() for value in garbage} == garbage
     assert {h["dlq_topic"] for h in letters.values()} >= {b"export.requests"}
 
@@ -298,11 +298,10 @@ def test_a_worker_killed_at_any_stage_is_replaced(
 ) -> None:
     """Killed right before its result is stored: another worker finishes the job, once, with the same file."""
     tenant = f"killed-{stage}"
-    with deployment.worker() as first:
-        with proxy.hold(effect):
-            job = ask(deployment, film(), tenant)
-            proxy.wait_held()
-            first.kill()
+    with deployment.worker() as first, proxy.hold(effect):
+        job = ask(deployment, film(), tenant)
+        proxy.wait_held()
+        first.kill()
     with deployment.worker():
         result = deployment.completed(job)
         deployment.wait_idle()
