@@ -229,6 +229,8 @@ def shape(
     ids = [info.codepoint for info in infos]
     clusters = [info.cluster for info in infos]
     advances = [position.x_advance * scale for position in positions]
+    if item.face.is_emoji:
+        advances = [float(round(advance)) for advance in advances]  # as Skia has it for pictures that it scales
     offsets = None
     if any(position.x_offset or position.y_offset for position in positions):
         offsets = [(position.x_offset * scale, -position.y_offset * scale) for position in positions]
