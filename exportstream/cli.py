@@ -45,7 +45,10 @@ Exit codes: 0 done, 1 failed, 2 wrong input, 3 a service is away, 4 cancelled, 1
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     top = argparse.ArgumentParser(
-        prog=PROGRAM, description=OVERVIEW, formatter_class=argparse.RawDescriptionHelpFormatter, add_help=False
+        prog=PROGRAM,
+        description=OVERVIEW,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
     )
     top.add_argument("-h", "--help", action="store_true", help=argparse.SUPPRESS)
     top.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
@@ -64,13 +67,17 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _command(commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str) -> argparse.ArgumentParser:
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
+) -> argparse.ArgumentParser:
     return commands.add_parser(name, help=text, description=text)
 
 
 def _export_options(command: argparse.ArgumentParser) -> None:
     """What `render` and `submit` share."""
-    command.add_argument("--format", choices=["mp4", "mp3", "json"], help="default: by the name of OUT, else mp4")
+    command.add_argument(
+        "--format", choices=["mp4", "mp3", "json"], help="default: by the name of OUT, else mp4"
+    )
     command.add_argument("--quality", choices=["720p", "1080p", "1440p", "2160p"], help="short side (1080p)")
     command.add_argument("--fps", type=int, choices=[24, 30, 60], help="frames a second (30)")
     command.add_argument("--bitrate", metavar="RATE", help="cap on the picture's bit rate, such as 5M")
@@ -85,15 +92,21 @@ def _demo(command: argparse.ArgumentParser) -> None:
 
 
 def _render(command: argparse.ArgumentParser) -> None:
-    command.add_argument("file", type=Path, help="the project; paths in it are relative to it; - for standard input")
+    command.add_argument(
+        "file", type=Path, help="the project; paths in it are relative to it; - for standard input"
+    )
     command.add_argument("-o", "--output", type=Path, required=True, help="the file to write")
     _export_options(command)
-    command.add_argument("--cache", type=Path, help="folder to keep chunks in, so that the next time is faster")
+    command.add_argument(
+        "--cache", type=Path, help="folder to keep chunks in, so that the next time is faster"
+    )
 
 
 def _up(command: argparse.ArgumentParser) -> None:
     command.add_argument("--data", type=Path, default=None, help="where everything is kept (data)")
-    command.add_argument("--workers", type=int, default=None, help="processes that encode (one for each core)")
+    command.add_argument(
+        "--workers", type=int, default=None, help="processes that encode (one for each core)"
+    )
     _listen(command)
 
 
@@ -108,7 +121,9 @@ def _topics(command: argparse.ArgumentParser) -> None:
 
 
 def _worker(command: argparse.ArgumentParser) -> None:
-    command.add_argument("stages", nargs="+", choices=[*STAGES, "all"], metavar="STAGE", help=", ".join([*STAGES, "all"]))
+    command.add_argument(
+        "stages", nargs="+", choices=[*STAGES, "all"], metavar="STAGE", help=", ".join([*STAGES, "all"])
+    )
     command.add_argument("--metrics-port", type=int, default=None, help="serve Prometheus metrics here")
 
 
@@ -122,8 +137,12 @@ def _api_address(command: argparse.ArgumentParser) -> None:
 
 
 def _submit(command: argparse.ArgumentParser) -> None:
-    command.add_argument("file", type=Path, help="the project; files that it names by a relative path are uploaded")
-    command.add_argument("-o", "--output", type=Path, help="download the finished file to this; implies --follow")
+    command.add_argument(
+        "file", type=Path, help="the project; files that it names by a relative path are uploaded"
+    )
+    command.add_argument(
+        "-o", "--output", type=Path, help="download the finished file to this; implies --follow"
+    )
     command.add_argument("--follow", action="store_true", help="show progress until the job has ended")
     command.add_argument("--idempotency-key", metavar="KEY", help="the same key twice is one job")
     _export_options(command)

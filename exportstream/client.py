@@ -72,7 +72,9 @@ class Client:
             partial.unlink(missing_ok=True)
         return size
 
-    def _json(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
+    def _json(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Any:
         content = self._request(method, path, body, headers).read()
         return orjson.loads(content) if content else None
 
@@ -83,7 +85,9 @@ class Client:
         make = http.client.HTTPSConnection if secure else http.client.HTTPConnection
         connection = make(self._parts.hostname or "", self._parts.port, timeout=TIMEOUT_S)
         try:
-            connection.request(method, self._parts.path.rstrip("/") + path, body, {**self._headers, **(headers or {})})
+            connection.request(
+                method, self._parts.path.rstrip("/") + path, body, {**self._headers, **(headers or {})}
+            )
             response = connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             sentence = f"No API answers at {self.url} ({error}). Is `exportstream up` running?"
@@ -104,7 +108,9 @@ def refusal(status: int, body: bytes) -> InvalidInput | Unavailable:
     code = str(problem.get("code") or f"http_{status}")
     sentence = str(problem.get("detail") or problem.get("title") or f"The API answers with status {status}.")
     errors = problem.get("errors")
-    path = errors[0].get("path") if isinstance(errors, list) and errors and isinstance(errors[0], dict) else None
+    path = (
+        errors[0].get("path") if isinstance(errors, list) and errors and isinstance(errors[0], dict) else None
+    )
     if status in (429, 502, 503, 504):
         return Unavailable(code, sentence)
     return InvalidInput(code, sentence, path=path)

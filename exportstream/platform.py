@@ -261,7 +261,17 @@ def request_of(job: Job) -> ExportRequest | None:
         return None
     given: dict[str, Any] = {
         name: getattr(job, name)
-        for name in ("tenant", "format", "settings", "metadata", "customer_id", "user_id", "project_id", "batch_id", "width")
+        for name in (
+            "tenant",
+            "format",
+            "settings",
+            "metadata",
+            "customer_id",
+            "user_id",
+            "project_id",
+            "batch_id",
+            "width",
+        )
     }
     place = {"project_key": job.project_key} if job.project_key else {"project_ref": job.project_ref}
     source = job.source or "kafka"
@@ -275,7 +285,9 @@ def _live(sentence: str, is_so: bool) -> None:
         raise Unavailable("not_ready", sentence)
 
 
-async def _until(condition: Callable[[], bool], stop: asyncio.Event, running: set[asyncio.Task[None]]) -> None:
+async def _until(
+    condition: Callable[[], bool], stop: asyncio.Event, running: set[asyncio.Task[None]]
+) -> None:
     """Wait for a condition, a stop, or a part that ends by itself."""
     deadline = asyncio.get_running_loop().time() + READY_WITHIN_S
     while not condition() and not stop.is_set() and not any(task.done() for task in running):

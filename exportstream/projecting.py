@@ -56,7 +56,9 @@ class ProjectionService:
         while not stop.is_set():
             try:
                 await asyncio.to_thread(
-                    check_topics, self._kafka, [topics.REQUESTS, topics.PROGRESS, topics.CONTROL, topics.STATUS]
+                    check_topics,
+                    self._kafka,
+                    [topics.REQUESTS, topics.PROGRESS, topics.CONTROL, topics.STATUS],
                 )
                 await self._once(stop)
             except Unavailable as error:

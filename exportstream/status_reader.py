@@ -58,7 +58,9 @@ class StatusReader:
         try:
             partitions = consumer.list_topics(name, timeout=METADATA_S).topics[name].partitions
             ends = [
-                TopicPartition(name, p, consumer.get_watermark_offsets(TopicPartition(name, p), METADATA_S)[1])
+                TopicPartition(
+                    name, p, consumer.get_watermark_offsets(TopicPartition(name, p), METADATA_S)[1]
+                )
                 for p in partitions
             ]
         except (KafkaException, KeyError, TypeError):

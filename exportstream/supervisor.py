@@ -74,7 +74,9 @@ class Supervisor:
 
     def _start(self, child: _Child) -> None:
         command = [sys.executable, "-m", "exportstream", "worker", *child.stages]
-        child.process = subprocess.Popen(command, env=self._environ, stdin=subprocess.DEVNULL, process_group=0)
+        child.process = subprocess.Popen(
+            command, env=self._environ, stdin=subprocess.DEVNULL, process_group=0
+        )
         child.started = time.monotonic()
         child.due = 0.0
 
@@ -87,8 +89,12 @@ class Supervisor:
     def _revive(self, child: _Child, status: int) -> None:
         now = time.monotonic()
         if child.due == 0.0:
-            child.pause = FIRST_PAUSE_S if now - child.started > HEALTHY_S else min(LONGEST_PAUSE_S, child.pause * 2)
+            child.pause = (
+                FIRST_PAUSE_S if now - child.started > HEALTHY_S else min(LONGEST_PAUSE_S, child.pause * 2)
+            )
             child.due = now + child.pause
-            log.error("a worker died and is started again", stages=child.stages, status=status, pause=child.pause)
+            log.error(
+                "a worker died and is started again", stages=child.stages, status=status, pause=child.pause
+            )
         if now >= child.due:
             self._start(child)

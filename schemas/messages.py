@@ -176,11 +176,23 @@ class Control(Message):
 
 MESSAGE_TYPES: dict[str, type[Message]] = {
     cls.TYPE: cls
-    for cls in (ExportRequest, RenderTask, EncodeTask, DrawTask, SoundTask, ChunkDone, JoinTask, UploadTask, Control)
+    for cls in (
+        ExportRequest,
+        RenderTask,
+        EncodeTask,
+        DrawTask,
+        SoundTask,
+        ChunkDone,
+        JoinTask,
+        UploadTask,
+        Control,
+    )
 }
 
 
-def read_message(type_name: str | None, version: str | None, value: bytes, *accepted: type[Message]) -> Message:
+def read_message(
+    type_name: str | None, version: str | None, value: bytes, *accepted: type[Message]
+) -> Message:
     """The message of one of the `accepted` types in `value`, by its headers' type and version.
 
     Without a type header the first accepted type is assumed: a raw producer needs no headers.
@@ -190,7 +202,9 @@ def read_message(type_name: str | None, version: str | None, value: bytes, *acce
     cls = wanted.get(type_name) if type_name else accepted[0]
     if cls is None:
         expected = ", ".join(wanted)
-        raise InvalidMessage("unknown_type", f"This topic carries {expected}; the message says {type_name!r}.")
+        raise InvalidMessage(
+            "unknown_type", f"This topic carries {expected}; the message says {type_name!r}."
+        )
     if version not in (None, "", str(cls.VERSION)):
         raise InvalidMessage(
             "unknown_version", f"{cls.TYPE} is read in version {cls.VERSION}; the message says {version!r}."

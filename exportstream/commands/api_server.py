@@ -17,7 +17,9 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     """Serve until SIGTERM or Ctrl-C."""
     kafka = wiring.kafka_settings(settings)
     if kafka is None:
-        raise InvalidInput("no_kafka", "Set KAFKA_BOOTSTRAP_SERVERS to the broker; `exportstream up` needs none.")
+        raise InvalidInput(
+            "no_kafka", "Set KAFKA_BOOTSTRAP_SERVERS to the broker; `exportstream up` needs none."
+        )
     address = Address(options.host or settings.host, settings.port if options.port is None else options.port)
     check_exposure(address.host, settings)
     configure_logs(settings.log_level)

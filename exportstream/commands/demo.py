@@ -48,7 +48,9 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     configure_logs("error")
     logging.getLogger("exportstream.kafka").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="exportstream-demo-") as folder:
-        alone = replace(settings, data_dir=Path(folder), kafka_bootstrap=None, s3_endpoint=None, database_url=None)
+        alone = replace(
+            settings, data_dir=Path(folder), kafka_bootstrap=None, s3_endpoint=None, database_url=None
+        )
         print("Starting broker, workers, job table and API on this machine …")
         began = time.monotonic()
         with running(alone) as url:

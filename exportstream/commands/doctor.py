@@ -55,9 +55,13 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _guarded("fonts", "pip install -r requirements.txt brings a default set", _fonts)
     yield _isolation()
     yield _disk(settings)
-    yield _guarded("object store", "look at S3_ENDPOINT and its keys, or at the data folder", lambda: _store(settings))
+    yield _guarded(
+        "object store", "look at S3_ENDPOINT and its keys, or at the data folder", lambda: _store(settings)
+    )
     yield _guarded("job table", "look at DATABASE_URL", lambda: _jobs(settings))
-    yield _guarded("Kafka", "look at KAFKA_BOOTSTRAP_SERVERS; `exportstream topics create`", lambda: _kafka(settings))
+    yield _guarded(
+        "Kafka", "look at KAFKA_BOOTSTRAP_SERVERS; `exportstream topics create`", lambda: _kafka(settings)
+    )
 
 
 def _guarded(name: str, advice: str, look: Callable[[], str]) -> Finding:
@@ -92,7 +96,9 @@ def _skia() -> str:
 def _ffmpeg() -> str:
     from connectors.ffmpeg import binary
 
-    said = subprocess.run([binary(), "-version"], capture_output=True, text=True, timeout=20, check=True).stdout
+    said = subprocess.run(
+        [binary(), "-version"], capture_output=True, text=True, timeout=20, check=True
+    ).stdout
     return " ".join(said.split()[:3])
 
 
@@ -100,7 +106,11 @@ def _fonts() -> str:
     from renderers.fonts import FontSet
 
     fonts = FontSet()
-    emoji = "emoji in colour" if fonts.has_colour_emoji else "no colour emoji: install a package with Noto Color Emoji"
+    emoji = (
+        "emoji in colour"
+        if fonts.has_colour_emoji
+        else "no colour emoji: install a package with Noto Color Emoji"
+    )
     return f"default set, {emoji}"
 
 
@@ -117,7 +127,9 @@ def _disk(settings: Settings) -> Finding:
     folder = settings.temp_dir if settings.temp_dir and settings.temp_dir.is_dir() else "/tmp"
     free = shutil.disk_usage(folder).free
     state: Literal["fine", "note"] = "fine" if free > FREE_BYTES else "note"
-    return Finding("disk", state, f"{free / 1e9:.0f} GB free in {folder}", "Long videos need some GB of room.")
+    return Finding(
+        "disk", state, f"{free / 1e9:.0f} GB free in {folder}", "Long videos need some GB of room."
+    )
 
 
 def _store(settings: Settings) -> str:

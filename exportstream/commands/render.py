@@ -59,7 +59,9 @@ def _export(
         )
         stages = local_stages(settings, store, Path(folder), base, decoder)
         with Progress(f"{options.file.name} to {options.output.name}", quiet=options.quiet) as progress:
-            job = run_local(request, stages, on_change=lambda j: progress.update(j.stage_progress(), j.progress))
+            job = run_local(
+                request, stages, on_change=lambda j: progress.update(j.stage_progress(), j.progress)
+            )
         if job.result is not None:
             _deliver(store, job.result.key, options.output)
     return job

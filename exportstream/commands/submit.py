@@ -68,7 +68,11 @@ def with_uploads(value: Any, base: Path, upload: Callable[[Path], str]) -> Any:
             return [walk(item) for item in part]
         if isinstance(part, Mapping):
             return {
-                key: source(item) if key in SOURCE_KEYS and isinstance(item, str) else item if key == "meta" else walk(item)
+                key: source(item)
+                if key in SOURCE_KEYS and isinstance(item, str)
+                else item
+                if key == "meta"
+                else walk(item)
                 for key, item in part.items()
             }
         return part
