@@ -268,10 +268,11 @@ def _ducked(number: int, spec: SoundSpec) -> list[str]:
     if (duck := spec.tracks[number].duck) is not None:
         away = 10 ** (-duck[1] / 20) - 1
         chains += [
-            # The gate takes digital silence for sound; so the key is never quite silent.
-            f"[k{number}]dcshift=shift=0.0001,aformat=sample_fmts=fltp[key{number}]",
-            f"aevalsrc=1|1:sample_rate={spec.rate},atrim=end_sample={spec.samples}[one{number}]",
-            f"[one{number}][key{number}]{_GATE}[open{number}]",
+            # The gate takes digital silence for sound, so the key is never quite silent. And it ends as soon
+            # as one of its inputs does, whatever it still holds of both; so neither of them ends.
+            f"[k{number}]dcshift=shift=0.0001,aformat=sample_fmts=fltp,apad[key{number}]",
+            f"aevalsrc=1|1:sample_rate={spec.rate}[one{number}]",
+            f"[one{number}][key{number}]{_GATE},atrim=end_sample={spec.samples}[open{number}]",
             f"[b{number}][open{number}]amultiply,pan=stereo|c0={away:.6f}*c0|c1={away:.6f}*c1[a{number}]",
             f"[m{number}][a{number}]amix=inputs=2:normalize=0[d{number}]",
         ]
