@@ -21,6 +21,7 @@ Turns projects of a design editor into MP4, MP3 and JSON, as a stream of events 
 Try it
   demo                     export the example project with everything on this machine
   render FILE -o OUT       export one project in this process, without Kafka
+  frame FILE --at S -o PNG draw one moment of a project
   up                       run all of it on this machine: API, workers, job table
 
 Run it
@@ -55,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     _demo(_command(commands, "demo", "Export the example project with everything embedded on this machine."))
     _render(_command(commands, "render", "Export one project in this process, without Kafka."))
+    _frame(_command(commands, "frame", "Draw one moment of a project as a PNG in its own size."))
     _up(_command(commands, "up", "Run everything on this machine until Ctrl-C."))
     _topics(_command(commands, "topics", "Declare the topics on a Kafka broker."))
     _worker(_command(commands, "worker", "Run stages of the stream until SIGTERM."))
@@ -100,6 +102,12 @@ def _render(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--cache", type=Path, help="folder to keep chunks in, so that the next time is faster"
     )
+
+
+def _frame(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", type=Path, help="the project; paths in it are relative to it; - for standard input")
+    command.add_argument("--at", type=float, default=0.0, metavar="SECONDS", help="the moment (0)")
+    command.add_argument("-o", "--output", type=Path, required=True, help="the PNG to write")
 
 
 def _up(command: argparse.ArgumentParser) -> None:
