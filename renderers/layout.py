@@ -33,7 +33,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Line:
-    """A line: its runs from left to right, and where it is."""
+    """A line: its runs from left to right, and where it is; x and width are those of its content.
+
+    Spaces that hang at its end are in the runs, beyond the content.
+    """
 
     runs: tuple[Run, ...]
     start: int
@@ -374,11 +377,12 @@ def _cut(
 def _place(line: _Broken, element: TextElement, rtl: bool, top: float, above: float, below: float) -> Line:
     runs, content, hanging = _visual(line, element.width)
     x = _start(line, element, rtl, content)
-    if hanging and rtl:
-        x -= hanging
-    at, placed = x, []
-    if element.align == "justify" and not line.is_last and not line.ellipsis:
+    if element.align == "justify" and not line.is_last and not line.ellipsis and content < element.width:
+        before = sum(run.width for run in runs)
         runs = _justified(runs, line, element.width - content)
+        grown = sum(run.width for run in runs) - before
+        x, content = (x - grown if rtl else x), content + grown
+    at, placed = x - (hanging if rtl else 0.0), []
     for glyphs in runs:
         placed.append(Run(at, glyphs))
         at += glyphs.width

@@ -80,6 +80,8 @@ def test_justified_lines_fill_the_box_but_the_last() -> None:
         end = max(run.x + run.glyphs.width for run in line.runs if run.glyphs.ids)
         assert end >= 199.9
     assert lines[-1].width < 150
+    arabic = lay_out(_element("اللغة العربية جميلة وهذا نص طويل يلتف", align="justify"), FONTS).lines[0]
+    assert (arabic.x + arabic.width, arabic.width) == pytest.approx((200, 200), abs=0.1)
 
 
 def test_vertical_alignment_moves_all_lines() -> None:
