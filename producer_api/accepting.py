@@ -6,6 +6,10 @@ the database is away the projection writes the row from the request, by the same
 the broker took without saying so in time begins a job that nobody was told of; with an
 `Idempotency-Key` a retry finds it, for the key decides the job's id, and the same id is one job.
 
+Requests with one key wait for one another in this process. Between processes the table decides: of two
+different requests with one key at the same instant one is refused, though both reached the stream, where
+the first counts.
+
 All of it happens in one thread: each change of threads may wait for whoever holds the interpreter.
 """
 

@@ -21,7 +21,7 @@ from producer_api.s0 import STYLE, s0_routes
 from producer_api.threads import Threads
 
 WORKERS = 8
-READERS = 4
+READERS = 16
 TAKERS = 64
 """Requests that are being accepted at once: while a broker is away each waits for it until it gives up."""
 TITLE = "exportstream"

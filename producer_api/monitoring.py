@@ -86,13 +86,20 @@ class Measured:
 
         async def watched(message: Message) -> None:
             if message["type"] == "http.response.start":
-                route = getattr(scope.get("route"), "path", "other")
-                labels = (scope["method"], route)
-                self._metrics.requests.labels(*labels, message["status"]).inc()
-                self._metrics.seconds.labels(*labels).observe(time.perf_counter() - begun)
+                self._count(scope, message["status"], begun)
             await send(message)
 
-        await self._app(scope, receive, watched)
+        try:
+            await self._app(scope, receive, watched)
+        except Exception:
+            # The answer to a mistake of ours is written further out.
+            self._count(scope, 500, begun)
+            raise
+
+    def _count(self, scope: Scope, status: int, begun: float) -> None:
+        labels = (scope["method"], getattr(scope.get("route"), "path", "other"))
+        self._metrics.requests.labels(*labels, status).inc()
+        self._metrics.seconds.labels(*labels).observe(time.perf_counter() - begun)
 
 
 class Readiness:

@@ -20,6 +20,7 @@ from producer_api.auth import Tenant
 from producer_api.bodies import ENVELOPE_BYTES, ExportBody, check_export, read_body
 from producer_api.canonical import Exports
 from producer_api.problems import ApiProblem, Style
+from producer_api.s0_views import CancelView, CreatedView, RefusalView, StatusView
 from producer_api.views import SIMPLE, dump
 from schemas.errors import InvalidInput
 from schemas.lifecycle import Job
@@ -30,10 +31,12 @@ from schemas.settings import ExportSettings
 JOB_TYPE = "export-generator"
 CANCELLED = "The export was cancelled."
 DOWNLOAD = "/api/assets/download"
-_OWN = ("/export", "/status/", "/cancel/", "/projects/export", f"{DOWNLOAD}/")
+_OWN = ("/status/", "/cancel/", "/projects/export", f"{DOWNLOAD}/")
 _KNOWN = frozenset(ExportSettings.model_fields) - {"format"}
 _CODECS = {"h264": "libx264", "h.264": "libx264", "x264": "libx264", "avc": "libx264"}
 _QUALITIES = {"720": "720p", "1080": "1080p", "1440": "1440p", "2160": "2160p", "2k": "1440p", "4k": "2160p"}
+
+_ERRORS: dict[int | str, dict[str, Any]] = {"4XX": {"model": RefusalView, "description": "What was wrong."}}
 
 
 def read_s0(data: bytes, limits: Limits) -> ExportBody:
@@ -105,7 +108,7 @@ def _result(job: Job) -> dict[str, Any]:
         return {"status": "error", "error": f"{where}{job.error.message}", "code": job.error.code}
     return {
         "status": "success",
-        "output_url": f"{DOWNLOAD}/{job.id}/{quote(job.result.file_name)}",
+        "output_url": f"{DOWNLOAD}/{job.id}/{quote(job.result.file_name, safe='')}",
         "video_id": job.result.video_id,
         "file_size": job.result.size,
         "duration": job.result.duration,
@@ -127,7 +130,7 @@ def _render(problem: ApiProblem, request: Request) -> Response:
     return Response(orjson.dumps(body), status, problem.headers, "application/json")
 
 
-STYLE = Style(lambda path: path.startswith(_OWN), _render)
+STYLE = Style(lambda path: path == "/export" or path.startswith(_OWN), _render)
 
 
 def s0_routes(exports: Exports) -> APIRouter:
@@ -151,11 +154,26 @@ def s0_routes(exports: Exports) -> APIRouter:
         return _json(status_view(await exports.find(job_id, tenant)))
 
     for path in ("/export", "/projects/export"):
-        router.post(path, summary="Export a project", openapi_extra=_REQUEST, name=f"s0{path}")(create)
+        router.post(
+            path,
+            summary="Export a project",
+            response_model=CreatedView,
+            responses=_ERRORS,
+            openapi_extra=_REQUEST,
+            name=f"s0{path}",
+        )(create)
     for path in ("/status/{job_id}", "/projects/export/{job_id}/status"):
-        router.get(path, summary="An export's status", name=f"s0{path}")(status)
+        router.get(
+            path,
+            summary="An export's status",
+            response_model=StatusView,
+            responses=_ERRORS,
+            name=f"s0{path}",
+        )(status)
 
-    @router.delete("/cancel/{job_id}", summary="Cancel a running export")
+    @router.delete(
+        "/cancel/{job_id}", summary="Cancel a running export", response_model=CancelView, responses=_ERRORS
+    )
     async def cancel(job_id: str, tenant: Tenant) -> Response:
         job = await exports.cancel(job_id, tenant, by="s0")
         view = {"success": True, "job_id": job.id, "status": "cancelled", "message": "Export job cancelled"}

@@ -12,6 +12,7 @@ from typing import BinaryIO
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
+from connectors.store.base import disk_error
 from producer_api.ports import Services
 from producer_api.problems import ApiProblem
 from producer_api.threads import Threads
@@ -63,6 +64,16 @@ async def take_upload(
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > cap:
         raise _too_large(cap)
+    try:
+        return await _take(request, tenant, file_name, services, threads)
+    except OSError as error:
+        raise disk_error(error) from error
+
+
+async def _take(
+    request: Request, tenant: str, file_name: str, services: Services, threads: Threads
+) -> UploadView:
+    cap = services.limits.asset_bytes
     with tempfile.NamedTemporaryFile(prefix="upload-", dir=services.temp_dir) as file:
         collected = _Collected(file, hashlib.sha256())  # type: ignore[arg-type]
         pending = bytearray()

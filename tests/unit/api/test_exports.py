@@ -261,6 +261,7 @@ def test_a_mistake_of_ours_tells_nothing(tmp_path: Path) -> None:
             assert "Traceback" not in answer.text
         assert api.get("/v1/exports/x").json()["code"] == "internal_error"
         assert api.get("/v1/exports/x").status_code == 500
+        assert 'route="/v1/exports/{job_id}",status="500"} 3.0' in api.get("/metrics").text
 
 
 def test_ready_says_what_it_rests_on(tmp_path: Path) -> None:

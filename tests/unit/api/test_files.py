@@ -190,6 +190,13 @@ def test_an_upload_with_an_odd_name_has_no_extension(api: World, name: str) -> N
     assert answer.json()["src"] == f"t/default/uploads/{hashlib.sha256(b'data').hexdigest()}"
 
 
+def test_an_upload_waits_for_a_disk(tmp_path: Path) -> None:
+    """Without a folder to collect it in, an upload is 503 and may be tried again."""
+    with world(tmp_path, temp_dir=tmp_path / "nowhere") as api:
+        answer = api.request("PUT", "/v1/uploads", content=b"data")
+    assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+
+
 def test_uploads_have_limits(tmp_path: Path) -> None:
     """A file that is too large is 413, declared or not, and an empty one 422; nothing is kept."""
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from producer_api.s0_views import CancelView, CreatedView, RefusalView, StatusView
 from schemas import topics
 from schemas.messages import Control, ExportRequest
-from tests.unit.api.harness import FILE, World, failed
+from tests.unit.api.harness import FILE, World, facts_until_done, failed
 from tests.unit.api.test_exports import cancelled
 
 CALL: dict[str, Any] = {
@@ -50,6 +51,7 @@ def test_an_export_is_created(api: World, path: str) -> None:
         "message": "Export job created successfully",
     }
     assert str(uuid.UUID(job_id)) == job_id
+    CreatedView.model_validate(answer.json())
     [request] = api.stream.on(topics.REQUESTS)
     assert isinstance(request, ExportRequest)
     assert (request.project_ref, request.format, request.source) == ("c1/p1", "mp4", "s0")
@@ -77,6 +79,7 @@ def test_a_status_is_told_from_beginning_to_end(api: World, create: str, status:
     }
     api.complete(job_id, "Große Reise.mp4")
     view = api.get(status.format(job_id)).json()
+    StatusView.model_validate(view)
     url = view["result"].pop("output_url")
     assert view == {
         "job_id": job_id,
@@ -102,8 +105,6 @@ def test_a_status_is_told_from_beginning_to_end(api: World, create: str, status:
 
 def test_a_running_job_says_so(api: World) -> None:
     """Every stage between the request and the end is `running`."""
-    from tests.unit.api.harness import facts_until_done
-
     job_id = export(api)
     for fact in facts_until_done(job_id)[:2]:
         api.tell(job_id, fact)
@@ -125,7 +126,8 @@ def test_a_running_job_is_cancelled(api: World) -> None:
     """The order is published; the job then counts as failed, with an error that says why."""
     job_id = export(api)
     answer = api.request("DELETE", f"/cancel/{job_id}")
-    assert (answer.status_code, answer.json()["success"]) == (200, True)
+    assert answer.status_code == 200
+    CancelView.model_validate(answer.json())
     [order] = api.stream.on(topics.CONTROL)
     assert isinstance(order, Control)
     assert order.job_id == job_id
@@ -169,6 +171,11 @@ def test_where_the_contract_is_silent_much_is_taken(api: World, more: dict[str, 
     export(api, **more)
 
 
+def test_the_neighbours_are_not_this_dialects(api: World) -> None:
+    """An address that only begins alike is answered as a problem."""
+    assert api.get("/exports/x").headers["content-type"] == "application/problem+json"
+
+
 @pytest.mark.parametrize(
     ("given", "status", "word"),
     [
@@ -186,6 +193,7 @@ def test_errors_have_this_dialects_shape(api: World, given: bytes, status: int, 
     """`success` is false, and `error` and `message` are a sentence."""
     answer = api.post("/export", content=given)
     body = answer.json()
+    RefusalView.model_validate(body)
     assert (answer.status_code, body["success"]) == (status, False)
     assert word in body["error"]
     assert body["error"] == body["message"]
