@@ -140,14 +140,12 @@ def _normal(image: Any, size: Size, orientation: int) -> Pixels:
     if image.size != size:
         from PIL import Image
 
-        image = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
+        image = image.resize(size, Image.Resampling.HAMMING, reducing_gap=3.0)
     image = _upright(image, orientation)
     if has_alpha:
         width, height = image.size
         return np.frombuffer(image.tobytes(), np.uint8).reshape(height, width, 4)
-    pixels = np.empty((image.size[1], image.size[0], 4), np.uint8)
-    pixels[..., :3] = np.asarray(image)
-    pixels[..., 3] = 255
+    pixels = np.asarray(image.convert("RGBA"))  # opaque
     return pixels
 
 

@@ -280,7 +280,8 @@ def _x264_params(spec: VideoSpec, kind: Kind, count: int, level: str | None) -> 
     if level is not None:
         params["level"] = level
     if kind == "still":
-        return params | {"mbtree": "0", "rc-lookahead": "0", "subme": "7", "trellis": "1"}
+        # One third of the time of subme 7 with trellis, for 4 % more bytes and 0.3 dB less, at 51 dB.
+        return params | {"mbtree": "0", "rc-lookahead": "0", "subme": "5", "trellis": "0"}
     params["rc-lookahead"] = str(_lookahead(spec))
     if kind == "hold" and count > 1:
         # Without this the last picture, which nothing refers to, is the worst one of its stretch.
