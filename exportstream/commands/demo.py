@@ -8,7 +8,7 @@ import logging
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -60,6 +60,12 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
             made = [export(client, project, format_, options.out) for format_ in FORMATS]
     _say(made)
     return exits.OK
+
+
+def _without_servers(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of workers that are to find nothing but what is embedded."""
+    servers = ("KAFKA_", "S3_", "MINIO_", "DATABASE_URL")
+    return {name: value for name, value in environ.items() if not name.startswith(servers)}
 
 
 def export(client: Client, project: dict[str, Any], format_: str, folder: Path) -> Made:
