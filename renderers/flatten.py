@@ -15,7 +15,7 @@ import numpy as np
 from renderers._skia import skia
 from renderers.brushes import BLEND_MODES
 from renderers.scene import LayerPixels, Placement, SlideState
-from renderers.sprites import Sprite, placed, window, zoomed
+from renderers.sprites import Sprite, placed, unfaded, window, zoomed
 from renderers.tiles import Affine, Rect, soft_edge
 from renderers.yuv import Plane
 
@@ -39,11 +39,12 @@ def flatten(
         placement = given or _REST
         if (bounds := sprites[key].bounds(placement)) is None:
             continue
+        layer, opacity = unfaded(layers[key])
         paint = skia.Paint()
-        paint.setAlphaf(placement.opacity)
+        paint.setAlphaf(placement.opacity * opacity)
         paint.setBlendMode(BLEND_MODES[blend_modes.get(key, "normal")])
         with _group(target, bounds, paint):
-            _draw(target, layers[key], placement)
+            _draw(target, layer, placement)
     return pixels
 
 

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 
+from renderers._opencv import cv2
 from renderers.scene import Inside, LayerPixels, Placement
-from renderers.tiles import Affine, Patch, Rect, Tile
+from renderers.tiles import Affine, Patch, Rect, Tile, united
 
 
 def placed(pixels: LayerPixels, placement: Placement) -> Affine:
@@ -49,10 +50,29 @@ def _about(pixels: LayerPixels, placement: Placement, size: float, u: float, v: 
     return Affine(cosine, -sine, sine, cosine, x, y)
 
 
+def unfaded(pixels: LayerPixels) -> tuple[LayerPixels, float]:
+    """A picture that zooms inside its box as if its element were opaque, and the element's opacity.
+
+    The opacity is in mask, shadow and border alike; but it fades them as one, so that no shadow shows
+    through a picture. It is what the mask has inside of its edges.
+    """
+    inside = pixels.inside
+    opacity = 1.0 if inside is None else int(inside.mask.max()) / 255
+    if inside is None or not 0 < opacity < 1:
+        return pixels, 1.0
+    under, over = (
+        None if part is None else replace(part, rgba=cv2.convertScaleAbs(part.rgba, alpha=1 / opacity))
+        for part in (inside.under, inside.over)
+    )
+    mask = cv2.convertScaleAbs(inside.mask, alpha=1 / opacity)
+    return replace(pixels, inside=replace(inside, mask=mask, under=under, over=over)), opacity
+
+
 class Sprite:
     """A drawn layer, made ready for a canvas of (width, height)."""
 
     def __init__(self, pixels: LayerPixels, canvas: tuple[int, int]) -> None:
+        pixels, self._opacity = unfaded(pixels)
         self._pixels = pixels
         self._canvas = canvas
         inside = pixels.inside
@@ -83,8 +103,10 @@ class Sprite:
     def patches(self, placement: Placement) -> tuple[Patch, ...]:
         """What to paint for a placement, from bottom to top."""
         if self._last is None or self._last[0] != placement:
-            faded = (patch.faded(placement.opacity) for patch in self._patches(placement))
-            self._last = placement, tuple(faded)
+            patches, opacity = list(self._patches(placement)), placement.opacity * self._opacity
+            if opacity < 1 and len(patches) > 1:
+                patches = [united(patches)]
+            self._last = placement, tuple(patch.faded(opacity) for patch in patches)
         return self._last[1]
 
     def _patches(self, placement: Placement) -> Iterator[Patch]:

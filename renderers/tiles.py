@@ -112,6 +112,24 @@ def overlap(a: Rect, b: Rect) -> Rect:
     return max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
 
 
+def united(patches: Sequence[Patch]) -> Patch:
+    """Patches on top of one another as one."""
+    left, top, right, bottom = zip(*(patch.rect for patch in patches), strict=True)
+    rect = x0, y0, x1, y1 = min(left), min(top), max(right), max(bottom)
+    full, half = (y1 - y0, x1 - x0), ((y1 - y0) // 2, (x1 - x0) // 2)
+    colors = np.zeros(full, np.uint8), np.zeros(half, np.uint8), np.zeros(half, np.uint8)
+    # Alpha is painted like a colour; its third plane is there because colours have three.
+    alpha = np.zeros(full, np.uint8), np.zeros(half, np.uint8), np.zeros(half, np.uint8)
+    here = (0, 0, x1 - x0, y1 - y0)
+    for patch in patches:
+        a, ac = patch.alpha or (np.full_like(patch.colors[0], 255), np.full_like(patch.colors[1], 255))
+        x, y = patch.rect[0] - x0, patch.rect[1] - y0
+        place = (x, y, x + patch.rect[2] - patch.rect[0], y + patch.rect[3] - patch.rect[1])
+        Patch(place, patch.colors, patch.alpha).paint(colors, here)
+        Patch(place, (a, ac, ac), patch.alpha).paint(alpha, here)
+    return Patch(rect, colors, alpha[:2])
+
+
 @dataclass(frozen=True, eq=False)
 class _Grid:
     """Planes of one picture, at full and at half size."""
