@@ -1,16 +1,18 @@
 """mix: mixes the sound while pictures are encoded; when the last chunk is there, joins them to a file.
 
 The fan-in needs no state of its own. A job's parts are announced under the job's key, so one
-process counts them in memory; a process that sees a job for the first time, after a restart or a
-rebalance, looks its keys up in the store.
+process counts them in memory. What is memory is never believed to be missing: it may have been
+announced to another process, before a restart or a rebalance, so the store is asked. That costs one
+look-up for each message, because the first part that is not there ends the question.
 """
 
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,10 +34,10 @@ REMEMBERED_JOBS = 4096
 
 @dataclass
 class Arrivals:
-    """What of a job lies in the store, as far as this process knows."""
+    """What of a job is not known to lie in the store."""
 
-    positions: set[int] = field(default_factory=set)
-    sound: bool = False
+    missing: set[int]
+    sound_missing: bool
     completed_by: str | None = None
     """The message that completed the job: only it, delivered again, sends the file off again."""
 
@@ -54,7 +56,8 @@ class Mix:
         self._plans = plans
         self._mixer = mixer
         self._work_dir = work_dir
-        self._arrivals: OrderedDict[str, Arrivals] = OrderedDict()
+        self._arrivals: OrderedDict[tuple[str, str], Arrivals] = OrderedDict()
+        self._lock = threading.Lock()
         self.concurrency = concurrency
 
     def parse(self, type_name: str | None, version: str | None, value: bytes) -> MixMessage:
@@ -81,53 +84,68 @@ class Mix:
 
     def _complete(self, message: MixMessage, plan: Plan) -> bool:
         """Note what `message` announces; whether now everything is there."""
-        arrivals = self._arrivals.get(plan.job_id) or self._look_up(plan)
-        self._arrivals[plan.job_id] = arrivals
-        self._arrivals.move_to_end(plan.job_id)
-        while len(self._arrivals) > REMEMBERED_JOBS:
-            self._arrivals.popitem(last=False)
+        arrivals = self._arrivals_of(plan)
         if isinstance(message, ChunkDone):
-            arrivals.positions.add(message.position)
+            arrivals.missing.discard(message.position)
         elif isinstance(message, SoundTask):
-            arrivals.sound = True
-        if len(arrivals.positions) < len(plan.todo) or not (arrivals.sound or plan.sound_hash is None):
+            arrivals.sound_missing = False
+        if not self._all_there(plan, arrivals):
             return False
         identity = f"{message.TYPE}:{getattr(message, 'position', '')}"
         if arrivals.completed_by is None:
             arrivals.completed_by = identity
         return arrivals.completed_by == identity
 
-    def _look_up(self, plan: Plan) -> Arrivals:
-        present = {
-            position
-            for position, index in enumerate(plan.todo)
-            if self._store.exists(keys.chunk_key(plan.tenant, plan.chunks[index].key))
-        }
-        return Arrivals(present, plan.sound_hash is not None and self._store.exists(sound_place(plan)))
+    def _arrivals_of(self, plan: Plan) -> Arrivals:
+        fresh = Arrivals(set(range(len(plan.todo))), plan.sound_hash is not None)
+        with self._lock:
+            arrivals = self._arrivals.setdefault((plan.tenant, plan.job_id), fresh)
+            self._arrivals.move_to_end((plan.tenant, plan.job_id))
+            while len(self._arrivals) > REMEMBERED_JOBS:
+                self._arrivals.popitem(last=False)
+        return arrivals
+
+    def _all_there(self, plan: Plan, arrivals: Arrivals) -> bool:
+        while arrivals.missing:
+            position = next(iter(arrivals.missing))
+            if not self._store.exists(self._chunk_key(plan, plan.todo[position])):
+                return False
+            arrivals.missing.discard(position)
+        if arrivals.sound_missing:
+            arrivals.sound_missing = not self._store.exists(sound_place(plan))
+        return not arrivals.sound_missing
 
     def _join(self, view: PlanView, context: TaskContext) -> list[Outgoing]:
-        """Write the finished file to the store. Returns tasks for chunks that were swept away meanwhile."""
+        """Write the finished file to the store. Returns tasks for what was swept away meanwhile."""
         plan = view.plan
         if self._store.exists(plan.output_key):
             return []
+        if lost := self._lost(plan):
+            return lost
         from renderers.aac import EncodedAudio
         from renderers.container import join
 
         audio = None
         if plan.sound_hash is not None:
             audio = EncodedAudio.from_bytes(self._store.get(sound_place(plan)))
-        lost = [p for p, i in enumerate(plan.todo) if not self._store.exists(self._chunk_key(plan, i))]
-        if lost:
-            arrivals = self._arrivals[plan.job_id]
-            arrivals.positions.difference_update(lost)
-            arrivals.completed_by = None
-            return [_render_again(plan, position) for position in lost]
         with tempfile.TemporaryDirectory(dir=self._work_dir, prefix="join-") as folder:
             path = Path(folder) / f"file.{plan.extension}"
             join(path, view.video_spec, self._parts(plan), audio, check=context.check)
-            context.emit(self._progress(plan, 0.9, context.now()))
+            context.emit(_progress(plan, 0.9, context.now()))
             self._store.put_file(plan.output_key, path)
         return []
+
+    def _lost(self, plan: Plan) -> list[Outgoing]:
+        """Tasks that make again what was announced and is not in the store any more."""
+        lost = [p for p, i in enumerate(plan.todo) if not self._store.exists(self._chunk_key(plan, i))]
+        silent = plan.sound_hash is not None and not self._store.exists(sound_place(plan))
+        if lost or silent:
+            arrivals = self._arrivals_of(plan)
+            arrivals.missing.update(lost)
+            arrivals.sound_missing = silent
+            arrivals.completed_by = None
+        tasks = [_render_again(plan, position) for position in lost]
+        return [*tasks, _mix_again(plan)] if silent else tasks
 
     def _parts(self, plan: Plan) -> Iterator[tuple[Any, int]]:
         from renderers.video import EncodedChunk
@@ -146,11 +164,6 @@ class Mix:
     def _chunk_key(self, plan: Plan, index: int) -> str:
         return keys.chunk_key(plan.tenant, plan.chunks[index].key)
 
-    def _progress(self, plan: Plan, fraction: float, now: datetime) -> Outgoing:
-        return tell(
-            StageProgressed(job_id=plan.job_id, tenant=plan.tenant, at=now, stage="mix", fraction=fraction)
-        )
-
     def _upload(self, message: MixMessage, plan: Plan) -> Outgoing:
         task = UploadTask(
             job_id=message.job_id,
@@ -165,11 +178,21 @@ class Mix:
         return [failed(message.job_id, message.tenant, "mix", error, now)]
 
 
-def _render_again(plan: Plan, position: int) -> Outgoing:
-    task = RenderTask(
-        job_id=plan.job_id,
-        tenant=plan.tenant,
-        plan_key=keys.plan_key(plan.tenant, plan.job_id),
-        position=position,
+def _progress(plan: Plan, fraction: float, now: datetime) -> Outgoing:
+    return tell(
+        StageProgressed(job_id=plan.job_id, tenant=plan.tenant, at=now, stage="mix", fraction=fraction)
     )
+
+
+def _render_again(plan: Plan, position: int) -> Outgoing:
+    task = RenderTask(**_common(plan), position=position)
     return Outgoing(topics.RENDER, f"{plan.job_id}:{position}", task)
+
+
+def _mix_again(plan: Plan) -> Outgoing:
+    return Outgoing(topics.MIX, plan.job_id, SoundTask(**_common(plan)))
+
+
+def _common(plan: Plan) -> dict[str, Any]:
+    key = keys.plan_key(plan.tenant, plan.job_id)
+    return {"job_id": plan.job_id, "tenant": plan.tenant, "plan_key": key}
