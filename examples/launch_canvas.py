@@ -32,7 +32,8 @@ def axes(width: int, height: int) -> tuple[Array, Array]:
 def smooth(low: float, high: float, value: Array) -> Array:
     """0 below `low`, 1 above `high`, and an S in between; `high` may be the smaller one."""
     t = np.clip((value - low) / (high - low), 0, 1)
-    return (t * t * (3 - 2 * t)).astype(np.float32)
+    result: Array = (t * t * (3 - 2 * t)).astype(np.float32)
+    return result
 
 
 def gradient(stops: Stops, at: Array) -> Array:

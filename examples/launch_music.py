@@ -1,4 +1,4 @@
-"""The sound of the example, composed here: a quiet piece for pads, a plucked figure, bass and brushes, and chimes.
+"""The sound of the example, composed here: a quiet piece for pads, mallets, bass and brushes; chimes.
 
 Four bars of harmony go round (Dmaj9, Bm9, Gmaj9, A6sus) at 84 beats a minute. Sound is a float array of
 shape (2, samples) at RATE; seconds are those of the film.
@@ -86,14 +86,16 @@ def _pad(rng: np.random.Generator, frequency: float, seconds: float) -> Sound:
             np.sin(phase) + 0.42 * np.sin(2 * phase) + 0.16 * np.sin(3 * phase) + 0.05 * np.sin(5 * phase)
         )
     shape = np.minimum(1, t / 0.9) * np.minimum(1, (seconds - t) / 1.1)
-    return sound * np.sin(shape * np.pi / 2) ** 2 * (1 + 0.08 * np.sin(2 * np.pi * 0.31 * t))
+    result: Sound = sound * np.sin(shape * np.pi / 2) ** 2 * (1 + 0.08 * np.sin(2 * np.pi * 0.31 * t))
+    return result
 
 
 def _bass(frequency: float, seconds: float) -> Sound:
     t = _time(seconds)
     phase = 2 * np.pi * frequency * t
     shape = np.minimum(1, t / 0.03) * np.exp(-t / 1.9) * np.minimum(1, (seconds - t) / 0.08)
-    return (np.sin(phase) + 0.35 * np.sin(2 * phase) + 0.12 * np.sin(3 * phase)) * shape
+    result: Sound = (np.sin(phase) + 0.35 * np.sin(2 * phase) + 0.12 * np.sin(3 * phase)) * shape
+    return result
 
 
 def _pluck(frequency: float) -> Sound:
@@ -101,7 +103,8 @@ def _pluck(frequency: float) -> Sound:
     t = _time(1.6)
     phase = 2 * np.pi * frequency * t
     overtones = 1.1 * np.exp(-t / 0.10) * np.sin(2 * phase)
-    return np.sin(phase + overtones) * np.exp(-t / 0.42) * np.minimum(1, t / 0.004)
+    result: Sound = np.sin(phase + overtones) * np.exp(-t / 0.42) * np.minimum(1, t / 0.004)
+    return result
 
 
 def _pluck_bar(total: Sound, at: float, voices: Sequence[int], volume: float) -> None:
@@ -126,7 +129,8 @@ def _bell(frequency: float) -> Sound:
         (5.4, 0.14, 0.16),
     ):
         sound += level * np.sin(2 * np.pi * frequency * ratio * t) * np.exp(-t / decay)
-    return sound * np.minimum(1, t / 0.003)
+    result: Sound = sound * np.minimum(1, t / 0.003)
+    return result
 
 
 def _brushes(rng: np.random.Generator, total: Sound, at: float) -> None:
@@ -150,7 +154,8 @@ def _hiss(rng: np.random.Generator, samples: int, dull: int) -> Sound:
     """Noise without its lowest part; the larger `dull`, the fewer highs."""
     raw = rng.standard_normal(samples + dull)
     softened = np.convolve(raw, np.ones(dull) / dull, mode="valid")[:samples]
-    return np.diff(softened, prepend=0.0) * np.sqrt(dull)
+    result: Sound = np.diff(softened, prepend=0.0) * np.sqrt(dull)
+    return result
 
 
 def _room(rng: np.random.Generator, dry: Sound) -> Sound:
@@ -172,7 +177,8 @@ def _finished(sound: Sound, fade_out: float, peak: float = 0.75) -> Sound:
     end = np.clip((sound.shape[1] - np.arange(sound.shape[1])) / (fade_out * RATE), 0, 1)
     shaped = sound * np.sin(end * np.pi / 2)
     shaped = np.tanh(shaped / (np.abs(shaped).max() * 0.75)) if np.abs(shaped).max() > 0 else shaped
-    return shaped / max(1e-9, float(np.abs(shaped).max())) * peak
+    result: Sound = shaped / max(1e-9, float(np.abs(shaped).max())) * peak
+    return result
 
 
 def write(sound: Sound, path: Path) -> None:

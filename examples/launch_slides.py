@@ -2,135 +2,28 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
-Part = dict[str, Any]
-
-NIGHT, INK, PLUM = "#0d1232", "#1b1b3f", "#3b2a5c"
-CORAL, APRICOT, CREAM, MUTED = "#ff7a59", "#ffb26b", "#fff6ea", "#6d6a88"
-FONT = "Noto Sans"
-LEFT, TOP = 150.0, 130.0
-
-
-# --- words of the language of slides ------------------------------------------------------------------
-
-
-def tween(
-    name: str, start: float, duration: float, first: float, last: float, easing: str = "easeOutCubic"
-) -> Part:
-    """An animation in its short form."""
-    return {
-        "property": name,
-        "from": first,
-        "to": last,
-        "start": start,
-        "duration": duration,
-        "easing": easing,
-    }
-
-
-def rise(at: float, far: float = 44, seconds: float = 0.8) -> list[Part]:
-    """Fading in while coming up to its place."""
-    return [tween("opacity", at, seconds * 0.8, 0, 1, "easeOutQuad"), tween("y", at, seconds, far, 0)]
-
-
-def text(
-    content: str, x: float, y: float, width: float, height: float, size: float, weight: int = 400, **more: Any
-) -> Part:
-    """A text in the family of this film."""
-    style: Part = {
-        "fontFamily": FONT,
-        "fontSize": size,
-        "fontWeight": weight,
-        "color": CREAM,
-        "lineHeight": 1.15,
-    }
-    return {
-        "type": "text",
-        "text": content,
-        "x": x,
-        "y": y,
-        "width": width,
-        "height": height,
-        **style,
-        **more,
-    }
-
-
-def kicker(content: str, x: float, y: float, at: float, color: str = APRICOT, width: float = 900) -> Part:
-    """The small line above a headline."""
-    style: Part = {"color": color, "letterSpacing": 6, "textTransform": "uppercase"}
-    return text(content, x, y, width, 40, 26, 600, **style, animations=rise(at, 24))
-
-
-def shape(kind: str, x: float, y: float, width: float, height: float, fill: Any = None, **more: Any) -> Part:
-    """A shape, filled unless it is a line."""
-    painted = {} if fill is None else {"fill": fill}
-    return {
-        "type": "shape",
-        "shape": kind,
-        "x": x,
-        "y": y,
-        "width": width,
-        "height": height,
-        **painted,
-        **more,
-    }
-
-
-def linear(angle: float, *stops: tuple[str, float]) -> Part:
-    """A linear gradient."""
-    return {"type": "linear-gradient", "angle": angle, "stops": [{"color": c, "offset": o} for c, o in stops]}
-
-
-def radial(*stops: tuple[str, float], cx: float = 0.5, cy: float = 0.5, radius: float = 1) -> Part:
-    """A circle about (cx, cy)."""
-    listed = [{"color": c, "offset": o} for c, o in stops]
-    return {"type": "radial-gradient", "cx": cx, "cy": cy, "radius": radius, "stops": listed}
-
-
-def photo(src: str, seconds: float, first: float, last: float) -> Part:
-    """A picture that fills the slide and comes nearer, or goes, within its frame."""
-    zoom = tween("scale", 0, seconds, first, last, "linear") | {"within": True}
-    box = {"x": 0, "y": 0, "width": 1920, "height": 1080}
-    return {"type": "image", "src": f"media/{src}", **box, "fit": "cover", "animations": [zoom]}
-
-
-def shade(angle: float, *stops: tuple[str, float]) -> Part:
-    """A veil over the whole slide, so that words are read on any picture."""
-    return shape("rect", 0, 0, 1920, 1080, linear(angle, *stops))
-
-
-def lamp(cx: float, cy: float, radius: float, at: float, width: float = 22) -> list[Part]:
-    """The sign of the product: a ring with its glow, switched on at `at`."""
-    halo = radius * 2.3
-    glow = radial(("#ffb26bb0", 0), ("#ff7a5966", 0.34), ("#ff7a5900", 0.70), radius=math.sqrt(0.5))
-    grow = [
-        tween("opacity", at, 1.4, 0, 1, "easeInOutQuad"),
-        tween("scale", at, 1.6, 0.72, 1, "easeOutCubic"),
-    ]
-    ring: Part = {
-        "stroke": {"color": "#fff3dc", "width": width},
-        "shadow": {"x": 0, "y": 0, "blur": 42, "color": "#ffb26b"},
-    }
-    return [
-        shape("ellipse", cx - halo, cy - halo, halo * 2, halo * 2, glow, animations=grow),
-        shape("ellipse", cx - radius, cy - radius, radius * 2, radius * 2, None, **ring, animations=grow),
-    ]
-
-
-def slide(
-    name: str, seconds: float, background: Part, elements: list[Part], leads: str = "", over: float = 0.7
-) -> Part:
-    """A slide, and how it leads into the next one."""
-    made: Part = {"id": name, "duration": seconds, "background": background, "elements": elements}
-    if leads:
-        made["transition"] = {"type": leads, "duration": over, "easing": "easeInOutCubic"}
-    return made
-
-
-# --- the film -----------------------------------------------------------------------------------------
+from launch_words import (
+    APRICOT,
+    CORAL,
+    INK,
+    LEFT,
+    MUTED,
+    NIGHT,
+    PLUM,
+    TOP,
+    Part,
+    kicker,
+    lamp,
+    linear,
+    photo,
+    radial,
+    rise,
+    shade,
+    shape,
+    slide,
+    text,
+    tween,
+)
 
 
 def opening() -> Part:
@@ -142,14 +35,11 @@ def opening() -> Part:
         [
             *lamp(1390, 400, 210, 0.2),
             kicker("Introducing", LEFT + 6, 318, 0.5),
-            text("Aubade", LEFT, 352, 1000, 230, 190, 700, letterSpacing=-5, animations=rise(0.7, 60, 1.0)),
-            text("Light that follows your day.", LEFT + 4, 588, 900, 70, 48, 300, animations=rise(1.1)),
+            text("Aubade", (LEFT, 352, 1000, 230), 190, 700, letterSpacing=-5, animations=rise(0.7, 60, 1.0)),
+            text("Light that follows your day.", (LEFT + 4, 588, 900, 70), 48, 300, animations=rise(1.1)),
             shape(
                 "rect",
-                LEFT + 6,
-                690,
-                120,
-                5,
+                (LEFT + 6, 690, 120, 5),
                 linear(90, (CORAL, 0), (APRICOT, 1)),
                 radius=2.5,
                 animations=[tween("opacity", 1.5, 0.6, 0, 1), tween("x", 1.5, 0.8, -60, 0)],
@@ -173,10 +63,7 @@ def problem() -> Part:
             kicker("The problem", LEFT, 208, 0.6),
             text(
                 headline,
-                LEFT - 4,
-                256,
-                1150,
-                230,
+                (LEFT - 4, 256, 1150, 230),
                 92,
                 700,
                 lineHeight=1.12,
@@ -192,10 +79,7 @@ def problem() -> Part:
             ),
             text(
                 "Under light that never moves.",
-                LEFT,
-                498,
-                900,
-                60,
+                (LEFT, 498, 900, 60),
                 42,
                 300,
                 color="#d9dcf5",
@@ -215,13 +99,10 @@ def outside() -> Part:
         {"type": "solid", "color": PLUM},
         [
             photo("mountains.jpg", 5.2, 1.10, 1.0),
-            shade(180, ("#12143a00", 0.45), ("#0c0e28cc", 1)),
+            shade(180, ("#12143a00", 0.58), ("#0c0e28cc", 1)),
             text(
                 "05:58  ·  first light",
-                LEFT + 22,
-                TOP,
-                420,
-                40,
+                (LEFT + 22, TOP, 420, 40),
                 26,
                 600,
                 background={"color": "#ffffff2e", "padding": 20, "radius": 40},
@@ -231,10 +112,7 @@ def outside() -> Part:
             ),
             text(
                 "Outside, no two minutes\nlook the same.",
-                LEFT - 4,
-                742,
-                1500,
-                230,
+                (LEFT - 4, 742, 1500, 230),
                 92,
                 700,
                 letterSpacing=-2,
@@ -259,8 +137,8 @@ def product() -> Part:
     for index, (value, meaning) in enumerate(facts):
         x, at = LEFT + index * 292, 1.5 + index * 0.18
         numbers += [
-            text(value, x, 806, 285, 50, 36, 700, color=INK, letterSpacing=-0.5, animations=rise(at, 30)),
-            text(meaning, x, 858, 270, 36, 23, 400, color=MUTED, animations=rise(at + 0.06, 30)),
+            text(value, (x, 806, 285, 50), 36, 700, color=INK, letterSpacing=-0.5, animations=rise(at, 30)),
+            text(meaning, (x, 858, 270, 36), 23, 400, color=MUTED, animations=rise(at + 0.06, 30)),
         ]
     return slide(
         "product",
@@ -283,10 +161,7 @@ def product() -> Part:
             kicker("Meet Aubade", LEFT, 228, 0.5, CORAL),
             text(
                 "A small sunrise\nfor every room.",
-                LEFT - 4,
-                276,
-                900,
-                240,
+                (LEFT - 4, 276, 900, 240),
                 92,
                 700,
                 color=INK,
@@ -297,17 +172,14 @@ def product() -> Part:
             text(
                 "One ring of light that knows where the sun is, and does what the sun does: it wakes warm, "
                 "works bright, and lets the evening be evening.",
-                LEFT,
-                536,
-                800,
-                170,
+                (LEFT, 536, 800, 170),
                 33,
                 400,
                 color="#4d4a6b",
                 lineHeight=1.45,
                 animations=rise(1.0),
             ),
-            shape("rect", LEFT, 758, 840, 2, "#1b1b3f22", animations=[tween("opacity", 1.3, 0.6, 0, 1)]),
+            shape("rect", (LEFT, 758, 840, 2), "#1b1b3f22", animations=[tween("opacity", 1.3, 0.6, 0, 1)]),
             *numbers,
         ],
         "slide-up",
@@ -319,40 +191,52 @@ def _sunrise(x: float, y: float) -> list[Part]:
     rays = "M50 8 V22 M20.3 20.3 L30.2 30.2 M79.7 20.3 L69.8 30.2 M8 50 H22 M78 50 H92"
     stroke = {"color": "#ffffff", "width": 6}
     return [
-        shape("path", x, y, 100, 100, "#ffffff", d="M28 62 A22 22 0 0 1 72 62 Z"),
-        shape("path", x, y, 100, 100, stroke=stroke, d=f"{rays} M14 76 H86"),
+        shape("path", (x, y, 100, 100), "#ffffff", d="M28 62 A22 22 0 0 1 72 62 Z"),
+        shape("path", (x, y, 100, 100), stroke=stroke, d=f"{rays} M14 76 H86"),
     ]
 
 
 def _moon(x: float, y: float) -> list[Part]:
     return [
-        shape("path", x, y, 100, 100, "#ffffff", d="M62 16 A36 36 0 1 0 86 64 A30 30 0 0 1 62 16 Z"),
+        shape("path", (x, y, 100, 100), "#ffffff", d="M62 16 A36 36 0 1 0 86 64 A30 30 0 0 1 62 16 Z"),
         shape(
-            "path", x, y, 100, 100, "#ffffff", d="M76 18 L79 27 L88 30 L79 33 L76 42 L73 33 L64 30 L73 27 Z"
+            "path", (x, y, 100, 100), "#ffffff", d="M76 18 L79 27 L88 30 L79 33 L76 42 L73 33 L64 30 L73 27 Z"
         ),
     ]
 
 
 def _waves(x: float, y: float) -> list[Part]:
-    d = "M10 34 C24 20 36 20 50 34 S76 48 90 34 M10 54 C24 40 36 40 50 54 S76 68 90 54 M10 74 C24 60 36 60 50 74 S76 88 90 74"
-    return [shape("path", x, y, 100, 100, stroke={"color": "#ffffff", "width": 6}, d=d)]
+    d = " ".join(f"M10 {y0} C24 {y0 - 14} 36 {y0 - 14} 50 {y0} S76 {y0 + 14} 90 {y0}" for y0 in (34, 54, 74))
+    return [shape("path", (x, y, 100, 100), stroke={"color": "#ffffff", "width": 6}, d=d)]
 
 
 def features() -> Part:
     """Three cards."""
     cards = (
-        ("Wakes with you", "A dawn of thirty minutes, at the hour you choose. No alarm, no jolt.", _sunrise, (APRICOT, CORAL)),
-        ("Rests with you", "Blue leaves the light as the sun goes down. Sleep finds its way back.", _moon, ("#8a6fd1", PLUM)),
-        ("Moves with weather", "Clouds pass, light breathes. A room is never quite the same twice.", _waves, ("#ff9a7a", "#b0568a")),
-    )  # fmt: skip
+        (
+            "Wakes with you",
+            "A dawn of thirty minutes, at the hour you choose. No alarm, no jolt.",
+            _sunrise,
+            (APRICOT, CORAL),
+        ),
+        (
+            "Rests with you",
+            "Blue leaves the light as the sun goes down. Sleep finds its way back.",
+            _moon,
+            ("#8a6fd1", PLUM),
+        ),
+        (
+            "Never the same",
+            "Clouds pass, and the light breathes with them. No two evenings are alike.",
+            _waves,
+            ("#ff9a7a", "#b0568a"),
+        ),
+    )
     elements: list[Part] = [
         kicker("What it does", 0, 128, 0.3, CORAL, 1920) | {"align": "center"},
         text(
             "Set once. Then forget about it.",
-            0,
-            172,
-            1920,
-            100,
+            (0, 172, 1920, 100),
             72,
             700,
             color=INK,
@@ -366,51 +250,58 @@ def features() -> Part:
         card = [
             shape(
                 "rect",
-                x,
-                344,
-                500,
-                560,
+                (x, 344, 500, 560),
                 "#ffffff",
                 radius=44,
                 shadow={"x": 0, "y": 26, "blur": 64, "color": "#7a3f5a38"},
             ),
-            shape("rect", x + 52, 400, 140, 140, linear(145, (light, 0), (dark, 1)), radius=42),
-            *icon(x + 72, 420),
-            text(title, x + 52, 588, 400, 60, 42, 700, color=INK, letterSpacing=-0.5),
-            text(body, x + 52, 662, 396, 200, 30, 400, color=MUTED, lineHeight=1.45),
+            shape("rect", (x + 52, 406, 140, 140), linear(145, (light, 0), (dark, 1)), radius=42),
+            *icon(x + 72, 426),
+            text(title, (x + 52, 594, 400, 60), 42, 700, color=INK, letterSpacing=-0.5),
+            text(body, (x + 52, 668, 396, 180), 30, 400, color=MUTED, lineHeight=1.45),
         ]
         elements += [{**part, "animations": rise(at, 90, 0.9)} for part in card]
     return slide("features", 5.6, linear(200, ("#fff8ee", 0), ("#ffe3cd", 1)), elements, "wipe-down", 0.7)
 
 
 HOURS = (
-    (6, 0.20, "#ff9a56"), (7, 0.34, "#ffac6a"), (8, 0.52, "#ffc48a"), (9, 0.70, "#ffdcb2"), (10, 0.84, "#fff0dc"),
-    (11, 0.94, "#fbf4ff"), (12, 1.00, "#e9efff"), (13, 0.99, "#e3ebff"), (14, 0.94, "#e9efff"), (15, 0.86, "#f6f1ff"),
-    (16, 0.75, "#fff0dc"), (17, 0.62, "#ffdcb2"), (18, 0.49, "#ffc48a"), (19, 0.37, "#ffac6a"), (20, 0.28, "#ff9a56"),
-    (21, 0.21, "#ff8246"), (22, 0.15, "#f26a3f"),
-)  # fmt: skip
+    (6, 0.20, "#ff9a56"),
+    (7, 0.34, "#ffac6a"),
+    (8, 0.52, "#ffc48a"),
+    (9, 0.70, "#ffdcb2"),
+    (10, 0.84, "#fff0dc"),
+    (11, 0.94, "#fbf4ff"),
+    (12, 1.00, "#e9efff"),
+    (13, 0.99, "#e3ebff"),
+    (14, 0.94, "#e9efff"),
+    (15, 0.86, "#f6f1ff"),
+    (16, 0.75, "#fff0dc"),
+    (17, 0.62, "#ffdcb2"),
+    (18, 0.49, "#ffc48a"),
+    (19, 0.37, "#ffac6a"),
+    (20, 0.28, "#ff9a56"),
+    (21, 0.21, "#ff8246"),
+    (22, 0.15, "#f26a3f"),
+)
 """Hour, light as a share of noon's, and its colour."""
 
 
 def chart() -> Part:
     """A day in light: bars that grow out of the ground, hour by hour."""
-    left, ground, tall, step, wide = 234.0, 838.0, 430.0, 86.0, 46.0
+    left, ground, tall, step, wide = 249.0, 838.0, 430.0, 86.0, 46.0
     panel, bars, marks = "#171b47", [], []
     for index, (hour, share, color) in enumerate(HOURS):
         x, height, at = left + index * step, tall * share, 0.7 + index * 0.06
         fill = linear(180, (color, 0), (f"{color}59", 1))
         grow = tween("y", at, 0.9, height + 8, 0, "easeOutCubic")
         bars.append(
-            shape("rect", x, ground - height, wide, height + 40, fill, radius=wide / 2, animations=[grow])
+            shape("rect", (x, ground - height, wide, height + 40), fill, radius=wide / 2, animations=[grow])
         )
         if hour % 2 == 0:
             marks.append(
                 text(
                     f"{hour:02d}",
-                    x - 20,
-                    ground + 22,
-                    wide + 40,
-                    34,
+                    (x - 20, ground + 22, wide + 40, 34),
                     24,
                     500,
                     color="#9aa0d6",
@@ -427,51 +318,39 @@ def chart() -> Part:
             kicker("One day, measured", LEFT, 104, 0.2),
             text(
                 "86,400 shades of white.",
-                LEFT - 4,
-                146,
-                1500,
-                100,
+                (LEFT - 4, 146, 1500, 100),
                 80,
                 700,
                 letterSpacing=-2,
                 animations=rise(0.35),
             ),
-            shape("rect", 150, 292, 1620, 660, panel, radius=44, stroke={"color": "#ffffff1a", "width": 2}),
+            shape("rect", (150, 292, 1620, 660), panel, radius=44, stroke={"color": "#ffffff1a", "width": 2}),
             *[
-                shape("rect", 206, ground - tall * share, 1508, 1, "#ffffff14")
+                shape("rect", (206, ground - tall * share, 1508, 1), "#ffffff14")
                 for share in (0.25, 0.5, 0.75, 1.0)
             ],
             *bars,
             # What is still below the ground is hidden by a piece of the panel.
-            shape("rect", 200, ground, 1520, 112, panel),
-            shape("rect", 206, ground, 1508, 2, "#ffffff3d"),
+            shape("rect", (200, ground, 1520, 112), panel),
+            shape("rect", (206, ground, 1508, 2), "#ffffff3d"),
             *marks,
             shape(
                 "path",
-                0,
-                0,
-                1920,
-                1080,
+                (0, 0, 1920, 1080),
                 d=_curve(tops),
                 stroke={"color": "#ffffffb3", "width": 4, "dash": [2, 12]},
                 animations=[tween("opacity", 2.2, 0.8, 0, 1)],
             ),
             shape(
                 "ellipse",
-                noon[0] - 13,
-                noon[1] - 13,
-                26,
-                26,
+                (noon[0] - 13, noon[1] - 13, 26, 26),
                 "#ffffff",
                 shadow={"x": 0, "y": 0, "blur": 28, "color": "#ffffff"},
                 animations=[tween("scale", 2.7, 0.6, 0, 1, "easeOutBack")],
             ),
             text(
                 "6,500 K at noon",
-                noon[0] + 36,
-                noon[1] - 30,
-                330,
-                46,
+                (noon[0] + 36, noon[1] - 30, 330, 46),
                 26,
                 600,
                 color=INK,
@@ -503,10 +382,19 @@ def _curve(points: list[tuple[float, float]]) -> str:
 
 
 GREETINGS = (
-    ("Good morning", "English"), ("Доброе утро", "Русский"), ("Καλημέρα", "Ελληνικά"), ("صباح الخير", "العربية"),
-    ("בוקר טוב", "עברית"), ("शुभ प्रभात", "हिन्दी"), ("อรุณสวัสดิ์", "ไทย"), ("早上好", "中文"),
-    ("おはよう", "日本語"), ("좋은 아침", "한국어"), ("Góðan daginn", "Íslenska"), ("☀️🌅☕", "Emoji"),
-)  # fmt: skip
+    ("Good morning", "English"),
+    ("Доброе утро", "Русский"),
+    ("Καλημέρα", "Ελληνικά"),
+    ("صباح الخير", "العربية"),
+    ("בוקר טוב", "עברית"),
+    ("शुभ प्रभात", "हिन्दी"),
+    ("อรุณสวัสดิ์", "ไทย"),
+    ("早上好", "中文"),
+    ("おはよう", "日本語"),
+    ("좋은 아침", "한국어"),
+    ("Góðan daginn", "Íslenska"),
+    ("☀️🌅☕", "Emoji"),
+)
 
 
 def languages() -> Part:
@@ -514,10 +402,7 @@ def languages() -> Part:
     elements: list[Part] = [
         text(
             "Good morning, in every language.",
-            0,
-            112,
-            1920,
-            100,
+            (0, 112, 1920, 100),
             72,
             700,
             align="center",
@@ -529,13 +414,12 @@ def languages() -> Part:
         column, row = index % 4, index // 4
         x, y, at = 150 + column * 411, 286 + row * 226, 0.5 + (column + row) * 0.13
         tile = [
-            shape("rect", x, y, 387, 202, "#ffffff1c", radius=36, stroke={"color": "#ffffff30", "width": 2}),
+            shape(
+                "rect", (x, y, 387, 202), "#ffffff1c", radius=36, stroke={"color": "#ffffff30", "width": 2}
+            ),
             text(
                 greeting,
-                x + 16,
-                y + 42,
-                355,
-                72,
+                (x + 16, y + 42, 355, 72),
                 47,
                 600,
                 align="center",
@@ -544,10 +428,7 @@ def languages() -> Part:
             ),
             text(
                 name,
-                x + 16,
-                y + 132,
-                355,
-                36,
+                (x + 16, y + 132, 355, 36),
                 23,
                 400,
                 color="#ffe3cdc9",
@@ -569,13 +450,10 @@ def quote() -> Part:
         {"type": "solid", "color": NIGHT},
         [
             photo("sea.jpg", 5.2, 1.0, 1.08),
-            shade(180, ("#0d123299", 0), ("#0d123266", 0.5), ("#0d1232b3", 1)),
+            shade(180, ("#0d1232d9", 0), ("#0d1232a6", 0.36), ("#0d123200", 0.60), ("#0d123280", 1)),
             text(
                 "“",
-                0,
-                262,
-                1920,
-                180,
+                (0, 106, 1920, 180),
                 210,
                 700,
                 color=APRICOT,
@@ -585,10 +463,7 @@ def quote() -> Part:
             ),
             text(
                 words,
-                160,
-                432,
-                1600,
-                210,
+                (160, 240, 1600, 210),
                 74,
                 300,
                 align="center",
@@ -597,10 +472,7 @@ def quote() -> Part:
             ),
             text(
                 "Ines Valdau, baker, up since four",
-                160,
-                690,
-                1600,
-                50,
+                (160, 462, 1600, 50),
                 30,
                 600,
                 align="center",
@@ -628,16 +500,46 @@ def closing() -> Part:
         glow,
         [
             *lamp(960, 330, 128, 0.2, 16),
-            text("Aubade", 0, 520, 1920, 170, 140, 700, align="center", letterSpacing=-4, animations=rise(0.6, 50, 1.0)),
-            text("Wake up to it.", 0, 686, 1920, 70, 46, 300, align="center", animations=rise(0.9)),
+            text(
+                "Aubade",
+                (0, 520, 1920, 170),
+                140,
+                700,
+                align="center",
+                letterSpacing=-4,
+                animations=rise(0.6, 50, 1.0),
+            ),
+            text("Wake up to it.", (0, 686, 1920, 70), 46, 300, align="center", animations=rise(0.9)),
             shape(
-                "rect", 760, 806, 400, 92, pill, radius=46, shadow={"x": 0, "y": 14, "blur": 40, "color": "#0d123280"},
+                "rect",
+                (760, 806, 400, 92),
+                pill,
+                radius=46,
+                shadow={"x": 0, "y": 14, "blur": 40, "color": "#0d123280"},
                 animations=press,
             ),
-            text("Reserve yours", 760, 806, 400, 92, 34, 700, color=INK, align="center", verticalAlign="middle", animations=press),
-            text("aubade.example", 0, 944, 1920, 40, 26, 400, align="center", color="#ffe3cdb3", letterSpacing=2, animations=rise(1.7, 20)),
+            text(
+                "Reserve yours",
+                (760, 806, 400, 92),
+                34,
+                700,
+                color=INK,
+                align="center",
+                verticalAlign="middle",
+                animations=press,
+            ),
+            text(
+                "aubade.example",
+                (0, 944, 1920, 40),
+                26,
+                400,
+                align="center",
+                color="#ffe3cdb3",
+                letterSpacing=2,
+                animations=rise(1.7, 20),
+            ),
         ],
-    )  # fmt: skip
+    )
 
 
 def slides() -> list[Part]:

@@ -47,7 +47,7 @@ def sound(name: str, seed: int) -> Callable[[Path], None]:
     times = launch_slides.starts(launch_slides.slides())
     if name == "music.wav":
         return lambda path: launch_music.write(launch_music.music(rng, times[-1]), path)
-    bells = [time for time in times[:-1]]
+    bells = times[:-1]
     return lambda path: launch_music.write(launch_music.chimes(rng, times[-1] - CHIME_DELAY, bells), path)
 
 
