@@ -124,15 +124,21 @@ class Compositor:
             shown = recent.shows if recent else SlideState((backdrop,))
         assert isinstance(shown, SlideState)
         regions = _disjoint([rect for entry in _changed(shown, slide) if (rect := self._bounds(entry))])
-        target, below = planes(frame), planes(self._backdrop(backdrop[0]))
+        target = planes(frame)
+        below = Patch((0, 0, *self._size), planes(self._backdrop(backdrop[0])), None)
         for region in regions:
-            Patch((0, 0, *self._size), below, None).paint(target, region)
-            for entry in slide.layers[1:]:
-                rect = self._bounds(entry)
-                if rect is None or not _touch(rect, region):
-                    continue
-                for patch in self._sprites[entry[0]].patches(entry[1] or _REST):
-                    patch.paint(target, region)
+            patches = [below, *self._patches(slide.layers[1:], region)]
+            hides = [patch.alpha is None and overlap(patch.rect, region) == region for patch in patches]
+            lowest = len(hides) - 1 - hides[::-1].index(True)
+            for patch in patches[lowest:]:
+                patch.paint(target, region)
+
+    def _patches(self, entries: tuple[Entry, ...], region: Rect) -> Iterator[Patch]:
+        """What entries put into a region, from bottom to top."""
+        for entry in entries:
+            rect = self._bounds(entry)
+            if rect is not None and _touch(rect, region):
+                yield from self._sprites[entry[0]].patches(entry[1] or _REST)
 
     def _is_like(self, shown: State | None, backdrop: Entry) -> bool:
         """Whether what a buffer shows can be turned into a slide with this backdrop."""

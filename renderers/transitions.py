@@ -9,7 +9,7 @@ already eased: at 0 the result is `before` bit for bit, at 1 it is `after`.
   pixels of luma; where that is half a pixel of chroma, two neighbours are averaged.
 * `wipe-left` (right, up, down): the edge between them runs to the left and leaves the next one behind it.
 * `zoom`: the next picture grows from nothing to full size about the centre, over this one, while it
-  fades in.
+  fades in; its edges lie on even pixels.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from renderers._opencv import cv2
+from renderers.resample import Source
 from renderers.yuv import Plane
 from schemas.errors import InvalidInput
 
@@ -101,35 +102,26 @@ def _zoom(_direction: str, progress: float, before: Planes, after: Planes, out: 
     _copy(before, out)
     height, width = out[0].shape[:2]
     # Even edges around what the picture covers, so that all planes have a whole rectangle.
-    margins = [2 * math.floor(side * (1 - progress) / 4) for side in (width, height)]
+    margins = [2 * math.floor(side * (1 - progress) / 4 + 0.5) for side in (width, height)]
+    margins = [min(margin, side // 2 - 2) for margin, side in zip(margins, (width, height), strict=True)]
     for new, plane in zip(after, out, strict=True):
         k = height // plane.shape[0]
-        across, down = (margin // k for margin in margins)
+        across, down = (max(0, margin) // k for margin in margins)
         target = plane[down : plane.shape[0] - down, across : plane.shape[1] - across]
-        _paint_smaller(new, target, progress)
+        cv2.addWeighted(target, 1 - progress, _smaller(new, target, progress), progress, 0, dst=target)
 
 
-def _paint_smaller(picture: Plane, target: Plane, size: float) -> None:
-    """`picture`, `size` times as large and as opaque, on `target` about its centre."""
+def _smaller(picture: Plane, target: Plane, size: float) -> Plane:
+    """The middle of `picture` shown `size` times as large, as much as `target` holds."""
     steps = max(0, math.floor(math.log2(1 / size)))
     reduced = picture
     if steps:
-        half = [max(1, math.ceil(side / 2**steps)) for side in (picture.shape[1], picture.shape[0])]
+        half = [max(1, math.ceil(side / 2**steps)) for side in picture.shape[1::-1]]
         reduced = cv2.resize(picture, half, interpolation=cv2.INTER_AREA)
-    rows = []
-    for axis, (shown, there, full) in enumerate(
-        zip(target.shape[1::-1], reduced.shape[1::-1], picture.shape[1::-1], strict=True)
-    ):
-        ratio = there / (full * size)
-        rows.append([ratio * (axis == 0), ratio * (axis == 1), there / 2 - ratio * (shown / 2 - 0.5) - 0.5])
-    options = {"flags": cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, "dsize": target.shape[1::-1]}
-    opaque = np.full(reduced.shape[:2], round(255 * size), np.uint8)
-    shown_picture = cv2.warpAffine(reduced, np.array(rows), borderMode=cv2.BORDER_REPLICATE, **options)
-    alpha = cv2.warpAffine(opaque, np.array(rows), borderMode=cv2.BORDER_CONSTANT, borderValue=0, **options)
-    if picture.ndim == 3:
-        alpha = cv2.merge([alpha] * picture.shape[2])
-    above = cv2.multiply(shown_picture, alpha, scale=1 / 255)
-    target[:] = cv2.add(cv2.multiply(target, cv2.bitwise_not(alpha), scale=1 / 255), above)
+    sides = [np.array(plane.shape[1::-1], np.float64) for plane in (picture, reduced, target)]
+    step = sides[1] / (sides[0] * size)
+    origin = sides[1] / 2 - step * sides[2] / 2
+    return Source(reduced, goes_on=True).sample(np.diag(step), origin, (target.shape[1], target.shape[0]))
 
 
 _Transition = Callable[[str, float, Planes, Planes, Planes], None]
