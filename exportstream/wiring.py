@@ -15,12 +15,12 @@ from connectors.fetch import FetchPolicy
 from connectors.projects import HttpProjects, StoredProjects
 from connectors.store.base import ObjectStore
 from connectors.store.files import FileStore
-from connectors.store.layered import LayeredStore
 from exportstream.config import Settings
 from processors.assets import AssetGatherer
 from processors.documents import Documents
 from processors.encode import Encode
 from processors.history import StoredProjectHistory
+from processors.layers import Layers, SharedLayers, StoredLayers
 from processors.mix import Mix
 from processors.plan import PlanStage
 from processors.plans import PlanCache
@@ -142,14 +142,18 @@ def make_stages(
     base: Path | None = None,
     width: int | None = None,
     decoder: SandboxedDecoder | None = None,
+    layers: Layers | None = None,
 ) -> list[Stage[Any]]:
-    """The named stages over one store, sharing plans. `decoder`: one that the caller closes."""
+    """The named stages over one store, sharing plans.
+
+    decoder: one that the caller closes. layers: where drawn layers are kept if not in the store.
+    """
     plans = PlanCache(store, settings.limits)
     decoder = decoder or SandboxedDecoder()
     makers: dict[str, Callable[[], Stage[Any]]] = {
         "plan": lambda: _plan(settings, store, plans, decoder, work_dir, base, width),
-        "render": lambda: Render(store, plans, ResourcePool(store)),
-        "encode": lambda: Encode(store, plans, concurrency=settings.encoders),
+        "render": lambda: Render(store, plans, ResourcePool(store), layers=layers),
+        "encode": lambda: Encode(store, plans, concurrency=settings.encoders, layers=layers),
         "mix": lambda: Mix(store, plans, SoundMixer(store, work_dir, workers=settings.encoders), work_dir),
         "upload": lambda: Upload(
             store, plans, work_dir, StoredProjectHistory(store), publish_copy=_publisher(settings.output_dir)
@@ -187,8 +191,8 @@ def _publisher(folder: Path | None) -> Callable[[Plan, Path], None] | None:
 
 
 def local_store(folder: Path) -> ObjectStore:
-    """The store of `render`: layers in memory, everything else on files in `folder`."""
-    return LayeredStore(FileStore(folder), LAYER_MEMORY)
+    """The store of `render`: files in `folder`."""
+    return FileStore(folder)
 
 
 def local_stages(
@@ -199,7 +203,15 @@ def local_stages(
     decoder: SandboxedDecoder | None = None,
 ) -> list[Stage[Any]]:
     """All stages for one process: as wide as it has threads to encode, and one more to draw ahead."""
-    return make_stages(settings, store, work_dir, base=base, width=settings.encoders + 2, decoder=decoder)
+    return make_stages(
+        settings,
+        store,
+        work_dir,
+        base=base,
+        width=settings.encoders + 2,
+        decoder=decoder,
+        layers=SharedLayers(StoredLayers(store), LAYER_MEMORY),
+    )
 
 
 def runner_options(settings: Settings) -> RunnerOptions:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.store.base import ObjectStore
 from processors.facts import failed, tell
+from processors.layers import Layers, StoredLayers
 from processors.plans import PlanCache, PlanView
 from processors.stage import Outgoing, TaskContext
 from schemas import keys, topics
@@ -31,8 +32,11 @@ class Encode:
     topic = topics.ENCODE
     unordered = False
 
-    def __init__(self, store: ObjectStore, plans: PlanCache, concurrency: int = 1) -> None:
+    def __init__(
+        self, store: ObjectStore, plans: PlanCache, concurrency: int = 1, layers: Layers | None = None
+    ) -> None:
         self._store = store
+        self._layers = layers or StoredLayers(store)
         self._plans = plans
         self.concurrency = concurrency
 
@@ -75,12 +79,10 @@ class Encode:
         self, tenant: str, view: PlanView, chunk: Chunk, states: list[State]
     ) -> Iterator[NDArray[uint8]]:
         from renderers.compose import Compositor
-        from renderers.scene import LayerPixels
 
-        layers = {}
-        for layer in view.timeline.layers(chunk):
-            layers[layer.key] = LayerPixels.from_bytes(self._store.get(keys.layer_key(tenant, layer.key)))
-        compositor = Compositor(view.canvas, layers)
+        drawn = view.timeline.layers(chunk)
+        layers = {layer.key: self._layers.get(keys.layer_key(tenant, layer.key)) for layer in drawn}
+        compositor = Compositor(view.canvas, layers, {layer.key: layer.blend_mode for layer in drawn})
         return (compositor.frame(state) for state in states)
 
     def _next(self, message: EncodeTask, view: PlanView) -> list[Outgoing]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.store.base import ObjectStore
 from processors.facts import failed, tell
+from processors.layers import Layers, StoredLayers
 from processors.plans import PlanCache, PlanView
 from processors.stage import Outgoing, TaskContext
 from schemas import keys, topics
@@ -28,9 +29,15 @@ class Render:
     unordered = False
 
     def __init__(
-        self, store: ObjectStore, plans: PlanCache, resources: ResourcePool, concurrency: int = 1
+        self,
+        store: ObjectStore,
+        plans: PlanCache,
+        resources: ResourcePool,
+        concurrency: int = 1,
+        layers: Layers | None = None,
     ) -> None:
         self._store = store
+        self._layers = layers or StoredLayers(store)
         self._plans = plans
         self._resources = resources
         self.concurrency = concurrency
@@ -69,11 +76,11 @@ class Render:
         from renderers.raster import draw_layer
 
         key = keys.layer_key(tenant, layer.key)
-        if self._store.exists(key):
+        if self._layers.exists(key):
             return
         resources = self._resources.of(view)
         pixels = draw_layer(layer, view.project, view.canvas, resources.image, resources.fonts)
-        self._store.put(key, pixels.to_bytes())
+        self._layers.put(key, pixels)
 
     def _document(self, message: DrawTask, view: PlanView) -> Outgoing:
         from renderers.archive import project_archive
