@@ -98,7 +98,9 @@ def glow(picture: Array, paint: Array, strength: Array) -> Array:
 
 
 def save(picture: Array, path: Path, rng: np.random.Generator, grain: float = 0.010) -> None:
-    """Write a JPEG, with a little grain: it hides the steps of long gradients."""
+    """Write a JPEG, with a little grain: it hides the steps of long gradients. Raises ValueError for NaN."""
+    if not np.isfinite(picture).all():
+        raise ValueError(f"{path.name} holds what is not a number.")
     height, width, _ = picture.shape
     speckle = rng.standard_normal((height, width, 1), dtype=np.float32) * np.float32(grain)
     pixels = (np.clip(picture + speckle, 0, 1) * 255 + 0.5).astype(np.uint8)

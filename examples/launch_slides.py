@@ -21,6 +21,7 @@ from launch_words import (
     shade,
     shape,
     slide,
+    starts,
     text,
     tween,
 )
@@ -289,7 +290,7 @@ HOURS = (
 def chart() -> Part:
     """A day in light: bars that grow out of the ground, hour by hour."""
     left, ground, tall, step, wide = 249.0, 838.0, 430.0, 86.0, 46.0
-    panel, bars, marks = "#171b47", [], []
+    panel, below, bars, marks = "#171b47", "#1f194b", [], []
     for index, (hour, share, color) in enumerate(HOURS):
         x, height, at = left + index * step, tall * share, 0.7 + index * 0.06
         fill = linear(180, (color, 0), (f"{color}59", 1))
@@ -313,7 +314,7 @@ def chart() -> Part:
     return slide(
         "chart",
         6.0,
-        linear(165, ("#0d1232", 0), ("#241d52", 1)),
+        linear(180, ("#0d1232", 0), (below, 0.85), (below, 1)),
         [
             kicker("One day, measured", LEFT, 104, 0.2),
             text(
@@ -324,14 +325,16 @@ def chart() -> Part:
                 letterSpacing=-2,
                 animations=rise(0.35),
             ),
-            shape("rect", (150, 292, 1620, 660), panel, radius=44, stroke={"color": "#ffffff1a", "width": 2}),
+            shape("rect", (150, 292, 1620, 660), panel, radius=44),
             *[
                 shape("rect", (206, ground - tall * share, 1508, 1), "#ffffff14")
                 for share in (0.25, 0.5, 0.75, 1.0)
             ],
             *bars,
-            # What is still below the ground is hidden by a piece of the panel.
-            shape("rect", (200, ground, 1520, 112), panel),
+            # What is still below the ground is hidden by a piece of the panel, and by one of the slide.
+            shape("rect", (200, ground, 1520, 113), panel),
+            shape("rect", (200, 951, 1520, 129), below),
+            shape("rect", (150, 292, 1620, 660), radius=44, stroke={"color": "#ffffff1f", "width": 2}),
             shape("rect", (206, ground, 1508, 2), "#ffffff3d"),
             *marks,
             shape(
@@ -450,10 +453,10 @@ def quote() -> Part:
         {"type": "solid", "color": NIGHT},
         [
             photo("sea.jpg", 5.2, 1.0, 1.08),
-            shade(180, ("#0d1232d9", 0), ("#0d1232a6", 0.36), ("#0d123200", 0.60), ("#0d123280", 1)),
+            shade(180, ("#0d1232d9", 0), ("#0d1232b3", 0.30), ("#0d123200", 0.47), ("#0d123280", 1)),
             text(
                 "“",
-                (0, 106, 1920, 180),
+                (0, 78, 1920, 180),
                 210,
                 700,
                 color=APRICOT,
@@ -463,7 +466,7 @@ def quote() -> Part:
             ),
             text(
                 words,
-                (160, 240, 1600, 210),
+                (160, 204, 1600, 210),
                 74,
                 300,
                 align="center",
@@ -472,7 +475,7 @@ def quote() -> Part:
             ),
             text(
                 "Ines Valdau, baker, up since four",
-                (160, 462, 1600, 50),
+                (160, 418, 1600, 50),
                 30,
                 600,
                 align="center",
@@ -545,14 +548,6 @@ def closing() -> Part:
 def slides() -> list[Part]:
     """All nine, in order."""
     return [opening(), problem(), outside(), product(), features(), chart(), languages(), quote(), closing()]
-
-
-def starts(film: list[Part]) -> list[float]:
-    """The second at which each slide begins, and at last the film's length."""
-    times = [0.0]
-    for part in film:
-        times.append(round(times[-1] + part["duration"] - part.get("transition", {}).get("duration", 0.0), 3))
-    return times
 
 
 def document() -> Part:

@@ -112,3 +112,11 @@ def slide(
     if leads:
         made["transition"] = {"type": leads, "duration": over, "easing": "easeInOutCubic"}
     return made
+
+
+def starts(film: list[Part]) -> list[float]:
+    """The second at which each slide begins, and at last the film's length."""
+    times = [0.0]
+    for part in film:
+        times.append(round(times[-1] + part["duration"] - part.get("transition", {}).get("duration", 0.0), 3))
+    return times

@@ -22,6 +22,7 @@ import launch_slides
 import numpy as np
 from launch_canvas import Array, save
 from launch_lamp import lamp
+from launch_words import starts
 
 HERE = Path(__file__).resolve().parent
 PICTURES: dict[str, Callable[[np.random.Generator], Array]] = {
@@ -44,7 +45,7 @@ def picture(name: str, seed: int) -> Callable[[Path], None]:
 def sound(name: str, seed: int) -> Callable[[Path], None]:
     """What plays one track."""
     rng = np.random.default_rng([seed, *name.encode()])
-    times = launch_slides.starts(launch_slides.slides())
+    times = starts(launch_slides.slides())
     if name == "music.wav":
         return lambda path: launch_music.write(launch_music.music(rng, times[-1]), path)
     bells = times[:-1]
