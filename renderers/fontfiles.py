@@ -1,10 +1,11 @@
 """The fonts that ship with the product, as files of packages: what, where, and with which bytes.
 
-All are under the SIL Open Font License 1.1 but Ubuntu's, which come under the Ubuntu Font Licence and
-are not used. The SHA-256 of each file is written down here: a test holds them against what is installed,
-and they are part of the names of what is drawn, so another version of a font is another picture.
-Noto Sans, Noto Serif and their siblings are those of Google Fonts' repository; FiraGO, Fira Mono and
-the symbols come in the package pymupdf-fonts as compressed modules.
+All are under the SIL Open Font License 1.1. The SHA-256 of each file is written down here: a test holds
+them against what is installed, and they are part of the names of what is drawn, so another version of a
+font is another picture. Noto Sans, Noto Serif and their siblings are those of Google Fonts' repository; Noto
+Sans CJK is byte for byte that of Debian's fonts-noto-cjk; FiraGO, Fira Mono and the symbols come in the
+package pymupdf-fonts as compressed modules. Colour emoji are no part of it: no package of the index holds
+them under a free licence, so they are the system's.
 """
 
 from __future__ import annotations
@@ -272,7 +273,7 @@ _EMOJI_PLACES = (
 
 
 def find_emoji() -> Path | None:
-    """The system's Noto Color Emoji: no package of the index ships one under a free licence."""
+    """The system's Noto Color Emoji, if it has one."""
     return next((path for path in map(Path, _EMOJI_PLACES) if path.is_file()), None)
 
 

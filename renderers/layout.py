@@ -8,16 +8,18 @@ Lengths are px of the document; x and y are measured from the element's corner.
 from __future__ import annotations
 
 import math
+import unicodedata
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from renderers import bidi
 from renderers.fonts import FontSet
 from renderers.linebreak import opportunities
-from renderers.shaping import Decoration, Glyphs, Item, Style, advances_by_character, itemize, shape, trimmed
+from renderers.shaping import Glyphs, Item, Style, advances_by_character, itemize, shape, trimmed
+from renderers.styling import styled
 from renderers.words import split_words
-from schemas.elements import Span, TextElement
+from schemas.elements import TextElement
 
 _UNIT = 64  # Blink's LayoutUnit: lengths are whole 64ths of a px
 _TAB_STOPS = 8
@@ -81,6 +83,7 @@ class _Paragraph:
         self.fonts = fonts
         self.levels = bidi.levels(text, rtl=rtl)
         self.items = itemize(text, styles, self.levels, fonts)
+        self.starts = [item.start for item in self.items]
         self.shaped = [shape(text, item) for item in self.items]
         self.widths, self.begins = advances_by_character(len(text), self.shaped)
 
@@ -105,6 +108,8 @@ class _Paragraph:
                         spaces += advance
                     else:
                         spaces = 0.0
+                        if used > limit:
+                            break
                 if used - spaces > limit:
                     break
                 end, at = place, at + 1
@@ -154,96 +159,7 @@ class _Paragraph:
 
 def _sticks(text: str, at: int) -> bool:
     """Whether no grapheme begins here, though HarfBuzz gave it a glyph of its own."""
-    import unicodedata
-
     return unicodedata.category(text[at]) in ("Mn", "Me") or text[at] == "\u200d" or text[at - 1] == "\u200d"
-
-
-def styled(element: TextElement) -> tuple[str, list[Style]]:
-    """The text as shown (transformed, line feeds normalised) and the style of each of its characters."""
-    base = Style(
-        element.font_family,
-        element.font_size,
-        element.font_weight,
-        element.font_style != "normal",
-        element.color,
-        element.line_height,
-        element.letter_spacing,
-        Decoration(element.color, element.font_size) if element.underline else None,
-        Decoration(element.color, element.font_size) if element.strikethrough else None,
-        element.stroke,
-        None,
-    )
-    per_character: list[Style] = [base] * len(element.text)
-    transforms = [element.text_transform] * len(element.text)
-    for span in element.spans:
-        changed, known = _changes(span), dict[Style, Style]()
-        for at in range(span.start, min(span.end, len(element.text))):
-            before = per_character[at]
-            if before not in known:
-                known[before] = _decorated(replace(before, **changed), span)
-            per_character[at] = known[before]
-            if span.text_transform is not None:
-                transforms[at] = span.text_transform
-    shown: list[str] = []
-    styles: list[Style] = []
-    for at, character in enumerate(element.text):
-        if character == "\r":
-            if element.text[at + 1 : at + 2] == "\n":
-                continue
-            character = "\n"
-        new = _transformed(character, element.text[at - 1] if at else " ", transforms[at])
-        shown.append(new)
-        styles += [per_character[at]] * len(new)
-    return "".join(shown), _shared(styles)
-
-
-def _shared(styles: list[Style]) -> list[Style]:
-    """Equal styles as one object, which makes comparing them quick."""
-    known: dict[Style, Style] = {}
-    return [known.setdefault(style, style) for style in styles]
-
-
-_SPAN_NAMES = {"font_family": "family", "font_size": "size", "font_weight": "weight"}
-_SPAN_STYLES = (
-    "font_family",
-    "font_size",
-    "font_weight",
-    "color",
-    "line_height",
-    "letter_spacing",
-    "stroke",
-    "background",
-)
-
-
-def _decorated(style: Style, span: Span) -> Style:
-    """Lines that the span asks for have its own colour and size; those of the whole text run through."""
-    own = Decoration(style.color, style.size)
-    under = style.underline if span.underline is None else own if span.underline else None
-    through = style.strikethrough if span.strikethrough is None else own if span.strikethrough else None
-    return replace(style, underline=under, strikethrough=through)
-
-
-def _changes(span: Span) -> dict[str, Any]:
-    changed: dict[str, Any] = {
-        _SPAN_NAMES.get(name, name): value
-        for name in _SPAN_STYLES
-        if (value := getattr(span, name)) is not None
-    }
-    if span.font_style is not None:
-        changed["italic"] = span.font_style != "normal"
-    return changed
-
-
-def _transformed(character: str, before: str, transform: str) -> str:
-    if transform == "uppercase":
-        return character.upper()
-    if transform == "lowercase":
-        return character.lower()
-    if transform == "capitalize" and not (before.isalnum() or before in "'’_"):
-        return character.title()
-    return character
 
 
 def lay_out(element: TextElement, fonts: FontSet) -> Layout:
@@ -431,10 +347,13 @@ def _slices(paragraph: _Paragraph, start: int, end: int, level: int | None = Non
     """The glyphs of characters start … end, reshaped where an item is cut."""
     found: list[Glyphs] = []
     used = 0.0
-    for item, whole in zip(paragraph.items, paragraph.shaped, strict=True):
+    if start >= end:
+        return found
+    at = bisect_right(paragraph.starts, start) - 1
+    while at < len(paragraph.items) and paragraph.starts[at] < end:
+        item, whole = paragraph.items[at], paragraph.shaped[at]
+        at += 1
         first, last = max(item.start, start), min(item.end, end)
-        if first >= last:
-            continue
         if level is not None and item.level != level:
             item = replace(item, level=level)
             whole = shape(paragraph.text, item)

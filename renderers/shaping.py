@@ -199,6 +199,9 @@ def trimmed(text: str, start: int, end: int, line: tuple[int, int]) -> list[int]
     return found
 
 
+_CONTEXT = 5  # characters around an item that HarfBuzz looks at
+
+
 def shape(
     text: str,
     item: Item,
@@ -214,23 +217,24 @@ def shape(
 
     first = item.start if start is None else start
     last = item.end if end is None else end
+    begin = max(0, first - _CONTEXT)
     buffer = uharfbuzz.Buffer()
-    buffer.add_str(text, item_offset=first, item_length=last - first)
+    buffer.add_str(text[begin : last + _CONTEXT], item_offset=first - begin, item_length=last - first)
     buffer.direction = "rtl" if item.level % 2 else "ltr"
     buffer.script = item.script
     buffer.cluster_level = uharfbuzz.BufferClusterLevel.MONOTONE_CHARACTERS
     spacing = item.style.letter_spacing
     features: dict[str, Any] = {"liga": False, "clig": False} if spacing else {}
     if halved := trimmed(text, first, last, line or (0, len(text))):
-        features["halt"] = [(place, place + 1, True) for place in halved]
+        features["halt"] = [(place - begin, place - begin + 1, True) for place in halved]
     uharfbuzz.shape(item.face.hb_font, buffer, features)
     infos, positions = buffer.glyph_infos, buffer.glyph_positions
     scale = item.style.size / item.face.units
     ids = [info.codepoint for info in infos]
-    clusters = [info.cluster for info in infos]
+    clusters = [info.cluster + begin for info in infos]
     advances = [position.x_advance * scale for position in positions]
     if item.face.is_emoji:
-        advances = [float(round(advance)) for advance in advances]  # as Skia has it for pictures that it scales
+        advances = [float(round(advance)) for advance in advances]  # as Skia measures pictures
     offsets = None
     if any(position.x_offset or position.y_offset for position in positions):
         offsets = [(position.x_offset * scale, -position.y_offset * scale) for position in positions]

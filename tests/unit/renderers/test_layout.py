@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from renderers.layout import Layout, lay_out, styled
+from renderers.layout import Layout, lay_out
+from renderers.styling import styled
 from schemas.elements import TextElement
 from tests.unit.renderers.drawing import FONTS
 
@@ -139,3 +140,26 @@ def test_tabs_reach_the_next_stop() -> None:
     """A tab ends at a multiple of eight spaces."""
     first, second = (lay_out(_element(text), FONTS).lines[0].width for text in ("a\tb", "aa\tb"))
     assert first == pytest.approx(second)
+
+
+def test_spans_change_what_they_name_and_nothing_else() -> None:
+    """A later span wins; a line belongs to the text that asked for it, with its colour and size."""
+    element = _element(
+        "abcd",
+        underline=True,
+        spans=[
+            {"start": 1, "end": 3, "color": "red", "font_size": 40},
+            {"start": 2, "end": 9, "font_weight": 700, "underline": True},
+        ],
+    )
+    _, styles = styled(element)
+    assert [style.color for style in styles] == ["black", "red", "red", "black"]
+    assert [style.weight for style in styles] == [400, 400, 700, 700]
+    lines = [style.underline for style in styles]
+    assert [(line.color, line.size) for line in lines if line] == [
+        ("black", 20),
+        ("black", 20),
+        ("red", 40),
+        ("red", 40),
+    ]
+    assert styled(_element("ΟΔΟΣ", text_transform="lowercase"))[0] == "οδος"
