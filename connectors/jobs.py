@@ -87,6 +87,8 @@ class Jobs:
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
+        # Built once: building a statement costs more than running it.
+        self._insert_new, self._upsert_all = self._statements()
 
     def migrate(self) -> int:
         """Bring the schema up to date; the number of migrations applied."""
@@ -100,9 +102,8 @@ class Jobs:
 
     def insert_if_absent(self, job: Job) -> bool:
         """Write a new job; False when its id is taken, and then nothing is changed."""
-        statement = self._insert().values(_row(job)).on_conflict_do_nothing(index_elements=["id"])
         with self._begin(write=True) as connection:
-            return connection.execute(statement.returning(jobs.c.id)).first() is not None
+            return connection.execute(self._insert_new, _row(job)).first() is not None
 
     def get(self, job_id: str) -> Job | None:
         """One job."""
@@ -123,13 +124,10 @@ class Jobs:
         """Write jobs in one transaction; a row that is newer than what is written stays."""
         if not changed:
             return
-        insert = self._insert()
-        written = {c.name: insert.excluded[c.name] for c in jobs.columns if c.name != "id"}
-        statement = insert.on_conflict_do_update(
-            index_elements=["id"], set_=written, where=jobs.c.version <= insert.excluded.version
-        )
         with self._begin(write=True) as connection:
-            connection.execute(statement, [_row(job) for job in sorted(changed, key=lambda job: job.id)])
+            connection.execute(
+                self._upsert_all, [_row(job) for job in sorted(changed, key=lambda job: job.id)]
+            )
 
     def list(
         self, tenant: str, wanted: JobFilter = JobFilter(), *, cursor: str | None = None, limit: int = 50
@@ -162,9 +160,14 @@ class Jobs:
         """Close all connections."""
         self._engine.dispose()
 
-    def _insert(self) -> Any:
-        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
-        return dialect.insert(jobs)
+    def _statements(self) -> tuple[Any, Any]:
+        """(insert unless there, insert or overwrite unless newer), both taking rows as parameters."""
+        insert = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(jobs)
+        written = {c.name: insert.excluded[c.name] for c in jobs.columns if c.name != "id"}
+        upsert = insert.on_conflict_do_update(
+            index_elements=["id"], set_=written, where=jobs.c.version <= insert.excluded.version
+        )
+        return insert.on_conflict_do_nothing(index_elements=["id"]).returning(jobs.c.id), upsert
 
     @contextmanager
     def _begin(self, write: bool = False) -> Iterator[Connection]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import tempfile
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -15,10 +17,9 @@ import structlog
 from connectors.kafka import KafkaSettings, Publisher
 from exportstream import wiring
 from exportstream.config import Settings
-from exportstream.projecting import ProjectionService, publish_all
+from exportstream.projecting import publish_all
 from exportstream.status_reader import StatusReader
 from exportstream.supervisor import Supervisor
-from processors.documents import Documents
 from processors.stage import Outgoing
 from schemas import topics
 from schemas.errors import InvalidInput, Unavailable
@@ -34,8 +35,14 @@ if TYPE_CHECKING:
 log = structlog.stdlib.get_logger(__name__)
 
 EMBEDDED_PARTITIONS = 4
-GROUPS: tuple[tuple[str, ...], ...] = (("plan", "mix", "upload"), ("render",), ("encode",))
-"""Stages that share a process: drawing holds the interpreter lock, so it has one to itself."""
+COMMANDS: tuple[tuple[str, ...], ...] = (
+    ("projection",),
+    ("worker", "plan", "mix", "upload"),
+    ("worker", "render"),
+    ("worker", "encode"),
+)
+"""What runs beside the API. Drawing holds the interpreter lock, so it has a process to itself; so has the
+projection, which would make the API's answers wait."""
 READY_WITHIN_S = 60.0
 
 
@@ -178,46 +185,40 @@ class Platform:
         self._settings.data_dir.mkdir(parents=True, exist_ok=True)
         kafka = await asyncio.to_thread(self._kafka)
         jobs = await asyncio.to_thread(wiring.make_jobs, self._settings)
-        workers = Supervisor(GROUPS, self._worker_environ(kafka))
-        workers.start()
-        try:
-            await self._serve(kafka, jobs, workers, on_ready, self._stop)
-        finally:
-            await asyncio.to_thread(workers.stop)
-            jobs.close()
-            if self._broker is not None:
-                self._broker.close()
+        with tempfile.TemporaryDirectory(prefix="exportstream-up-") as folder:
+            children = Supervisor(COMMANDS, self._environ(kafka), Path(folder))
+            children.start()
+            try:
+                await self._serve(kafka, jobs, children, on_ready, self._stop)
+            finally:
+                await asyncio.to_thread(children.stop)
+                jobs.close()
+                if self._broker is not None:
+                    self._broker.close()
 
     async def _serve(
         self,
         kafka: KafkaSettings,
         jobs: Jobs,
-        workers: Supervisor,
+        children: Supervisor,
         on_ready: Callable[[str], Awaitable[None] | None],
         stop: asyncio.Event,
     ) -> None:
-        projection = ProjectionService(kafka, jobs, **self._keeping())
-        checks = {
-            "projection": lambda: _live("The projection is not reading yet.", projection.live),
-            "workers": lambda: _live("A worker is not running.", workers.running),
-        }
+        checks = {"processes": lambda: _all_ready(children.waiting_for)}
         api = ApiServer(self._settings, kafka, jobs, self._address, checks)
-        running = {asyncio.create_task(projection.run(stop)), asyncio.create_task(api.run(stop))}
+        running = asyncio.create_task(api.run(stop))
         try:
-            await _until(lambda: api.started and projection.live, stop, running)
-            if not stop.is_set():
+            await _until(lambda: api.started and not children.waiting_for, stop, running)
+            if not stop.is_set() and not running.done():
                 self.url = replace(self._address, port=api.port).url
                 await asyncio.to_thread(self._take_up, kafka, jobs)
                 self.ready.set()
                 if (waiting := on_ready(self.url)) is not None:
                     await waiting
-            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            await running
         finally:
             stop.set()
-            results = await asyncio.gather(*running, return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+            await running
 
     def _kafka(self) -> KafkaSettings:
         """The broker that is configured, or an embedded one."""
@@ -229,17 +230,15 @@ class Platform:
         self._broker = EmbeddedBroker({spec.name: EMBEDDED_PARTITIONS for spec in topics.TOPICS})
         return wiring.embedded_settings(self._broker.bootstrap)
 
-    def _worker_environ(self, kafka: KafkaSettings) -> dict[str, str]:
-        given = {"EXPORTSTREAM_DATA": str(self._settings.data_dir.absolute())}
+    def _environ(self, kafka: KafkaSettings) -> dict[str, str]:
+        """What the other processes are told: the environment, and what this command line said."""
+        given = {
+            "EXPORTSTREAM_DATA": str(self._settings.data_dir.absolute()),
+            "EXPORTSTREAM_ENCODERS": str(self._settings.encoders),
+        }
         if self._broker is not None:
             given |= {"KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap, wiring.EMBEDDED: "1"}
         return {**self._settings.environ, **given}
-
-    def _keeping(self) -> dict[str, Any]:
-        """An embedded broker forgets what it carries, so inline projects are kept in the store."""
-        if self._broker is None:
-            return {}
-        return {"keep": Documents(wiring.make_store(self._settings), None).keep}
 
     def _take_up(self, kafka: KafkaSettings, jobs: Jobs) -> None:
         """Ask again for what an embedded broker forgot when its process ended."""
@@ -280,17 +279,15 @@ def request_of(job: Job) -> ExportRequest | None:
     )
 
 
-def _live(sentence: str, is_so: bool) -> None:
-    if not is_so:
-        raise Unavailable("not_ready", sentence)
+def _all_ready(waiting_for: Sequence[str]) -> None:
+    if waiting_for:
+        raise Unavailable("not_ready", f"Not ready yet: {', '.join(waiting_for)}.")
 
 
-async def _until(
-    condition: Callable[[], bool], stop: asyncio.Event, running: set[asyncio.Task[None]]
-) -> None:
-    """Wait for a condition, a stop, or a part that ends by itself."""
+async def _until(condition: Callable[[], bool], stop: asyncio.Event, running: asyncio.Task[None]) -> None:
+    """Wait for a condition, a stop, or the end of `running`."""
     deadline = asyncio.get_running_loop().time() + READY_WITHIN_S
-    while not condition() and not stop.is_set() and not any(task.done() for task in running):
+    while not condition() and not stop.is_set() and not running.done():
         if asyncio.get_running_loop().time() > deadline:
             raise Unavailable("not_ready", f"Not everything was ready within {READY_WITHIN_S:.0f} s.")
         await asyncio.sleep(0.02)

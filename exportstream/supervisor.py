@@ -1,13 +1,19 @@
-"""The worker processes of `up`: started, watched, started again when they die, and stopped in order."""
+"""The processes of `up`: started, watched, started again when they die, and stopped in order.
+
+Each says that it is ready by writing its process id into a file that it is told of: so whoever asks
+knows that the next job will be taken at once, and by which process.
+"""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
@@ -21,9 +27,19 @@ HEALTHY_S = 30.0
 """A process that lived this long did not die of its start."""
 
 
+READY = "EXPORTSTREAM_READY_FILE"
+
+
+def say_ready(environ: Mapping[str, str]) -> None:
+    """Tell the supervisor, if there is one, that this process does its work from now on."""
+    if path := environ.get(READY):
+        Path(path).write_text(str(os.getpid()))
+
+
 @dataclass
 class _Child:
-    stages: tuple[str, ...]
+    command: tuple[str, ...]
+    ready: Path
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     pause: float = FIRST_PAUSE_S
@@ -31,10 +47,10 @@ class _Child:
 
 
 class Supervisor:
-    """Runs `exportstream worker STAGE…` for each group of stages."""
+    """Runs `exportstream COMMAND…` for each of the commands; `folder` is for their signs of readiness."""
 
-    def __init__(self, groups: Sequence[Sequence[str]], environ: Mapping[str, str]) -> None:
-        self._children = [_Child(tuple(stages)) for stages in groups]
+    def __init__(self, commands: Sequence[Sequence[str]], environ: Mapping[str, str], folder: Path) -> None:
+        self._children = [_Child(tuple(c), folder / f"{n}.ready") for n, c in enumerate(commands)]
         self._environ = dict(environ)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
@@ -46,9 +62,9 @@ class Supervisor:
         self._thread.start()
 
     @property
-    def running(self) -> bool:
-        """Whether all of them are there."""
-        return all(c.process is not None and c.process.poll() is None for c in self._children)
+    def waiting_for(self) -> list[str]:
+        """The commands that are not ready, or not there."""
+        return [" ".join(child.command) for child in self._children if not _is_ready(child)]
 
     @property
     def pids(self) -> list[int]:
@@ -73,10 +89,9 @@ class Supervisor:
                 process.wait()
 
     def _start(self, child: _Child) -> None:
-        command = [sys.executable, "-m", "exportstream", "worker", *child.stages]
-        child.process = subprocess.Popen(
-            command, env=self._environ, stdin=subprocess.DEVNULL, process_group=0
-        )
+        command = [sys.executable, "-m", "exportstream", *child.command]
+        environ = {**self._environ, READY: str(child.ready)}
+        child.process = subprocess.Popen(command, env=environ, stdin=subprocess.DEVNULL, process_group=0)
         child.started = time.monotonic()
         child.due = 0.0
 
@@ -93,8 +108,15 @@ class Supervisor:
                 FIRST_PAUSE_S if now - child.started > HEALTHY_S else min(LONGEST_PAUSE_S, child.pause * 2)
             )
             child.due = now + child.pause
-            log.error(
-                "a worker died and is started again", stages=child.stages, status=status, pause=child.pause
-            )
+            log.error("a process died and is started again", command=child.command, status=status)
         if now >= child.due:
             self._start(child)
+
+
+def _is_ready(child: _Child) -> bool:
+    if child.process is None or child.process.poll() is not None:
+        return False
+    try:
+        return child.ready.read_text() == str(child.process.pid)
+    except OSError:
+        return False

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
+from typing import Any
 
 from exportstream import exits, wiring
 from exportstream.config import Settings
 from exportstream.projecting import ProjectionService, rebuild
 from exportstream.serving import configure_logs, serve_metrics
+from exportstream.supervisor import say_ready
+from processors.documents import Documents
 from schemas.errors import InvalidInput
 
 
@@ -26,13 +29,31 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         print(f"The job table holds {count} jobs again, from {kafka.name('export.status')}.")
         return exits.OK
     serve_metrics(options.metrics_port or settings.metrics_port, settings.metrics_host)
-    asyncio.run(_until_signal(ProjectionService(kafka, wiring.make_jobs(settings))))
+    jobs = wiring.make_jobs(settings)
+    service = ProjectionService(kafka, jobs, **_keeping(settings))
+    asyncio.run(_until_signal(service, settings))
     return exits.OK
 
 
-async def _until_signal(service: ProjectionService) -> None:
+def _keeping(settings: Settings) -> dict[str, Any]:
+    """An embedded broker forgets what it carries, so inline projects are kept in the store."""
+    if settings.environ.get(wiring.EMBEDDED) != "1":
+        return {}
+    return {"keep": Documents(wiring.make_store(settings), None).keep}
+
+
+async def _until_signal(service: ProjectionService, settings: Settings) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    telling = asyncio.create_task(_tell(service, settings))
     await service.run(stop)
+    telling.cancel()
+
+
+async def _tell(service: ProjectionService, settings: Settings) -> None:
+    """Say that partitions are assigned, whenever that is."""
+    while not service.live:
+        await asyncio.sleep(0.02)
+    say_ready(settings.environ)

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import threading
+from typing import TYPE_CHECKING
 
 from exportstream import exits, wiring
 from exportstream.config import Settings
 from exportstream.serving import configure_logs, on_signal, serve_metrics
+from exportstream.supervisor import say_ready
 from schemas.errors import InvalidInput
 from schemas.facts import STAGES
+
+if TYPE_CHECKING:
+    from processors.runner import Runner
 
 HEAVY = {
     "plan": ("renderers.timeline", "renderers.video", "renderers.fonts", "renderers.images"),
@@ -39,5 +45,13 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         runner = Runner(kafka, stages, options=wiring.runner_options(settings))
         on_signal(runner.stop)
         serve_metrics(options.metrics_port or settings.metrics_port, settings.metrics_host)
+        threading.Thread(target=_tell, args=(runner, settings), name="readiness", daemon=True).start()
         runner.run()
     return exits.OK
+
+
+def _tell(runner: Runner, settings: Settings) -> None:
+    """Say that partitions are assigned, whenever that is."""
+    while not runner.wait_ready(1.0):
+        pass
+    say_ready(settings.environ)
