@@ -145,8 +145,7 @@ def _normal(image: Any, size: Size, orientation: int) -> Pixels:
     if has_alpha:
         width, height = image.size
         return np.frombuffer(image.tobytes(), np.uint8).reshape(height, width, 4)
-    pixels = np.asarray(image.convert("RGBA"))  # opaque
-    return pixels
+    return np.asarray(image.convert("RGBA"))  # opaque
 
 
 def _eight_bits(image: Any) -> Any:
