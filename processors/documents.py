@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import orjson
 
@@ -32,7 +33,7 @@ class Documents:
         if request.project_key is not None:
             return self._stored(request, request.project_key), request.project_key
         if request.project is not None:
-            document = orjson.dumps(request.project)
+            document = _written(request.project)
         else:
             document = self._from_source(request.project_ref or "")
         key = keys.project_key(request.tenant, hashlib.sha256(document).hexdigest())
@@ -67,3 +68,10 @@ class Documents:
                 path="project_ref",
             )
         return self._source.load(ref)
+
+
+def _written(project: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(project)
+    except orjson.JSONEncodeError as error:
+        raise InvalidInput("too_deep", "The project is nested too deep.", path="project") from error

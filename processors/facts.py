@@ -17,5 +17,7 @@ def tell(fact: Fact) -> Outgoing:
 
 def failed(job_id: str, tenant: str, stage: StageName, error: ExportError, now: datetime) -> Outgoing:
     """The end of a job that cannot be done."""
-    problem = Problem(code=error.code, message=error.message, path=error.path, stage=stage)
+    problem = Problem(
+        code=error.code, message=error.message, path=error.path, stage=stage, retriable=error.retriable
+    )
     return tell(Failed(job_id=job_id, tenant=tenant, at=now, error=problem))

@@ -13,7 +13,7 @@ import orjson
 
 from connectors.store.base import ObjectStore
 from schemas import keys
-from schemas.errors import Missing
+from schemas.errors import InvalidInput
 from schemas.facts import Result
 from schemas.plan import Plan
 
@@ -40,16 +40,22 @@ class StoredProjectHistory:
             return
         key = keys.project_record_key(plan.customer_id, plan.project_id)
         for _ in range(TRIES):
-            try:
-                before = self._store.get(key)
-            except Missing:
+            before = self._read(key)
+            if before is None:
                 return
             after = with_entry(before, entry(plan, result, finished_at))
             if after == before:
                 return
-            if self._store.get(key) == before:
+            if self._read(key) == before:
                 self._store.put(key, after, content_type="application/json")
                 return
+
+    def _read(self, key: str) -> bytes | None:
+        """The record; None where there is none, and where names that a client chose make no key."""
+        try:
+            return self._store.get(key)
+        except InvalidInput:
+            return None
 
 
 def entry(plan: Plan, result: Result, finished_at: datetime) -> dict[str, Any]:

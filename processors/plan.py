@@ -49,6 +49,10 @@ STAGES_OF: dict[str, tuple[StageName, ...]] = {
     "json": ("plan", "render", "upload"),
 }
 EXISTS_AT_ONCE = 16
+NAME_TOLD = 200
+WARNING_TOLD = 400
+WARNINGS_TOLD = 60
+"""Characters of a project's name and of a warning, and warnings, that facts carry; the plan has all of it."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ class PlanStage:
 
     def handle(self, message: ExportRequest, context: TaskContext) -> Iterable[Outgoing]:
         """Plan once; a request that is delivered again finds the plan, and the result if there is one."""
-        with self._turns.of(message.job_id, context.check):
+        with self._turns.of(f"{message.tenant}/{message.job_id}", context.check):
             return self._handle(message, context)
 
     def _handle(self, message: ExportRequest, context: TaskContext) -> Iterable[Outgoing]:
@@ -264,14 +268,21 @@ def planned(plan: Plan, now: datetime) -> Planned:
         tenant=plan.tenant,
         at=now,
         project_key=plan.project_key,
-        project_name=plan.project_name,
+        project_name=plan.project_name and plan.project_name[:NAME_TOLD],
         stages=plan.stages,
         chunks=distinct,
         cached=distinct - len(plan.todo),
         frames=sum(plan.chunks[index].frames for index in plan.todo),
         duration=plan.duration,
-        warnings=plan.warnings,
+        warnings=_told(plan.warnings),
     )
+
+
+def _told(warnings: Sequence[str]) -> tuple[str, ...]:
+    """The warnings that travel in facts and snapshots: a job may have one for each of a thousand assets."""
+    told = [text if len(text) <= WARNING_TOLD else f"{text[: WARNING_TOLD - 1]}…" for text in warnings]
+    more = len(told) - WARNINGS_TOLD
+    return (*told[:WARNINGS_TOLD], f"… and {more} more.") if more > 0 else tuple(told)
 
 
 def _upload(request: ExportRequest, plan_key: str, plan: Plan, *, reused: bool) -> Outgoing:

@@ -32,7 +32,12 @@ class PlanView:
     @cached_property
     def project_bytes(self) -> bytes:
         """The document as it was stored."""
-        return self._load_project()
+        try:
+            return self._load_project()
+        except Missing as error:
+            raise InvalidInput(
+                "project_expired", "The export's project document was removed before it was finished."
+            ) from error
 
     @cached_property
     def project(self) -> Project:

@@ -19,7 +19,7 @@ from typing import Protocol
 from processors.facts import tell
 from processors.stage import Outgoing
 from schemas import topics
-from schemas.errors import InvalidMessage, Unavailable
+from schemas.errors import InvalidInput, InvalidMessage, Unavailable
 from schemas.facts import CancelledFact, Fact, read_fact
 from schemas.lifecycle import Job, fold
 from schemas.messages import Control, ExportRequest, read_message
@@ -120,7 +120,12 @@ class Projector:
         self._publish([Outgoing(topics.STATUS, job.id, job) for job in snapshots])
 
     def _kept(self, fact: Fact | ExportRequest) -> Fact | ExportRequest:
-        return self._keep(fact) if isinstance(fact, ExportRequest) and fact.project is not None else fact
+        if not isinstance(fact, ExportRequest) or fact.project is None:
+            return fact
+        try:
+            return self._keep(fact)
+        except InvalidInput:
+            return fact  # `plan` says what is wrong with it
 
     def cancel(self, batch: Sequence[Raw]) -> None:
         """State the cancellation of each job that is ordered and still known to be under way."""
@@ -137,7 +142,10 @@ class Projector:
         self._publish([tell(_cancelled(order, self._now())) for order in orders if _may_cancel(known, order)])
 
     async def persistently(self, work: Callable[[Sequence[Raw]], None], batch: Sequence[Raw]) -> None:
-        """Do `work` in a thread, again and again until the table and the broker are there."""
+        """Do `work` in a thread, again and again until the table and the broker are there.
+
+        Messages that cannot be worked on are left out, one by one: none may stop those behind it.
+        """
         attempt = 0
         while True:
             try:
@@ -147,6 +155,13 @@ class Projector:
                     log.warning("the projection waits: %s", error.message)
                 await self._sleep(self._backoff(attempt))
                 attempt += 1
+            except Exception:
+                if len(batch) == 1:
+                    log.exception("a message on %s was left out", batch[0].topic)
+                    return None
+                for raw in batch:
+                    await self.persistently(work, [raw])
+                return None
 
 
 def _may_cancel(known: Mapping[str, Job], order: Control) -> bool:

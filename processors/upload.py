@@ -1,4 +1,4 @@
-"""upload: verifies a finished file, publishes it, and registers it with the library and the project's history.
+"""upload: verifies a finished file, publishes it, and registers it with library and project history.
 
 What is published is written under the job's own key, the manifest last: the manifest is the mark
 that a job is done, so a task that is delivered again states the very same fact.
@@ -70,7 +70,7 @@ class Upload:
     def handle(self, message: UploadTask, context: TaskContext) -> Iterable[Outgoing]:
         """Publish the file once; state that the job is completed, each time in the same words."""
         manifest_key = keys.manifest_key(message.tenant, message.job_id)
-        with self._turns.of(message.job_id, context.check):
+        with self._turns.of(f"{message.tenant}/{message.job_id}", context.check):
             context.check()
             try:
                 manifest = orjson.loads(self._store.get(manifest_key))
@@ -100,7 +100,7 @@ class Upload:
         plan = self._plans.get(message.plan_key).plan
         with tempfile.TemporaryDirectory(dir=self._work_dir, prefix="upload-") as folder:
             path = Path(folder) / f"file.{plan.extension}"
-            self._store.download(message.output_key, path)
+            self._fetch(message.output_key, path)
             sha256, size, duration = verify(path, plan)
             context.check()
             context.emit(_half_way(plan, context.now()))
@@ -114,6 +114,14 @@ class Upload:
         manifest = build_manifest(plan, result, finished_at)
         self._store.put(manifest_key, orjson.dumps(manifest), content_type="application/json")
         return manifest
+
+    def _fetch(self, key: str, path: Path) -> None:
+        try:
+            self._store.download(key, path)
+        except Missing as error:
+            raise Missing(
+                "output_expired", "The finished file was removed before it was published; ask again."
+            ) from error
 
     def _result(
         self,

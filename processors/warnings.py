@@ -1,4 +1,4 @@
-"""What an owner should know although the export goes on: fonts that are replaced, text that shows as boxes."""
+"""What an owner should know although the export goes on: fonts replaced, text that shows as boxes."""
 
 from __future__ import annotations
 

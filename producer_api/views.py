@@ -64,6 +64,7 @@ class ErrorView(BaseModel):
     message: str = Field(description="A sentence that whoever asked can act on.")
     path: str | None = Field(None, description="Where in the input, as in `slides[2].elements[0].src`.")
     stage: str | None = Field(None, description="The stage in which it failed.")
+    retriable: bool = Field(False, description="Whether the same request may succeed later.")
 
 
 class ResultView(BaseModel):

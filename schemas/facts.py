@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from schemas.errors import InvalidMessage
 from schemas.messages import JobId, Label, Message, StoreKey, Tenant, read_message
 from schemas.stages import STAGES as STAGES
 from schemas.stages import StageName as StageName
@@ -118,12 +119,16 @@ class Completed(Fact):
 
 
 class Problem(Message):
-    """Why a job failed: a stable code, a sentence for the owner, where in the input, in which stage."""
+    """Why a job failed: a stable code, a sentence for the owner, where in the input, in which stage.
+
+    retriable: whether the very same request may succeed later, because a service was away.
+    """
 
     code: str
     message: str
     path: str | None = None
     stage: StageName | None = None
+    retriable: bool = False
 
 
 class Failed(Fact):
@@ -156,6 +161,8 @@ FACT_TYPES: tuple[type[Fact], ...] = (
 
 def read_fact(type_name: str | None, version: str | None, value: bytes) -> Fact:
     """The fact in `value`; raises InvalidMessage."""
-    fact: Any = read_message(type_name or "", version, value, *FACT_TYPES)
+    if not type_name:
+        raise InvalidMessage("unknown_type", "The message does not say which fact it is (header ce_type).")
+    fact: Any = read_message(type_name, version, value, *FACT_TYPES)
     assert isinstance(fact, Fact)
     return fact

@@ -12,7 +12,15 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from schemas.errors import InvalidMessage
 
@@ -22,6 +30,9 @@ StoreKey = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 Label = Annotated[str, StringConstraints(max_length=200)]
 
 DEFAULT_TENANT = "default"
+CARRIED_BYTES = 16 * 1024
+CARRIED_DEPTH = 32
+"""Of settings, and of metadata: they travel in every snapshot of a job."""
 
 
 class Message(BaseModel):
@@ -53,6 +64,22 @@ def _first_problem(error: Exception) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"]) or "the message"
     return f"{where}: {first['msg']}."
+
+
+def nested_deeper(value: Any, depth: int) -> bool:
+    """Whether objects and arrays lie in one another more than `depth` deep."""
+    level = [value]
+    for _ in range(depth + 1):
+        level = [part for whole in level for part in _parts(whole)]
+        if not level:
+            return False
+    return True
+
+
+def _parts(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
 
 
 class ExportRequest(Message):
@@ -90,6 +117,16 @@ class ExportRequest(Message):
         if len(given) != 1:
             raise ValueError("exactly one of project, project_ref and project_key is needed")
         return self
+
+    @field_validator("settings", "metadata")
+    @classmethod
+    def _carried(cls, value: dict[str, Any]) -> dict[str, Any]:
+        """What comes back in every snapshot must be small, and something that JSON libraries can write."""
+        if nested_deeper(value, CARRIED_DEPTH):
+            raise ValueError(f"it is nested deeper than {CARRIED_DEPTH}")
+        if len(orjson.dumps(value)) > CARRIED_BYTES:
+            raise ValueError(f"it has more than {CARRIED_BYTES // 1024} KiB")
+        return value
 
 
 class ChunkTask(Message):

@@ -64,7 +64,7 @@ def test_a_finished_export_says_where_its_file_is(api: World) -> None:
 
 
 def test_a_failed_export_says_why(api: World) -> None:
-    """The error has a code, a sentence, the path and, once known, the stage."""
+    """The error has a code, a sentence, the path, whether a retry can help and, once known, the stage."""
     job_id = begin(api)
     api.tell(job_id, failed(job_id))
     view = api.get(f"/v1/exports/{job_id}").json()
@@ -74,6 +74,7 @@ def test_a_failed_export_says_why(api: World) -> None:
         "message": "There is no photo.jpg.",
         "path": "slides[0].elements[1].src",
         "stage": None,
+        "retriable": False,
     }
 
 
