@@ -52,7 +52,7 @@ def test_it_can_be_exported(project: Project) -> None:
 
 
 def test_it_shows_what_the_product_can_do(project: Project) -> None:
-    """Slides, transitions, kinds of elements and gradients, two tracks of which one makes way for the other."""
+    """Slides, transitions, all kinds of elements, and two tracks of which one makes way for the other."""
     assert (project.width, project.height, len(project.slides)) == (1920, 1080, 9)
     transitions = {slide.transition.type for slide in project.slides if slide.transition is not None}
     assert len(transitions) >= 6
