@@ -30,6 +30,7 @@ RATE = 48_000
 
 LIMIT = 0.989  # -0.1 dB: what AAC and MP3 overshoot
 _LONGEST_LOOP = 120 * RATE  # FFmpeg holds a loop in memory, 8 bytes a sample; longer ones are read again
+_SILENCE = f"anullsrc=sample_rate={RATE}:channel_layout=stereo"
 _RESAMPLE = f"aresample={RATE}:filter_size=64:cutoff=0.97"
 _STEREO = "aformat=sample_fmts=fltp:channel_layouts=mono|stereo,pan=stereo|FL=FL+FC|FR=FR+FC"
 _GATE = (
@@ -204,11 +205,11 @@ def filter_graph(spec: SoundSpec) -> str:
     """The mix as a graph of filters from the inputs to [mix]."""
     end = f"apad=whole_len={spec.samples},atrim=end_sample={spec.samples}"
     if not spec.tracks:
-        return f"anullsrc=sample_rate={spec.rate}:channel_layout=stereo,{end}[mix]"
+        return f"{_SILENCE},{end}[mix]"
     chains, first = [], 0
     for number, track in enumerate(spec.tracks):
         chains += _source(number, track, first)
-        chains.append(f"[s{number}]{','.join([*_shape(track), end])}[t{number}]")
+        chains += _shaped(number, track, end)
         chains += _ducked(number, spec)
         first += _reads(track)
     names = "".join(f"[{_heard(number, spec)}]" for number in range(len(spec.tracks)))
@@ -231,8 +232,11 @@ def _source(number: int, track: SoundTrack, first: int) -> list[str]:
     return [*chains, f"{parts}concat=n={reads}:v=0:a=1,{cut}[s{number}]"]
 
 
-def _shape(track: SoundTrack) -> list[str]:
-    """Fades, volume and place."""
+def _shaped(number: int, track: SoundTrack, end: str) -> list[str]:
+    """From [s<number>] to [t<number>]: fades, volume, and the silence before and after it.
+
+    The silence before is a sound of its own: `adelay` would hold all of it in memory.
+    """
     filters = []
     if track.fade_in:
         filters.append(f"afade=type=in:start_sample=0:nb_samples={track.fade_in}")
@@ -241,9 +245,13 @@ def _shape(track: SoundTrack) -> list[str]:
         filters.append(f"afade=type=out:start_sample={begin}:nb_samples={track.fade_out}")
     if track.volume != 1:
         filters.append(f"volume={track.volume:.6g}:precision=float")
-    if track.start:
-        filters.append(f"adelay=delays={track.start}S:all=1")
-    return filters
+    if not track.start:
+        return [f"[s{number}]{','.join([*filters, end])}[t{number}]"]
+    return [
+        f"{_SILENCE},atrim=end_sample={track.start}[z{number}]",
+        f"[s{number}]{','.join(filters or ['anull'])}[u{number}]",
+        f"[z{number}][u{number}]concat=n=2:v=0:a=1,{end}[t{number}]",
+    ]
 
 
 def _outlets(number: int, spec: SoundSpec) -> list[str]:
@@ -271,7 +279,7 @@ def _ducked(number: int, spec: SoundSpec) -> list[str]:
             # The gate takes digital silence for sound, so the key is never quite silent. And it ends as soon
             # as one of its inputs does, whatever it still holds of both; so neither of them ends.
             f"[k{number}]dcshift=shift=0.0001,aformat=sample_fmts=fltp,apad[key{number}]",
-            f"aevalsrc=1|1:sample_rate={spec.rate}[one{number}]",
+            f"{_SILENCE},dcshift=shift=1,aformat=sample_fmts=fltp[one{number}]",
             f"[one{number}][key{number}]{_GATE},atrim=end_sample={spec.samples}[open{number}]",
             f"[b{number}][open{number}]amultiply,pan=stereo|c0={away:.6f}*c0|c1={away:.6f}*c1[a{number}]",
             f"[m{number}][a{number}]amix=inputs=2:normalize=0[d{number}]",

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from renderers.compose import RING, Compositor
-from renderers.scene import Inside, LayerPixels, Placement, SlideState, TransitionState
+from renderers.scene import Canvas, Inside, LayerPixels, Placement, SlideState, TransitionState
 from renderers.yuv import from_rgba, planes
 from tests.unit.renderers.pictures import (
     CANVAS,
@@ -182,6 +182,19 @@ def test_nothing_changes_beside_a_tile(placement: Placement) -> None:
     y, x = np.mgrid[0:64, 0:96] + 0.5
     outside = np.hypot(x - 35.5 - placement.dx, y - 26 - placement.dy) > reach
     assert np.array_equal(before[outside], after[outside])
+
+
+@pytest.mark.parametrize(("width", "height"), [(98, 66), (34, 18), (2, 2), (270, 482)])
+def test_any_even_size_will_do(width: int, height: int) -> None:
+    """Sides that are no multiples of four make no difference."""
+    below = smooth(width, height)
+    layers = {"back": backdrop(below), "next": backdrop(smooth(width, height, 3)), "disc": tile(DISC, 1, 1)}
+    made = Compositor(Canvas(width, height, 1.0, 0.0, 0.0), layers)
+    state = slide(("disc", Placement(dx=3)))
+    assert frames_differ(made.frame(state), over(below, DISC, 4, 1)) <= 2
+    for kind in ("fade", "slide-left", "wipe-up", "zoom"):
+        mixed = TransitionState(state, slide(under="next"), kind, 0.6)
+        assert made.frame(mixed).shape == (height * 3 // 2, width)
 
 
 def test_frames_stay_for_a_while() -> None:

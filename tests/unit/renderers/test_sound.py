@@ -107,8 +107,9 @@ def test_command_lines() -> None:
         "[0:a:0]aresample=48000:filter_size=64:cutoff=0.97,"
         "aformat=sample_fmts=fltp:channel_layouts=mono|stereo,pan=stereo|FL=FL+FC|FR=FR+FC,asetpts=N/SR/TB,"
         "atrim=end_sample=48000[s0];"
-        "[s0]afade=type=in:start_sample=0:nb_samples=12000,volume=0.5:precision=float,"
-        "adelay=delays=24000S:all=1,apad=whole_len=96000,atrim=end_sample=96000[t0];"
+        "anullsrc=sample_rate=48000:channel_layout=stereo,atrim=end_sample=24000[z0];"
+        "[s0]afade=type=in:start_sample=0:nb_samples=12000,volume=0.5:precision=float[u0];"
+        "[z0][u0]concat=n=2:v=0:a=1,apad=whole_len=96000,atrim=end_sample=96000[t0];"
         "[t0]alimiter=limit=0.989:level=disabled:latency=1:attack=5:release=50,"
         "apad=whole_len=96000,atrim=end_sample=96000[mix]"
     )
