@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import importlib
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -105,7 +106,9 @@ def _render(command: argparse.ArgumentParser) -> None:
 
 
 def _frame(command: argparse.ArgumentParser) -> None:
-    command.add_argument("file", type=Path, help="the project; paths in it are relative to it; - for standard input")
+    command.add_argument(
+        "file", type=Path, help="the project; paths in it are relative to it; - for standard input"
+    )
     command.add_argument("--at", type=float, default=0.0, metavar="SECONDS", help="the moment (0)")
     command.add_argument("-o", "--output", type=Path, required=True, help="the PNG to write")
 
@@ -188,10 +191,11 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     if options.help or options.command is None:
         print(OVERVIEW, end="")
         return exits.OK if options.help else exits.USAGE
-    module = importlib.import_module(f"exportstream.commands.{MODULES.get(options.command, options.command)}")
-    gc.freeze()
-    gc.enable()
+    name = MODULES.get(options.command, options.command)
     try:
+        module = importlib.import_module(f"exportstream.commands.{name}")
+        gc.freeze()
+        gc.enable()
         from exportstream.config import Settings
 
         code: int = module.run(options, Settings.from_environ(environ))
@@ -203,4 +207,6 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     except KeyboardInterrupt:
         return exits.INTERRUPTED
     except BrokenPipeError:
+        # Whoever read has enough; nor may the interpreter try to flush what is left (Python's docs, SIGPIPE).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exits.OK

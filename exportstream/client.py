@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import mimetypes
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -26,7 +27,8 @@ class Client:
             raise InvalidInput("bad_url", f"{url!r} is not the address of an API.")
         self.url = url.rstrip("/")
         self._parts = parts
-        self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        # Each request has its own connection, which goes with the answer.
+        self._headers = {"Connection": "close", **({"Authorization": f"Bearer {api_key}"} if api_key else {})}
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
         """The JSON at a path."""
@@ -48,35 +50,65 @@ class Client:
 
     def events(self, path: str) -> Iterator[dict[str, Any]]:
         """The events of a stream (server-sent events, WHATWG HTML 9.2), until it ends."""
-        response = self._request("GET", path, headers={"Accept": "text/event-stream"})
         data: list[bytes] = []
-        for line in response:
-            line = line.rstrip(b"\r\n")
-            if line.startswith(b"data:"):
-                data.append(line[5:].lstrip())
-            elif not line and data:
-                yield orjson.loads(b"\n".join(data))
-                data.clear()
+        with self._request("GET", path, headers={"Accept": "text/event-stream"}) as response, self._reading():
+            for line in response:
+                line = line.rstrip(b"\r\n")
+                if line.startswith(b"data:"):
+                    data.append(line[5:].lstrip())
+                elif not line and data:
+                    yield self._parsed(b"\n".join(data))
+                    data.clear()
 
     def download(self, path: str, target: Path) -> int:
-        """Write a file, whole or not at all; its size in bytes."""
-        response = self._request("GET", path)
+        """Write a file, whole or not at all; its size in bytes. Raises InvalidInput for a bad `target`."""
         partial = target.with_name(f".{target.name}.partial")
-        size = 0
         try:
-            with partial.open("wb") as file:
-                while block := response.read(BLOCK):
-                    size += file.write(block)
+            with self._request("GET", path) as response:
+                size = self._save(response, partial)
             partial.replace(target)
+        except OSError as error:
+            raise InvalidInput("cannot_write", f"{target} cannot be written: {error.strerror}.") from error
         finally:
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
         return size
+
+    def _save(self, response: http.client.HTTPResponse, path: Path) -> int:
+        size, announced = 0, response.length
+        with path.open("wb") as file:
+            while True:
+                with self._reading():
+                    block = response.read(BLOCK)
+                if not block:
+                    break
+                size += file.write(block)
+        if announced not in (None, size):
+            raise Unavailable("api_unavailable", f"The download from {self.url} ended after {size} bytes.")
+        return size
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, http.client.HTTPException) as error:
+            sentence = f"The answer of {self.url} broke off ({error!r})."
+            raise Unavailable("api_unavailable", sentence) from error
+
+    def _parsed(self, content: bytes) -> Any:
+        try:
+            return orjson.loads(content)
+        except orjson.JSONDecodeError as error:
+            raise InvalidInput(
+                "not_an_api", f"What answers at {self.url} is not exportstream's API."
+            ) from error
 
     def _json(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> Any:
-        content = self._request(method, path, body, headers).read()
-        return orjson.loads(content) if content else None
+        with self._request(method, path, body, headers) as response, self._reading():
+            content = response.read()
+        return self._parsed(content) if content else None
 
     def _request(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
@@ -93,7 +125,8 @@ class Client:
             sentence = f"No API answers at {self.url} ({error}). Is `exportstream up` running?"
             raise Unavailable("api_unavailable", sentence) from error
         if response.status >= 400:
-            raise refusal(response.status, response.read())
+            with response, self._reading():
+                raise refusal(response.status, response.read())
         return response
 
 

@@ -69,7 +69,7 @@ def _guarded(name: str, advice: str, look: Callable[[], str]) -> Finding:
         return Finding(name, "fine", look())
     except ExportError as error:
         return Finding(name, "missing", error.message, advice)
-    except Exception as error:  # whatever is broken is a finding, not a crash
+    except Exception as error:  # noqa: BLE001  # whatever is broken is a finding, not a crash
         return Finding(name, "missing", f"{type(error).__name__}: {error}", advice)
 
 

@@ -46,4 +46,5 @@ def line(job: dict[str, Any]) -> str:
     """One job in a line: id, state, progress, format, when, and what went wrong."""
     error = (job.get("error") or {}).get("message") or ""
     when = str(job.get("created_at") or "")[:19].replace("T", " ")
-    return f"{job['id']:<38} {job['status']:<10} {job['progress']:>3} %  {job.get('format') or '':<5} {when}  {error}".rstrip()
+    state = f"{job['status']:<10} {job['progress']:>3} %  {job.get('format') or '':<5}"
+    return f"{job['id']:<38} {state} {when}  {error}".rstrip()

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import shutil
 import sys
 import tempfile
-import threading
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from exportstream import exits
 from exportstream.config import Settings
 from exportstream.early import early_decoder
-from exportstream.progress import Progress, human_duration, human_size
+from exportstream.progress import Progress
+from exportstream.reporting import check_output, report
 from schemas import keys
 from schemas.errors import InvalidInput
 
 if TYPE_CHECKING:
     from connectors.decoder import SandboxedDecoder
+    from connectors.store.base import ObjectStore
     from schemas.lifecycle import Job
 
 FORMATS = ("mp4", "mp3", "json")
@@ -30,11 +28,10 @@ FORMATS = ("mp4", "mp3", "json")
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """Export one project to a file."""
     document, base = read_document(options.file)
-    if not options.output.parent.is_dir():
-        raise InvalidInput("no_such_folder", f"The folder {options.output.parent} does not exist.")
+    check_output(options.output)
     with early_decoder(document) as decoder:
         job = _export(document, base, options, settings, decoder)
-    return report(job, options.output, as_json=options.json, quiet=options.quiet)
+    return report(_described(job, options.output), options.output, as_json=options.json, quiet=options.quiet)
 
 
 def _export(
@@ -51,7 +48,7 @@ def _export(
         key = keys.project_key(DEFAULT_TENANT, hashlib.sha256(document).hexdigest())
         store.put(key, document, content_type="application/json")
         request = ExportRequest(
-            job_id=f"local-{threading.get_native_id()}",
+            job_id=f"local-{uuid.uuid4().hex}",
             format=format_,
             settings=export_settings(options),
             project_key=key,
@@ -64,14 +61,29 @@ def _export(
             )
         if job.result is not None:
             _deliver(store, job.result.key, options.output)
+        if options.cache is not None:
+            _forget(store, job)
     return job
 
 
-def _deliver(store: Any, key: str, output: Path) -> None:
+def _deliver(store: ObjectStore, key: str, output: Path) -> None:
     """Put the finished file in its place, whole or not at all."""
     partial = output.with_name(f".{output.name}.partial")
-    store.download(key, partial)
-    shutil.move(partial, output)
+    try:
+        store.download(key, partial)
+        partial.replace(output)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _forget(store: ObjectStore, job: Job) -> None:
+    """Remove what is named by the job: in a cache that is kept nobody would ever look for it again."""
+    store.delete(keys.plan_key(job.tenant, job.id))
+    if job.result is not None:
+        store.delete(job.result.key)
+        store.delete(keys.manifest_key(job.tenant, job.id))
+        if job.result.video_id is not None:
+            store.delete(keys.library_key(job.tenant, job.result.video_id))
 
 
 def read_document(file: Path) -> tuple[bytes, Path]:
@@ -102,25 +114,7 @@ def export_settings(options: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def report(job: Job, output: Path | None, *, as_json: bool, quiet: bool = False) -> int:
-    """Say how a job ended; the exit code."""
-    if as_json:
-        value = job.model_dump(
-            mode="json", include={"id", "status", "warnings", "result", "error"}, exclude_none=True
-        )
-        value["output"] = None if output is None else str(output)
-        print(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
-    for warning in job.warnings if not as_json else ():
-        print(f"warning: {warning}", file=sys.stderr)
-    if job.status == "cancelled":
-        return exits.CANCELLED
-    if job.error is not None:
-        where = f" ({job.error.path})" if job.error.path else ""
-        print(f"exportstream: {job.error.message}{where} [{job.error.code}]", file=sys.stderr)
-        return exits.FAILED
-    if job.result is not None and not as_json and not quiet:
-        parts = [human_size(job.result.size)]
-        if job.result.duration is not None:
-            parts.insert(0, human_duration(job.result.duration))
-        print(f"{output or job.result.file_name}  {', '.join(parts)}")
-    return exits.OK
+def _described(job: Job, output: Path) -> dict[str, Any]:
+    """The job as `report` speaks of it, and as `--json` prints it."""
+    told = {"id", "status", "warnings", "result", "error"}
+    return {**job.model_dump(mode="json", include=told, exclude_none=True), "output": str(output)}

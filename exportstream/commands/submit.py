@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from exportstream import exits
 from exportstream.client import Client
 from exportstream.commands.render import export_settings, format_of, read_document
 from exportstream.config import Settings
-from exportstream.progress import Progress, human_duration, human_size
+from exportstream.progress import Progress
+from exportstream.reporting import check_output, report
 from schemas.errors import InvalidInput
 from schemas.facts import STAGES
 
@@ -24,6 +24,8 @@ SOURCE_KEYS = ("src", "midi")
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """Upload, ask, and follow if that is wanted."""
     document, base = read_document(options.file)
+    if options.output is not None:
+        check_output(options.output)
     client = Client(options.url or settings.url, settings.api_key)
     project = with_uploads(load(document), base, client.upload)
     body = {
@@ -39,7 +41,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     job = follow(client, job, options.file.name, quiet=options.quiet)
     if job["status"] == "completed" and options.output:
         client.download(f"/v1/exports/{job['id']}/file", options.output)
-    return report(job, options.output, as_json=options.json)
+    return report(job, options.output, as_json=options.json, quiet=options.quiet)
 
 
 def load(document: bytes) -> dict[str, Any]:
@@ -54,30 +56,46 @@ def load(document: bytes) -> dict[str, Any]:
 
 
 def with_uploads(value: Any, base: Path, upload: Callable[[Path], str]) -> Any:
-    """The document with each relative path of a file that is there replaced by the key it was uploaded to."""
+    """The document with each relative path of a file that is there replaced by the key it was uploaded to.
+
+    Only files in the document's folder are sent: a document from elsewhere must not reach others.
+    """
     known: dict[str, str] = {}
 
     def source(src: str) -> str:
         if src not in known:
-            path = base / src
-            known[src] = upload(path) if ":" not in src.partition("/")[0] and path.is_file() else src
+            path = file_beside(base, src)
+            known[src] = src if path is None else upload(path)
         return known[src]
+
+    def value_of(key: str, item: Any) -> Any:
+        if key in SOURCE_KEYS and isinstance(item, str):
+            return source(item)
+        return item if key == "meta" else walk(item)
 
     def walk(part: Any) -> Any:
         if isinstance(part, list):
             return [walk(item) for item in part]
         if isinstance(part, Mapping):
-            return {
-                key: source(item)
-                if key in SOURCE_KEYS and isinstance(item, str)
-                else item
-                if key == "meta"
-                else walk(item)
-                for key, item in part.items()
-            }
+            return {key: value_of(key, item) for key, item in part.items()}
         return part
 
-    return walk(value)
+    try:
+        return walk(value)
+    except RecursionError as error:
+        raise InvalidInput("too_deep", "The project is nested too deep.") from error
+
+
+def file_beside(base: Path, src: str) -> Path | None:
+    """The file below `base` that a source names by a relative path, if it does."""
+    if ":" in src.partition("/")[0]:
+        return None
+    path = base / src
+    try:
+        inside = path.resolve().is_relative_to(base.resolve())
+        return path if inside and path.is_file() else None
+    except (OSError, ValueError):
+        return None  # too long, or no name of a file at all
 
 
 def follow(client: Client, job: dict[str, Any], title: str, *, quiet: bool = False) -> dict[str, Any]:
@@ -91,23 +109,3 @@ def follow(client: Client, job: dict[str, Any], title: str, *, quiet: bool = Fal
                 progress.update(shares, job["progress"])
             job = client.get(path)
     return job
-
-
-def report(job: Mapping[str, Any], output: Path | None, *, as_json: bool) -> int:
-    """Say how the job ended; the exit code."""
-    if as_json:
-        print(orjson.dumps(job, option=orjson.OPT_INDENT_2).decode())
-    for warning in job.get("warnings") or () if not as_json else ():
-        print(f"warning: {warning}", file=sys.stderr)
-    if job["status"] == "cancelled":
-        return exits.CANCELLED
-    if job["status"] == "failed":
-        error = job.get("error") or {}
-        where = f" ({error['path']})" if error.get("path") else ""
-        print(f"exportstream: {error.get('message')}{where} [{error.get('code')}]", file=sys.stderr)
-        return exits.FAILED
-    result = job.get("result") or {}
-    if not as_json:
-        facts = [human_duration(result["duration"])] if result.get("duration") else []
-        print(f"{output or job['id']}  {', '.join([*facts, human_size(result.get('size', 0))])}")
-    return exits.OK
