@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 log = structlog.stdlib.get_logger(__name__)
 
 STOP_WITHIN_S = 8.0
+LOOK_S = 0.05
 ACKNOWLEDGED_WITHIN_S = 30.0
 
 
@@ -75,18 +76,24 @@ class ProjectionService:
             )
             try:
                 await self._app.start()
+                telling = asyncio.create_task(self._tell_when_live(self._app))
                 crashed = asyncio.create_task(self._app.app.wait_for_stopped())
                 stopped = asyncio.create_task(stop.wait())
                 await asyncio.wait({crashed, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                telling.cancel()
                 crashed.cancel()
                 stopped.cancel()
                 if not stop.is_set():
                     reason = self._app.app.crash_reason
                     raise Unavailable("projection_crashed", f"The projection begins anew: {reason!r}.")
-            except OSError as error:
-                raise Unavailable("broker_unavailable", f"Kafka does not answer: {error}.") from error
             finally:
                 await self._stop()
+
+    @staticmethod
+    async def _tell_when_live(app: FaustProjection) -> None:
+        while not app.live:  # noqa: ASYNC110  # Faust offers nothing to wait for
+            await asyncio.sleep(LOOK_S)
+        log.info("the projection is live")
 
     async def _stop(self) -> None:
         """Stop Faust; a stuck handler would block for ever, so the process ends without it."""

@@ -15,6 +15,7 @@ from faust.transport.drivers import aiokafka as driver
 
 from processors.projection import Projector, Raw
 from schemas import topics
+from schemas.errors import Unavailable
 
 BATCH = 500
 WITHIN_S = 0.02
@@ -121,10 +122,15 @@ class FaustProjection:
         )
 
     async def start(self) -> None:
-        """Join the group and begin. Raises what aiokafka raises when the broker is away."""
+        """Join the group and begin. Raises Unavailable when the broker is away."""
+        from aiokafka.errors import KafkaError
+
         self.app.loop = asyncio.get_running_loop()
         self.app.finalize()
-        await self.app.start()
+        try:
+            await self.app.start()
+        except (OSError, KafkaError) as error:
+            raise Unavailable("broker_unavailable", f"Kafka does not answer: {error}.") from error
 
     async def stop(self) -> None:
         """Finish the batch in hand and leave the group."""
