@@ -5,6 +5,7 @@ BIN        := $(VENV)/bin
 CODE       := schemas renderers connectors processors producer_api exportstream tests examples bench
 UV         ?= uv
 PYTEST_ARGS ?=
+BENCH      ?= engine pipeline
 BENCH_ARGS ?=
 
 # The first of these that is 3.11 or newer; a shim that is there but does not run does not count.
@@ -75,8 +76,8 @@ unit: dev ## the tests that need no server
 integration: dev ## the tests against real servers
 	$(BIN)/python -m pytest tests/integration $(PYTEST_ARGS)
 
-bench: dev ## measure; BENCH_ARGS goes to the benchmark
-	$(BIN)/python -m bench $(BENCH_ARGS)
+bench: dev ## measure: all of bench/ that needs nothing else, or BENCH=engine alone
+	for name in $(BENCH); do $(BIN)/python -m bench.$$name $(BENCH_ARGS) || exit 1; done
 
 # --- upkeep ----------------------------------------------------------------------------------------
 
