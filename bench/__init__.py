@@ -1,0 +1,1 @@
+"""Benchmarks: what the engine, the stream and the API cost, measured side by side with others."""
