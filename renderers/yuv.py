@@ -41,9 +41,7 @@ _CHROMA = (
     )
     / 255
 )
-# SWS_AREA averages 2x2; accurate rounding and the same bytes with or without SIMD.
-_AREA, _ACCURATE, _BITEXACT = 0x20, 0x40000, 0x80000
-_FLAGS = _AREA | _ACCURATE | _BITEXACT
+_FLAGS = 0x20 | 0x80000  # SWS_AREA averages 2x2; SWS_BITEXACT: the same bytes with and without SIMD
 _SMALLEST = 16  # swscale's SIMD wants some pixels
 
 
