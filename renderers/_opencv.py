@@ -1,7 +1,8 @@
 """The one door to OpenCV: `from renderers._opencv import cv2`.
 
-One thread each: who composes runs as many compositors as there are cores. And `Any`: OpenCV's own
-stubs give every picture back as a number of unknown kind.
+Loaded when first used: pictures that rest do without it. One thread each: who composes runs as many
+compositors as there are cores. And `Any`: OpenCV's own stubs give every picture back as a number of
+unknown kind.
 """
 
 from __future__ import annotations
@@ -9,5 +10,13 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-cv2: Any = importlib.import_module("cv2")
-cv2.setNumThreads(1)
+
+class _OpenCV:
+    def __getattr__(self, name: str) -> Any:
+        module = importlib.import_module("cv2")
+        module.setNumThreads(1)
+        vars(self).update(vars(module))
+        return getattr(module, name)
+
+
+cv2: Any = _OpenCV()
