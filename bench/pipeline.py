@@ -3,14 +3,13 @@
     python -m bench.pipeline [--kafka] [--runs 5]
 
 Each run exports a project that nobody exported before (a word in it changes), once by `render` in a
-process of its own and once through a warm pipeline, in turn. Then facts are published at a steady rate,
-and the time until a listener of server-sent events has each is taken. States differences and medians.
+process of its own and once through a warm pipeline, in turn. On a real Kafka, facts are then published at
+a steady rate, and the time until a listener of server-sent events has each is taken.
 """
 
 from __future__ import annotations
 
 import argparse
-import http.client
 import os
 import statistics
 import subprocess
@@ -26,9 +25,14 @@ from typing import Any
 
 import orjson
 
+from connectors.kafka import KafkaSettings, Publisher
 from exportstream.client import Client
 from exportstream.commands.demo import running
 from exportstream.config import Settings
+from exportstream.projecting import publish_all
+from processors.facts import tell
+from schemas.errors import ExportError
+from schemas.facts import StageProgressed
 
 FACTS = 200
 FACT_EVERY_S = 0.05
@@ -61,7 +65,16 @@ def by_render(document: dict[str, Any]) -> float:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "project.json"
         path.write_bytes(orjson.dumps(document))
-        command = [sys.executable, "-m", "exportstream", "render", str(path), "-o", str(path.with_suffix(".mp4")), "-q"]
+        command = [
+            sys.executable,
+            "-m",
+            "exportstream",
+            "render",
+            str(path),
+            "-o",
+            str(path.with_suffix(".mp4")),
+            "-q",
+        ]
         began = time.monotonic()
         subprocess.run(command, check=True)
         return time.monotonic() - began
@@ -71,69 +84,54 @@ def by_stream(client: Client, document: dict[str, Any]) -> float:
     """Seconds from the request to the event that says it is completed."""
     began = time.monotonic()
     job = client.post("/v1/exports", {"project": document, "format": "mp4"})
-    for job in client.events(f"/v1/exports/{job['id']}/events"):
-        pass
-    if job["status"] != "completed":
-        raise SystemExit(f"the job is {job['status']}: {job.get('error')}")
+    *_, last = client.events(f"/v1/exports/{job['id']}/events")
+    if last["status"] != "completed":
+        raise SystemExit(f"the job is {last['status']}: {last.get('error')}")
     return time.monotonic() - began
 
 
-def event_delays(url: str, bootstrap: str, embedded: bool) -> list[float]:
+def event_delays(url: str, bootstrap: str) -> list[float]:
     """Seconds from the publication of a fact to its arrival at a listener of server-sent events."""
-    from connectors.kafka import KafkaSettings, Publisher
-    from exportstream import wiring
-    from exportstream.projecting import publish_all
-    from processors.facts import tell
-    from processors.stage import Outgoing
-    from schemas import topics
-    from schemas.facts import ChunkEncoded
-    from schemas.messages import ExportRequest
-
-    kafka = wiring.embedded_settings(bootstrap) if embedded else KafkaSettings(bootstrap)
-    publisher = Publisher(kafka)
-    request = ExportRequest(job_id=f"bench-{time.time_ns()}", format="bench", project_key="t/default/none")
-    publish_all(publisher, [Outgoing(topics.PROGRESS, request.job_id, _fact(request.job_id, 0))])
-    sent: dict[int, float] = {}
-    delays: list[float] = []
+    publisher = Publisher(KafkaSettings(bootstrap))
+    job_id = f"bench-{time.time_ns()}"
+    publish_all(publisher, [tell(_fact(job_id, 0.0))])
     client = Client(url)
-    while True:
-        try:
-            client.get(f"/v1/exports/{request.job_id}")
-            break
-        except Exception:  # not in the table yet
-            time.sleep(0.02)
+    _until_known(client, job_id)
+    sent: dict[float, float] = {}
+    delays: list[float] = []
 
     def listen() -> None:
-        connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=30)
-        connection.request("GET", f"/v1/exports/{request.job_id}/events", headers={"Accept": "text/event-stream"})
-        seen = 0
-        for line in connection.getresponse():
-            if not line.startswith(b"data:"):
-                continue
-            arrived = time.monotonic()
-            done = orjson.loads(line[5:])["frames_done"]
-            delays.extend(arrived - sent[n] for n in range(seen + 1, done + 1) if n in sent)
-            seen = max(seen, done)
-            if done >= FACTS:
+        for event in client.events(f"/v1/exports/{job_id}/events"):
+            arrived, share = time.monotonic(), round(event["stages"].get("mix", 0.0), 4)
+            if share in sent:
+                delays.append(arrived - sent.pop(share))
+            if share >= 1.0:
                 return
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()
     time.sleep(0.5)
     for number in range(1, FACTS + 1):
-        fact: ChunkEncoded = _fact(request.job_id, number)
-        sent[number] = time.monotonic()
-        publish_all(publisher, [tell(fact)])
+        share = round(number / FACTS, 4)
+        sent[share] = time.monotonic()
+        publish_all(publisher, [tell(_fact(job_id, share))])
         time.sleep(FACT_EVERY_S)
     listener.join(10)
     publisher.close()
     return delays
 
 
-def _fact(job_id: str, number: int) -> Any:
-    from schemas.facts import ChunkEncoded
+def _until_known(client: Client, job_id: str) -> None:
+    while True:
+        try:
+            client.get(f"/v1/exports/{job_id}")
+            return
+        except ExportError:
+            time.sleep(0.02)
 
-    return ChunkEncoded(job_id=job_id, tenant="default", at=datetime.now(UTC), position=number, frames=int(number > 0))
+
+def _fact(job_id: str, share: float) -> StageProgressed:
+    return StageProgressed(job_id=job_id, tenant="default", at=datetime.now(UTC), stage="mix", fraction=share)
 
 
 @contextmanager
@@ -154,7 +152,9 @@ def broker(real: bool) -> Iterator[str | None]:
 
 def main() -> None:
     """Run and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kafka", action="store_true", help="a real Kafka instead of the embedded broker")
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
@@ -163,9 +163,20 @@ def main() -> None:
         environ.pop("KAFKA_BOOTSTRAP_SERVERS", None)
         if bootstrap is not None:
             environ["KAFKA_BOOTSTRAP_SERVERS"] = bootstrap
-            subprocess.run([sys.executable, "-m", "exportstream", "topics", "create"], env=environ, check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(
+                [sys.executable, "-m", "exportstream", "topics", "create"],
+                env=environ,
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
         with running(Settings.from_environ(environ)) as url:
             compare(Client(url), options.runs)
+            if bootstrap is not None:
+                delays = sorted(event_delays(url, bootstrap))
+                median, p99 = (delays[int(len(delays) * share) - 1] * 1000 for share in (0.5, 0.99))
+                print(
+                    f"fact to SSE listener    median {median:.0f} ms, p99 {p99:.0f} ms ({len(delays)} facts)"
+                )
 
 
 def compare(client: Client, runs: int) -> None:

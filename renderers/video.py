@@ -26,6 +26,7 @@ from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from renderers import bitstream, h264
+from renderers.yuv import video_frame
 from schemas.errors import InvalidInput
 
 Frame = NDArray[np.uint8]
@@ -209,7 +210,7 @@ class _Encoder:
         """Encode one more frame. x264 copies it: its buffer is free afterwards."""
         if frame.shape != (self._spec.height * 3 // 2, self._spec.width):
             raise ValueError(f"a frame of {self._spec} has not the shape {frame.shape}")
-        picture = av.VideoFrame.from_numpy_buffer(frame, format="yuv420p")
+        picture = video_frame(frame)
         picture.pts = self._sent
         picture.pict_type = picture_type
         self._sent += 1

@@ -1,4 +1,4 @@
-"""`frame`: any moment of a project as a PNG in the document's own size, by the code that videos are made with."""
+"""`frame`: a moment of a project as a PNG in the document's own size, by the code that makes videos."""
 
 from __future__ import annotations
 
@@ -58,8 +58,10 @@ def draw(
     view, layer = _plan(document, base, size, settings, folder, local_store(folder / "store"), decoder)
     timeline = view.timeline
     number = timeline.frame_at(seconds)
-    layers = {wanted.key: layer(wanted) for wanted in timeline.frame_layers(number)}
-    pixels = Compositor(timeline.canvas, layers).rgba(timeline.state(number))
+    wanted = timeline.frame_layers(number)
+    layers = {one.key: layer(one) for one in wanted}
+    modes = {one.key: one.blend_mode for one in wanted}
+    pixels = Compositor(timeline.canvas, layers, modes).rgba(timeline.state(number))
     own = pixels[: round(project.height), : round(project.width), :3]
     Image.fromarray(own.copy()).save(output, "PNG", compress_level=1)
 
@@ -83,9 +85,8 @@ def _plan(
 
     key = keys.project_key(DEFAULT_TENANT, hashlib.sha256(document).hexdigest())
     store.put(key, document, content_type="application/json")
-    request = ExportRequest(
-        job_id="frame", format="mp4", settings={**size, "includeAudio": False}, project_key=key, source="frame"
-    )
+    given = {**size, "includeAudio": False}
+    request = ExportRequest(job_id="frame", format="mp4", settings=given, project_key=key, source="frame")
     context = TaskContext(check=lambda: None, emit=lambda outgoing: None, now=lambda: datetime.now(UTC))
     (plan,) = make_stages(settings, store, folder, ("plan",), base=base, decoder=decoder)
     list(plan.handle(request, context))

@@ -167,3 +167,16 @@ def test_colours_survive() -> None:
     for colour in (*greys, (63, 102, 240), (173, 42, 26), (32, 240, 118)):
         decoded = decode_chunk(encode_still(SPEC, flat(*colour)))[0]
         assert np.abs(decoded.astype(int) - flat(*colour)).max() <= 2
+
+
+@pytest.mark.parametrize("height", [178, 180, 182])
+def test_chroma_stays_in_its_place_at_any_even_height(height: int) -> None:
+    """A picture whose height is no multiple of four keeps its colours to the first row."""
+    frame = flat(120, 90, 170, 320, height + height % 4)[: height * 3 // 2].copy()
+    samples = frame.reshape(-1)
+    samples[320 * height :] = 90
+    samples[320 * height * 5 // 4 :] = 170
+    (decoded,) = decode_chunk(encode_still(VideoSpec(320, height, 30, still_crf=10), frame))
+    shown = decoded.reshape(-1).astype(int)
+    assert np.abs(shown[320 * height : 320 * height * 5 // 4] - 90).max() <= 3
+    assert np.abs(shown[320 * height * 5 // 4 :] - 170).max() <= 3
