@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,10 @@ HEAVY = {
 }
 """What a stage imports when it is first needed: here before the first job, so that none waits for it."""
 
+BACKGROUND = {"render", "encode"}
+NICE = 10
+"""A process that only draws and encodes gives way to what answers people and brokers."""
+
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """Run the loop; ends by SIGTERM within 10 s, finishing or handing back what is in hand."""
@@ -38,6 +43,8 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 
     configure_logs(settings.log_level)
     names = STAGES if "all" in options.stages else tuple(dict.fromkeys(options.stages))
+    if set(names) <= BACKGROUND:
+        os.nice(NICE)
     with wiring.work_folder(settings) as work_dir:
         stages = wiring.make_stages(settings, wiring.make_store(settings), work_dir, names)
         for module in sorted({module for name in names for module in HEAVY[name]}):
