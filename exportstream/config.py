@@ -25,7 +25,7 @@ BEGIN, END = "<!-- settings -->", "<!-- /settings -->"
 """What stands around the table in README.md."""
 
 KAFKA_SETTINGS = (
-    ("KAFKA_GROUP_ID", "exportstream", "Consumer group; the stage is added to it"),
+    ("KAFKA_GROUP_ID", "exportstream", "Consumer group of the workers"),
     ("KAFKA_GROUP_PROTOCOL", "classic", "`consumer` (KIP-848, Kafka 4) rebalances faster"),
     ("KAFKA_TOPIC_PREFIX", "", "In front of every topic, such as `staging.`"),
     (
