@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import structlog
-from confluent_kafka import Message, TopicPartition
+from confluent_kafka import KafkaException, Message, TopicPartition
 
 from connectors.kafka import KafkaSettings, Publisher, make_consumer
 from connectors.kafka_topics import check_topics
@@ -112,8 +113,16 @@ class ProjectionService:
 def publish_all(publisher: Publisher, outgoing: Sequence[Outgoing]) -> None:
     """Publish messages and wait until the broker has them all. Raises Unavailable."""
     futures = [publisher.publish(o.topic, o.key, o.message.encode(), headers_of(o)) for o in outgoing]
+    wait_for_all(futures)
+
+
+def wait_for_all(futures: Iterable[Future[None]]) -> None:
+    """Wait until the broker has what was published. Raises Unavailable."""
     for future in futures:
-        future.result(ACKNOWLEDGED_WITHIN_S)
+        try:
+            future.result(ACKNOWLEDGED_WITHIN_S)
+        except TimeoutError as error:
+            raise Unavailable("broker_unavailable", "Kafka did not take a message in time.") from error
 
 
 def headers_of(outgoing: Outgoing) -> list[tuple[str, bytes]]:
@@ -154,7 +163,15 @@ def read_topic(kafka: KafkaSettings, topic: str) -> list[bytes]:
 
 
 def read_messages(kafka: KafkaSettings, topic: str) -> list[Message]:
-    """All messages on a topic, from its beginning to the end it has now."""
+    """All messages on a topic, from its beginning to the end it has now. Raises Unavailable."""
+    try:
+        return _read_messages(kafka, topic)
+    except KafkaException as error:
+        sentence = f"Kafka does not answer at {kafka.bootstrap}: {error.args[0].str()}."
+        raise Unavailable("broker_unavailable", sentence) from error
+
+
+def _read_messages(kafka: KafkaSettings, topic: str) -> list[Message]:
     consumer = make_consumer(kafka, group=f"{kafka.group}-reader")
     try:
         name = kafka.name(topic)

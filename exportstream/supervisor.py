@@ -7,11 +7,13 @@ knows that the next job will be taken at once, and by which process.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +21,7 @@ import structlog
 
 log = structlog.stdlib.get_logger(__name__)
 
+PROGRAM = (sys.executable, "-m", "exportstream")
 LOOK_S = 0.2
 STOP_S = 10.0
 FIRST_PAUSE_S = 0.2
@@ -47,9 +50,22 @@ class _Child:
 
 
 class Supervisor:
-    """Runs `exportstream COMMAND…` for each of the commands; `folder` is for their signs of readiness."""
+    """Runs `exportstream COMMAND…` for each of the commands; `folder` is for their signs of readiness.
 
-    def __init__(self, commands: Sequence[Sequence[str]], environ: Mapping[str, str], folder: Path) -> None:
+    program: what the commands are given to; stop_s: seconds that they have to end by themselves.
+    """
+
+    def __init__(
+        self,
+        commands: Sequence[Sequence[str]],
+        environ: Mapping[str, str],
+        folder: Path,
+        *,
+        program: Sequence[str] = PROGRAM,
+        stop_s: float = STOP_S,
+    ) -> None:
+        self._program = tuple(program)
+        self._stop_s = stop_s
         self._children = [_Child(tuple(c), folder / f"{n}.ready") for n, c in enumerate(commands)]
         self._environ = dict(environ)
         self._stopping = threading.Event()
@@ -72,7 +88,7 @@ class Supervisor:
         return [c.process.pid for c in self._children if c.process is not None and c.process.poll() is None]
 
     def stop(self) -> None:
-        """SIGTERM to all, and SIGKILL to those that are still there after 10 s."""
+        """SIGTERM to all, and SIGKILL to those that are still there after 10 s, with what they started."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -80,16 +96,17 @@ class Supervisor:
         for process in processes:
             if process.poll() is None:
                 process.terminate()
-        deadline = time.monotonic() + STOP_S
+        deadline = time.monotonic() + self._stop_s
         for process in processes:
             try:
                 process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                process.kill()
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)  # it leads a group of its own
                 process.wait()
 
     def _start(self, child: _Child) -> None:
-        command = [sys.executable, "-m", "exportstream", *child.command]
+        command = [*self._program, *child.command]
         environ = {**self._environ, READY: str(child.ready)}
         child.process = subprocess.Popen(command, env=environ, stdin=subprocess.DEVNULL, process_group=0)
         child.started = time.monotonic()
@@ -110,7 +127,11 @@ class Supervisor:
             child.due = now + child.pause
             log.error("a process died and is started again", command=child.command, status=status)
         if now >= child.due:
-            self._start(child)
+            try:
+                self._start(child)
+            except OSError as error:  # no memory, no more processes: it may be better soon
+                child.due = now + LONGEST_PAUSE_S
+                log.error("a process cannot be started", command=child.command, reason=str(error))
 
 
 def _is_ready(child: _Child) -> bool:

@@ -11,11 +11,9 @@ from confluent_kafka import Message
 from connectors.kafka import KafkaSettings, Publisher
 from exportstream import exits, wiring
 from exportstream.config import Settings
-from exportstream.projecting import read_messages
+from exportstream.projecting import read_messages, wait_for_all
 from schemas import topics
 from schemas.errors import InvalidInput
-
-ACKNOWLEDGED_WITHIN_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -76,8 +74,7 @@ def _replay(kafka: KafkaSettings, letters: list[DeadLetter]) -> int:
         )
         for letter in letters
     ]
-    for future in futures:
-        future.result(ACKNOWLEDGED_WITHIN_S)
+    wait_for_all(futures)
     publisher.close()
     print(f"{len(letters)} messages were sent back to where they came from.")
     return exits.OK
