@@ -73,7 +73,11 @@ class ProjectionService:
 
         with tempfile.TemporaryDirectory(prefix="exportstream-faust-") as folder:
             self._app = FaustProjection(
-                self._projector, self._kafka.bootstrap, topic_name=self._kafka.name, data_dir=folder
+                self._projector,
+                self._kafka.bootstrap,
+                group=f"{self._kafka.group}-projection",
+                topic_name=self._kafka.name,
+                data_dir=folder,
             )
             try:
                 await self._app.start()

@@ -8,12 +8,14 @@ how they compress; aiokafka reads all of it where cramjam is installed.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka as driver
 
+from connectors.kafka import Seldom
 from processors.projection import Projector, Raw
 from schemas import topics
 from schemas.errors import Unavailable
@@ -21,6 +23,10 @@ from schemas.errors import Unavailable
 BATCH = 500
 WITHIN_S = 0.02
 FETCH_WAIT_MS = 20
+
+
+for _name in ("client", "conn", "consumer.fetcher", "consumer.group_coordinator", "cluster"):
+    logging.getLogger(f"aiokafka.{_name}").addFilter(Seldom())  # else 100 lines a second without a broker
 
 
 class _Thread(driver.AIOKafkaConsumerThread):

@@ -50,6 +50,7 @@ class Site:
     """A broker, a job table, and the environment by which a projection finds them."""
 
     kafka: KafkaSettings
+    publisher: Publisher
     jobs: Jobs
     environ: Mapping[str, str]
     folder: Path
@@ -72,15 +73,11 @@ class Site:
 
     def publish(self, *messages: Fact | ExportRequest | Control) -> None:
         """Publish as stages and the API do."""
-        publisher = Publisher(self.kafka)
-        publish_all(publisher, [outgoing(message) for message in messages])
-        publisher.close()
+        publish_all(self.publisher, [outgoing(message) for message in messages])
 
     def publish_raw(self, topic: str, key: str, value: bytes) -> None:
         """Publish bytes without headers, as a raw producer does."""
-        publisher = Publisher(self.kafka)
-        publisher.publish(topic, key, value, []).result(20)
-        publisher.close()
+        self.publisher.publish(topic, key, value, []).result(20)
 
     def wait(self, job_id: str, condition: Callable[[Job], bool]) -> Job:
         """The row of a job once it is as wanted."""
@@ -139,9 +136,11 @@ def real_environ(kafka: KafkaSettings) -> dict[str, str]:
 def site_of(kafka: KafkaSettings, environ: Mapping[str, str], folder: Path) -> Iterator[Site]:
     """A site with an empty table on SQLite."""
     url = f"sqlite:///{folder / 'jobs.db'}"
-    with closing(Jobs(url)) as jobs:
+    with closing(Jobs(url)) as jobs, closing(Publisher(kafka)) as publisher:
         jobs.migrate()
-        yield Site(kafka, jobs, {**environ, "DATABASE_URL": url, "EXPORTSTREAM_DATA": str(folder)}, folder)
+        yield Site(
+            kafka, publisher, jobs, {**environ, "DATABASE_URL": url, "EXPORTSTREAM_DATA": str(folder)}, folder
+        )
 
 
 def request_of(job_id: str, **keys: object) -> ExportRequest:
@@ -216,7 +215,7 @@ def test_what_cannot_be_read_does_not_stop_the_projection(site: Site) -> None:
 def test_duplicates_and_a_kill_in_the_middle_lose_and_invent_nothing(site: Site) -> None:
     """Facts told twice, a projection killed amid them: the table is what one careful reader writes."""
     chance = random.Random(7)
-    requests = [request_of(f"job-{number}") for number in range(40)]
+    requests = [request_of(f"job-{number}") for number in range(16)]
     told: dict[str, list[Fact]] = {}
     for request in requests:
         facts = story(request.job_id)
@@ -225,11 +224,11 @@ def test_duplicates_and_a_kill_in_the_middle_lose_and_invent_nothing(site: Site)
         chance.shuffle(middle)
         told[request.job_id] = [facts[0], *middle, facts[-1], *chance.sample(facts, 3)]
     with site.projection() as first:
-        for request in requests[:20]:
+        for request in requests[:8]:
             site.publish(request, request, *told[request.job_id])
         site.wait("job-3", lambda job: job.version > 1)
         first.kill()
-    for request in requests[20:]:
+    for request in requests[8:]:
         site.publish(request, *told[request.job_id])
     with site.projection():
         for request in requests:
