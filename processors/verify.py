@@ -27,7 +27,10 @@ def verify(path: Path, plan: Plan) -> tuple[str, int, float | None]:
         return sha256, size, None
     from renderers.container import probe
 
-    found = probe(path)
+    try:
+        found = probe(path)
+    except InvalidInput as error:
+        raise _broken(f"it cannot be read ({error.message})") from error
     expected = plan.duration or 0.0
     tolerance = AUDIO_FRAME_S + (1 / plan.fps if plan.fps else 0.05)
     if abs(found.duration - expected) > tolerance:

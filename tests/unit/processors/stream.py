@@ -108,12 +108,12 @@ class Stream:
             self.waiting.append(outgoing)
 
     def request(
-        self, job_id: str, document: Mapping[str, Any], format: str = "mp4", **fields: Any
-    ) -> ExportRequest:  # noqa: A002
+        self, job_id: str, document: Mapping[str, Any], kind: str = "mp4", **fields: Any
+    ) -> ExportRequest:
         """Ask for a tiny export of an inline project."""
-        settings = TINY if format == "mp4" else {}
+        settings = TINY if kind == "mp4" else {}
         given: dict[str, Any] = {"settings": settings, "project": dict(document), **fields}
-        return ExportRequest(job_id=job_id, format=format, **given)
+        return ExportRequest(job_id=job_id, format=kind, **given)
 
     def ask(self, request: ExportRequest) -> None:
         """Publish a request."""
@@ -148,9 +148,9 @@ class Stream:
                 self.workers[random.randrange(len(self.workers))] = self.worker()
             self.handle(outgoing, random.choice(self.workers))
 
-    def export(self, job_id: str, document: Mapping[str, Any], format: str = "mp4", **fields: Any) -> Job:  # noqa: A002
+    def export(self, job_id: str, document: Mapping[str, Any], kind: str = "mp4", **fields: Any) -> Job:
         """Ask, run, and tell how it ended."""
-        self.ask(self.request(job_id, document, format, **fields))
+        self.ask(self.request(job_id, document, kind, **fields))
         self.run()
         return self.job(job_id)
 

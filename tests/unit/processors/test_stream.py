@@ -1,4 +1,4 @@
-"""The whole stream in memory: whatever is delivered again, late, or elsewhere, the same file comes out once."""
+"""The whole stream in memory: whatever is delivered again, late, or elsewhere, one file comes out."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @DISTURBED
 @given(seed=st.integers(0, 2**32))
 def test_disturbed_delivery_makes_the_same_file_once(tmp_path: Path, undisturbed: bytes, seed: int) -> None:
-    """Messages in any order, twice, at workers that forget: one end, told in the same words, the same bytes."""
+    """Messages in any order, twice, at workers that forget: one end in the same words, the same bytes."""
     random = Random(seed)
     stream = Stream(tmp_path, workers=2, width=random.randint(1, 4))
     stream.ask(stream.request("job", film()))
