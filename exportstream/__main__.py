@@ -9,14 +9,22 @@ import gc
 gc.disable()
 
 import os  # noqa: E402
+import signal  # noqa: E402
 import sys  # noqa: E402
+from types import FrameType  # noqa: E402
 
 from exportstream.cli import run  # noqa: E402
 
 
 def main() -> int:
     """Run the command line of this process; the exit code."""
+    signal.signal(signal.SIGTERM, _end)
     return run(sys.argv[1:], os.environ)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """End like after Ctrl-C, tidied up; what runs until it is told to stop has a handler of its own."""
+    raise SystemExit(128 + number)
 
 
 if __name__ == "__main__":
