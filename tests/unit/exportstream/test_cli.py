@@ -19,21 +19,19 @@ from exportstream.cli import parser, run
 from tests.acceptance.media import decode, inline, picture, tone
 from tests.unit.builders import document, image, move, rect, slide, text, track
 
-COMMANDS = tuple(
-    [
-        "demo",
-        "render",
-        "frame",
-        "up",
-        "topics",
-        "worker",
-        "projection",
-        "api",
-        "submit",
-        "jobs",
-        "dlq",
-        "doctor",
-    ]
+COMMANDS = (
+    "demo",
+    "render",
+    "frame",
+    "up",
+    "topics",
+    "worker",
+    "projection",
+    "api",
+    "submit",
+    "jobs",
+    "dlq",
+    "doctor",
 )
 SMALL = ("--quality", "720p", "--fps", "24")
 HEAVY = {"fastapi", "starlette", "uvicorn", "confluent_kafka", "faust", "sqlalchemy", "aiokafka", "rich"}
