@@ -82,9 +82,11 @@ def _pad(rng: np.random.Generator, frequency: float, seconds: float) -> Sound:
     sound = np.zeros_like(t)
     for apart in (-0.0028, 0.0, 0.0031):
         phase = 2 * np.pi * frequency * (1 + apart) * t + rng.uniform(0, 6.28)
-        sound += (
-            np.sin(phase) + 0.42 * np.sin(2 * phase) + 0.16 * np.sin(3 * phase) + 0.05 * np.sin(5 * phase)
-        )
+        one = np.sin(phase)
+        square = one * one
+        two, three = 2 * one * np.cos(phase), one * (3 - 4 * square)  # overtones without another sine
+        five = one * (16 * square * square - 20 * square + 5)
+        sound += one + 0.42 * two + 0.16 * three + 0.05 * five
     shape = np.minimum(1, t / 0.9) * np.minimum(1, (seconds - t) / 1.1)
     result: Sound = sound * np.sin(shape * np.pi / 2) ** 2 * (1 + 0.08 * np.sin(2 * np.pi * 0.31 * t))
     return result
