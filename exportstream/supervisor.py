@@ -39,6 +39,23 @@ def say_ready(environ: Mapping[str, str]) -> None:
         Path(path).write_text(str(os.getpid()))
 
 
+def end_with_supervisor(environ: Mapping[str, str]) -> None:
+    """Have this process end in order when its supervisor, if it has one, is gone in whatever way.
+
+    The supervisor holds the other end of standard input: it is closed when the process is no more.
+    """
+    if READY in environ:
+        threading.Thread(target=_end_at_the_end_of_input, name="supervised", daemon=True).start()
+
+
+def _end_at_the_end_of_input() -> None:
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(STOP_S)
+    os._exit(1)
+
+
 @dataclass
 class _Child:
     command: tuple[str, ...]
@@ -69,10 +86,12 @@ class Supervisor:
         self._children = [_Child(tuple(c), folder / f"{n}.ready") for n, c in enumerate(commands)]
         self._environ = dict(environ)
         self._stopping = threading.Event()
+        self._lifeline: tuple[int, ...] = ()
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
 
     def start(self) -> None:
         """Start all processes and keep them running."""
+        self._lifeline = os.pipe()
         for child in self._children:
             self._start(child)
         self._thread.start()
@@ -104,11 +123,14 @@ class Supervisor:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)  # it leads a group of its own
                 process.wait()
+        while self._lifeline:
+            os.close(self._lifeline[-1])
+            self._lifeline = self._lifeline[:-1]
 
     def _start(self, child: _Child) -> None:
         command = [*self._program, *child.command]
         environ = {**self._environ, READY: str(child.ready)}
-        child.process = subprocess.Popen(command, env=environ, stdin=subprocess.DEVNULL, process_group=0)
+        child.process = subprocess.Popen(command, env=environ, stdin=self._lifeline[0], process_group=0)
         child.started = time.monotonic()
         child.due = 0.0
 

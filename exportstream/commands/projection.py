@@ -11,7 +11,7 @@ from exportstream import exits, wiring
 from exportstream.config import Settings
 from exportstream.projecting import ProjectionService, rebuild
 from exportstream.serving import configure_logs, serve_metrics
-from exportstream.supervisor import say_ready
+from exportstream.supervisor import end_with_supervisor, say_ready
 from processors.documents import Documents
 from schemas.errors import InvalidInput
 
@@ -47,6 +47,7 @@ async def _until_signal(service: ProjectionService, settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    end_with_supervisor(settings.environ)
     telling = asyncio.create_task(_tell(service, settings))
     await service.run(stop)
     telling.cancel()
@@ -54,6 +55,6 @@ async def _until_signal(service: ProjectionService, settings: Settings) -> None:
 
 async def _tell(service: ProjectionService, settings: Settings) -> None:
     """Say that partitions are assigned, whenever that is."""
-    while not service.live:
+    while not service.live:  # noqa: ASYNC110  # Faust offers nothing to wait for
         await asyncio.sleep(0.02)
     say_ready(settings.environ)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from exportstream import exits, wiring
 from exportstream.config import Settings
 from exportstream.serving import configure_logs, on_signal, serve_metrics
-from exportstream.supervisor import say_ready
+from exportstream.supervisor import end_with_supervisor, say_ready
 from schemas.errors import InvalidInput
 from schemas.facts import STAGES
 
@@ -51,6 +51,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
             importlib.import_module(module)
         runner = Runner(kafka, stages, options=wiring.runner_options(settings))
         on_signal(runner.stop)
+        end_with_supervisor(settings.environ)
         serve_metrics(options.metrics_port or settings.metrics_port, settings.metrics_host)
         threading.Thread(target=_tell, args=(runner, settings), name="readiness", daemon=True).start()
         runner.run()
