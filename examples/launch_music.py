@@ -163,7 +163,7 @@ def _hiss(rng: np.random.Generator, samples: int, dull: int) -> Sound:
 def _room(rng: np.random.Generator, dry: Sound) -> Sound:
     """A hall: the sound, convolved with noise that dies away."""
     t = _time(2.4)
-    size = 1 << (dry.shape[1] + t.size).bit_length()
+    size = -(-(dry.shape[1] + t.size) // 32_768) * 32_768  # few and small prime factors
     wet = np.zeros_like(dry)
     for side in (0, 1):
         tail = np.convolve(rng.standard_normal(t.size + 5), np.ones(6) / 6, mode="valid") * np.exp(-t / 0.50)
