@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from schemas.errors import InvalidInput
 from schemas.facts import StageName
 from schemas.messages import JobId, Message, StoreKey, Tenant
 
@@ -85,12 +86,7 @@ class Plan(Message):
     warnings: tuple[str, ...] = ()
 
     def chunk(self, position: int) -> PlannedChunk:
-        """The chunk at `position` of the missing ones."""
+        """The chunk at `position` of the missing ones. Raises InvalidInput for one beyond them."""
+        if position >= len(self.todo):
+            raise InvalidInput("unknown_chunk", f"The plan has no chunk at position {position}.")
         return self.chunks[self.todo[position]]
-
-    def asset(self, src: str) -> Asset:
-        """The asset that the document calls `src`; raises KeyError."""
-        for asset in self.assets:
-            if asset.src == src:
-                return asset
-        raise KeyError(src)

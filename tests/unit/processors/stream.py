@@ -79,8 +79,10 @@ class Worker:
 class Stream:
     """One store, one or more workers, and messages that wait to be handled."""
 
-    def __init__(self, folder: Path, workers: int = 1, **options: Any) -> None:
-        self.store = MemoryStore()
+    def __init__(
+        self, folder: Path, workers: int = 1, store: ObjectStore | None = None, **options: Any
+    ) -> None:
+        self.store = store or MemoryStore()
         self._folder = folder
         self._options = options
         self.workers = [self.worker() for _ in range(workers)]

@@ -39,9 +39,8 @@ class Written(MemoryStore):
 
 def test_the_manifest_is_written_last(tmp_path: Path) -> None:
     """It marks a job as done, so everything else is there before it; it says what the file was made of."""
-    stream = Stream(tmp_path)
-    store = stream.store = Written()
-    stream.workers = [stream.worker()]
+    store = Written()
+    stream = Stream(tmp_path, store=store)
     stream.export("job", FILM)
     assert store.order[-1] == keys.manifest_key("default", "job")
     manifest = orjson.loads(store.get(store.order[-1]))
