@@ -49,12 +49,17 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     logging.getLogger("exportstream.kafka").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="exportstream-demo-") as folder:
         alone = replace(
-            settings, data_dir=Path(folder), kafka_bootstrap=None, s3_endpoint=None, database_url=None
+            settings,
+            data_dir=Path(folder),
+            kafka_bootstrap=None,
+            s3_endpoint=None,
+            database_url=None,
+            environ={**_without_servers(settings.environ), "EXPORTSTREAM_LOG_LEVEL": "error"},
         )
-        print("Starting broker, workers, job table and API on this machine …")
+        print("Starting broker, workers, job table and API on this machine …", flush=True)
         began = time.monotonic()
         with running(alone) as url:
-            print(f"Ready at {url} after {time.monotonic() - began:.1f} s.\n")
+            print(f"Ready at {url} after {time.monotonic() - began:.1f} s.\n", flush=True)
             client = Client(url)
             project = with_uploads(load(PROJECT.read_bytes()), PROJECT.parent, client.upload)
             made = [export(client, project, format_, options.out) for format_ in FORMATS]
