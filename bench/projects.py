@@ -77,6 +77,7 @@ CASES = (
     Case("crossfades", "the same with 0.5 s crossfades", 10, 3.0, fade=0.5),
     Case("zoom", "a photo zooming on every slide, title sliding in", 10, 3.0, zoom=True, title_moves=True),
     Case("titles", "only the titles sliding in", 10, 3.0, title_moves=True),
+    Case("minute", "2 static slides × 30 s (1 min)", 2, 30.0),
     Case("minutes", "20 static slides × 30 s (10 min)", 20, 30.0),
     Case("fps60", "crossfades and titles at 60 fps", 10, 3.0, fade=0.5, title_moves=True, fps=60),
     Case("uhd", "crossfades at 2160p", 5, 3.0, fade=0.5, quality="2160p"),

@@ -6,6 +6,7 @@ decode, this process loads the libraries that draw and encode. Nothing here may 
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
 import threading
@@ -27,6 +28,9 @@ DRAWING = (
     "renderers.container",
 )
 """In the order in which they will be needed."""
+
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # malloc.h
 
 
 class EarlyDecoder(SandboxedDecoder):
@@ -63,6 +67,19 @@ def early_decoder(document: bytes) -> Iterator[SandboxedDecoder]:
 def _warm(decoder: SandboxedDecoder, operations: Sequence[str]) -> None:
     for operation in operations:
         decoder.warm(operation)
+
+
+def give_memory_back() -> None:
+    """Have glibc return pictures to the system when they are freed, from any thread (mallopt(3)).
+
+    By itself it raises the size from which memory is mapped to that of the largest picture freed, and
+    then keeps heaps of pictures for each thread: 60 MiB in a film of 30 s.
+    """
+    with suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_THRESHOLD, 1 << 20)
+        mallopt(M_TRIM_THRESHOLD, 4 << 20)
+        mallopt(M_ARENA_MAX, 2)
 
 
 def load(names: Sequence[str] = DRAWING) -> None:

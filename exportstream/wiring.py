@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 EMBEDDED = "EXPORTSTREAM_EMBEDDED"
 """Set by `up` for its workers: the broker they find is the embedded one."""
-LAYER_MEMORY = 96 << 20
+LAYER_MEMORY = 64 << 20
 """Bytes of layers that `render` keeps on their way from drawing to encoding."""
 
 

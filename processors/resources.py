@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from renderers.fonts import FontSet
     from renderers.pixels import Pixels
 
-IMAGE_CACHE_BYTES = 64 << 20
+IMAGE_CACHE_BYTES = 32 << 20
 
 
 class ImageCache:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exportstream.config import Settings
-from exportstream.early import early_decoder
+from exportstream.early import early_decoder, give_memory_back
 from exportstream.progress import Progress
 from exportstream.reporting import check_output, report
 from schemas import keys
@@ -29,6 +29,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     """Export one project to a file."""
     document, base = read_document(options.file)
     check_output(options.output)
+    give_memory_back()
     with early_decoder(document) as decoder:
         job = _export(document, base, options, settings, decoder)
     return report(_described(job, options.output), options.output, as_json=options.json, quiet=options.quiet)
