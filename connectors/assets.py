@@ -14,9 +14,9 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from connectors.fetch import Download, FetchPolicy, fetch
-from connectors.sandbox import nothing
 from connectors.store.base import FULL, ObjectStore, content_type_of, disk_error
 from schemas import keys
+from schemas.checks import nothing
 from schemas.errors import InvalidInput, Missing
 
 _DATA = re.compile(r"data:([^,;]*)((?:;[^,;]*)*),(.*)", re.DOTALL | re.IGNORECASE)

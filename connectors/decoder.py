@@ -19,7 +19,8 @@ from typing import Any
 
 import orjson
 
-from connectors.sandbox import MIB, Limits, nothing, started
+from connectors.sandbox import MIB, Limits, started
+from schemas.checks import nothing
 from schemas.errors import InvalidInput, Unavailable
 
 ROOT = Path(__file__).resolve().parents[1]

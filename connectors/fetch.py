@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
-from connectors.sandbox import nothing
 from connectors.store.base import write_blocks
 from connectors.wire import Address, Patience, Resolve, Wire, addresses, dial, is_public, system_resolve
+from schemas.checks import nothing
 from schemas.errors import InvalidInput, Missing, Unavailable
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

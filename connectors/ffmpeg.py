@@ -13,7 +13,8 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
-from connectors.sandbox import Died, Limits, nothing, stream
+from connectors.sandbox import Died, Limits, stream
+from schemas.checks import nothing
 from schemas.errors import ExportError, InvalidInput, Unavailable
 
 ALWAYS = ("-nostdin", "-hide_banner", "-loglevel", "error")

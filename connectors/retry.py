@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from connectors.store.base import ObjectInfo, ObjectStore
+from schemas.checks import nothing
 from schemas.errors import Unavailable
 
 T = TypeVar("T")
@@ -40,10 +41,6 @@ class Backoff:
         ceiling = min(self.most, self.first * 2.0 ** min(attempt - 1, 32))
         delay = ceiling * (0.1 + 0.9 * chance)
         return delay if elapsed + delay <= self.budget else None
-
-
-def nothing() -> None:
-    """The check of somebody who is never cancelled."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import IO
 
+from schemas.checks import nothing
 from schemas.errors import InvalidInput, Unavailable
 
 MIB = 1 << 20
@@ -61,10 +62,6 @@ class Died(InvalidInput):
         super().__init__("process_failed", f"The program ended with status {status}: {stderr[-300:]}")
         self.status = status
         self.stderr = stderr
-
-
-def nothing() -> None:
-    """The check of somebody who is never cancelled."""
 
 
 @cache

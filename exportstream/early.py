@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from connectors.decoder import LIMITS, SandboxedDecoder
-from connectors.sandbox import nothing
+from schemas.checks import nothing
 
 SIGNS: Mapping[str, bytes] = {"image": b'"image"', "audio": b'"audio"'}
 """What stands in a document that needs the decoder, by its operation. A wrong guess costs a start."""

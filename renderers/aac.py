@@ -20,6 +20,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.checks import nothing
 from schemas.errors import InvalidInput
 
 Samples = NDArray[np.float32]
@@ -36,10 +37,6 @@ _FAST_BITRATE = 160_000
 noise, 24.8 and 23.6 dB for noise in the rhythm of speech), at 80 instead of 33 times real time; at
 128 kbit/s it is 2 dB behind."""
 _FLAGS = 1 << 22 | 1 << 23  # AV_CODEC_FLAG_GLOBAL_HEADER; BITEXACT: no version of the encoder inside
-
-
-def _nothing() -> None:
-    """The check of somebody who is never cancelled."""
 
 
 _HEAD = struct.Struct(">4sBI")  # magic, version, CRC-32 of all that follows
@@ -96,7 +93,7 @@ def encode_aac(
     bitrate: int,
     *,
     workers: int = 2,
-    check: Callable[[], None] = _nothing,
+    check: Callable[[], None] = nothing,
 ) -> EncodedAudio:
     """Encode stereo sound of `rate` Hz at `bitrate` bit/s (AAC-LC).
 

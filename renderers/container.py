@@ -22,6 +22,7 @@ from av.container import OutputContainer
 from renderers import bitstream, h264
 from renderers.aac import FRAME, EncodedAudio
 from renderers.video import EncodedChunk, VideoSpec
+from schemas.checks import nothing
 from schemas.errors import InvalidInput
 
 Part = tuple[EncodedChunk, int]
@@ -32,10 +33,6 @@ IDR_SECONDS = 10
 
 _BT709 = 1  # AVCOL_PRI_BT709, AVCOL_TRC_BT709, AVCOL_SPC_BT709
 _LIMITED = 1  # AVCOL_RANGE_MPEG
-
-
-def _nothing() -> None:
-    """The check of somebody who is never cancelled."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +130,7 @@ def join(
     parts: Iterable[Part],
     audio: EncodedAudio | None,
     *,
-    check: Callable[[], None] = _nothing,
+    check: Callable[[], None] = nothing,
 ) -> None:
     """Write the MP4 at `path`: the parts one after the other, with sound if there is any.
 

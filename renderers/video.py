@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from renderers import bitstream, h264
 from renderers.yuv import video_frame
+from schemas.checks import nothing
 from schemas.errors import InvalidInput
 
 Frame = NDArray[np.uint8]
@@ -49,10 +50,6 @@ HELD_QP = 3
 _WORST_CRF = 51.0
 _LOOKAHEAD_PIXELS = 20 * 1920 * 1080
 _PRESET_LOOKAHEAD = {"ultrafast": 0, "superfast": 0, "veryfast": 10, "faster": 20, "fast": 30}
-
-
-def _nothing() -> None:
-    """The check of somebody who is never cancelled."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +165,7 @@ def encode_moving(
     frames: Iterable[Frame],
     *,
     hold: bool,
-    check: Callable[[], None] = _nothing,
+    check: Callable[[], None] = nothing,
     count: int | None = None,
 ) -> EncodedChunk:
     """A closed GOP of `frames`, at least one, beginning with an IDR picture.
