@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -410,3 +412,63 @@ def test_the_database_is_gone_for_ten_seconds(
         assert row is not None
         assert row.status == "completed"
         assert deployment.ended_once(job)["status"] == "completed"
+
+
+# --- A full disk
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A work folder of 2 MiB, where we may mount one."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        pytest.skip("Only root may mount a small disk.")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_what_does_not_fit_on_the_disk_is_told(deployment: Deployment, small_disk: Path) -> None:
+    """A picture that is larger than the work folder: its job fails with what to do, the next is done."""
+    deployment.store.put("shared/large.bin", bytes(3 << 20))
+    environ = {"TEMP_DIR": str(small_disk), "EXPORTSTREAM_RETRY_SECONDS": "2"}
+    with deployment.worker(environ=environ) as worker:
+        job = ask(deployment, document(slides=[slide(0.5, image("shared/large.bin"))]))
+        error = deployment.wait_status(job, "failed", "completed")["error"]
+        assert error["code"] == "disk_full"
+        assert "make room" in error["message"]
+        deployment.completed(ask(deployment, film()))
+        deployment.wait_idle()
+        assert worker.alive
+
+
+@pytest.mark.parametrize("effect", [r"PUT .*/plans/", r"GET .*/outputs/"], ids=["join", "upload"])
+def test_a_disk_that_is_full_for_a_while_costs_time(
+    deployment: Deployment, proxy: StoreProxy, small_disk: Path, undisturbed: str, effect: str
+) -> None:
+    """Once there is room again, the export goes on by itself."""
+    tenant = f"full-{effect[:3].lower()}"
+    filler = small_disk / "filler"
+    with deployment.worker(environ={"TEMP_DIR": str(small_disk)}) as worker:
+        with proxy.hold(effect):
+            job = ask(deployment, film(), tenant)
+            proxy.wait_held()
+            fill(filler)
+        wait_until(lambda: worker.says('"disk_full"'), "the worker notices", PATIENCE_S)
+        filler.unlink()
+        assert deployment.completed(job)["sha256"] == undisturbed
+        deployment.wait_idle()
+        assert worker.alive
+    assert deployment.ended_once(job)["status"] == "completed"
+
+
+def fill(path: Path) -> None:
+    """Write until the disk is full."""
+    with path.open("wb", buffering=0) as file:
+        for size in (1 << 16, 1 << 10, 1):
+            with suppress(OSError):
+                while True:
+                    file.write(bytes(size))
