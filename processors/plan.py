@@ -23,7 +23,7 @@ from processors.turns import Turns
 from renderers import ENGINE_VERSION
 from schemas import keys, topics
 from schemas.errors import ExportError, InvalidInput
-from schemas.facts import STAGES, Planned, PlanStarted, StageName
+from schemas.facts import Planned, PlanStarted
 from schemas.hashing import content_hash
 from schemas.limits import Limits
 from schemas.messages import (
@@ -39,15 +39,11 @@ from schemas.messages import (
 from schemas.plan import Plan, PlannedChunk
 from schemas.project import Project, parse_project, unsupported
 from schemas.settings import ExportSettings, parse_settings
+from schemas.stages import STAGES_OF
 
 if TYPE_CHECKING:
     from renderers.timeline import Timeline
 
-STAGES_OF: dict[str, tuple[StageName, ...]] = {
-    "mp4": STAGES,
-    "mp3": ("plan", "mix", "upload"),
-    "json": ("plan", "render", "upload"),
-}
 EXISTS_AT_ONCE = 16
 NAME_TOLD = 200
 WARNING_TOLD = 400

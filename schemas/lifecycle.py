@@ -30,6 +30,7 @@ from schemas.facts import (
     StageProgressed,
 )
 from schemas.messages import ExportRequest, JobId, Message, Tenant
+from schemas.stages import STAGES_OF
 
 Status = Literal["queued", "planning", "rendering", "uploading", "completed", "failed", "cancelled"]
 
@@ -156,7 +157,7 @@ def _requested(job: Job | None, request: ExportRequest, at: datetime | None) -> 
     """What a request adds: known once, never overwritten by a second one with the same id."""
     if job is not None and job.format is not None:
         return {}
-    given = {
+    given: dict[str, Any] = {
         "format": request.format,
         "settings": request.settings,
         "metadata": request.metadata,
@@ -170,6 +171,8 @@ def _requested(job: Job | None, request: ExportRequest, at: datetime | None) -> 
         "request_hash": request.request_hash,
         "created_at": request.requested_at or at,
     }
+    if (stages := STAGES_OF.get(request.format)) is not None:
+        given["stages"] = stages
     if request.project_key is not None:
         given["project_key"] = request.project_key
     return given
