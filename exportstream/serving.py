@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import signal
 import sys
@@ -24,6 +25,13 @@ def on_signal(stop: Callable[[], None]) -> None:
 
     signal.signal(signal.SIGTERM, handle)
     signal.signal(signal.SIGINT, handle)
+
+
+def on_loop_signal(stop: Callable[[], object]) -> None:
+    """Call `stop` in the running event loop on SIGTERM and on Ctrl-C."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
 
 
 def configure_logs(level: str, *, json: bool | None = None) -> None:

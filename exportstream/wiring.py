@@ -29,7 +29,7 @@ from processors.resources import ResourcePool
 from processors.sound import SoundMixer
 from processors.stage import Stage
 from processors.upload import Upload
-from schemas.errors import Unavailable
+from schemas.errors import InvalidInput, Unavailable
 from schemas.facts import STAGES
 from schemas.plan import Plan
 
@@ -55,6 +55,15 @@ def kafka_settings(settings: Settings) -> KafkaSettings | None:
     return KafkaSettings.from_environ(
         {**settings.environ, "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap}
     )
+
+
+def needed_kafka(settings: Settings) -> KafkaSettings:
+    """How to reach the Kafka broker. Raises InvalidInput when none is configured."""
+    if (kafka := kafka_settings(settings)) is None:
+        raise InvalidInput(
+            "no_kafka", "Set KAFKA_BOOTSTRAP_SERVERS to the broker; `exportstream up` needs none."
+        )
+    return kafka
 
 
 def embedded_settings(bootstrap: str) -> KafkaSettings:

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import signal
 
 from exportstream import exits, wiring
 from exportstream.config import Settings
 from exportstream.platform import Address, ApiServer, check_exposure
-from exportstream.serving import configure_logs
-from schemas.errors import InvalidInput
+from exportstream.serving import configure_logs, on_loop_signal
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """Serve until SIGTERM or Ctrl-C."""
-    kafka = wiring.kafka_settings(settings)
-    if kafka is None:
-        raise InvalidInput(
-            "no_kafka", "Set KAFKA_BOOTSTRAP_SERVERS to the broker; `exportstream up` needs none."
-        )
+    kafka = wiring.needed_kafka(settings)
     address = Address(options.host or settings.host, settings.port if options.port is None else options.port)
     check_exposure(address.host, settings)
     configure_logs(settings.log_level)
@@ -29,6 +23,5 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 
 async def _run(server: ApiServer) -> None:
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    on_loop_signal(stop.set)
     await server.run(stop)

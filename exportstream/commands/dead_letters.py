@@ -13,7 +13,6 @@ from exportstream import exits, wiring
 from exportstream.config import Settings
 from exportstream.projecting import read_messages, wait_for_all
 from schemas import topics
-from schemas.errors import InvalidInput
 
 
 @dataclass(frozen=True)
@@ -30,9 +29,7 @@ class DeadLetter:
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """List the newest dead letters, or publish them again where they came from."""
-    kafka = wiring.kafka_settings(settings)
-    if kafka is None:
-        raise InvalidInput("no_kafka", "Set KAFKA_BOOTSTRAP_SERVERS to the broker.")
+    kafka = wiring.needed_kafka(settings)
     letters = [DeadLetter(m, _headers(m)) for m in read_messages(kafka, topics.DEAD_LETTER)]
     chosen = [d for d in letters if options.code in (None, d.text("dlq_code"))][-options.limit :]
     if options.action == "replay":

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import signal
 from typing import Any
 
 from exportstream import exits, wiring
 from exportstream.config import Settings
 from exportstream.projecting import ProjectionService, rebuild
-from exportstream.serving import configure_logs, serve_metrics
+from exportstream.serving import configure_logs, on_loop_signal, serve_metrics
 from exportstream.supervisor import end_with_supervisor, say_ready
 from processors.documents import Documents
-from schemas.errors import InvalidInput
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """Run the projection, or drop the table and fill it from `export.status`."""
-    kafka = wiring.kafka_settings(settings)
-    if kafka is None:
-        raise InvalidInput(
-            "no_kafka", "Set KAFKA_BOOTSTRAP_SERVERS to the broker; `exportstream up` needs none."
-        )
+    kafka = wiring.needed_kafka(settings)
     configure_logs(settings.log_level)
     if options.action == "rebuild":
         count = rebuild(kafka, wiring.make_jobs(settings))
@@ -44,9 +38,7 @@ def _keeping(settings: Settings) -> dict[str, Any]:
 
 async def _until_signal(service: ProjectionService, settings: Settings) -> None:
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    on_loop_signal(stop.set)
     end_with_supervisor(settings.environ)
     telling = asyncio.create_task(_tell(service, settings))
     await service.run(stop)

@@ -9,14 +9,11 @@ import orjson
 
 from exportstream import exits, wiring
 from exportstream.config import Settings
-from schemas.errors import InvalidInput
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """Create what is missing, align what differs, say what was done."""
-    kafka = wiring.kafka_settings(settings)
-    if kafka is None:
-        raise InvalidInput("no_kafka", "Set KAFKA_BOOTSTRAP_SERVERS to the broker, such as 127.0.0.1:9092.")
+    kafka = wiring.needed_kafka(settings)
     from connectors.kafka_topics import create_topics
 
     reports = create_topics(kafka)

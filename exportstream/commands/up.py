@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import signal
 import sys
 from dataclasses import replace
 
 from exportstream import exits
 from exportstream.config import Settings
 from exportstream.platform import Address, Platform, check_exposure
-from exportstream.serving import configure_logs
+from exportstream.serving import configure_logs, on_loop_signal
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
@@ -27,9 +26,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 
 
 async def _run(platform: Platform, settings: Settings) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, platform.stop)
+    on_loop_signal(platform.stop)
     await platform.run(lambda url: _say(url, settings))
 
 

@@ -12,7 +12,6 @@ from exportstream import exits, wiring
 from exportstream.config import Settings
 from exportstream.serving import configure_logs, on_signal, serve_metrics
 from exportstream.supervisor import end_with_supervisor, say_ready
-from schemas.errors import InvalidInput
 from schemas.facts import STAGES
 
 if TYPE_CHECKING:
@@ -34,11 +33,7 @@ NICE = 10
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """Run the loop; ends by SIGTERM within 10 s, finishing or handing back what is in hand."""
-    kafka = wiring.kafka_settings(settings)
-    if kafka is None:
-        raise InvalidInput(
-            "no_kafka", "Set KAFKA_BOOTSTRAP_SERVERS to the broker; `exportstream up` needs none."
-        )
+    kafka = wiring.needed_kafka(settings)
     from processors.runner import Runner
 
     configure_logs(settings.log_level)
