@@ -18,7 +18,7 @@ from typing import Any
 from processors.stage import Outgoing, Stage, TaskContext
 from schemas import topics
 from schemas.errors import Cancelled, ExportError
-from schemas.facts import Fact
+from schemas.facts import CancelledFact, Fact
 from schemas.lifecycle import Job, accept, fold
 from schemas.messages import ExportRequest
 
@@ -74,6 +74,8 @@ def _step(
     arrived: queue.SimpleQueue[Outgoing | BaseException],
     on_change: Callable[[Job], None],
 ) -> Job:
+    if isinstance(item, Cancelled):
+        return fold(job, CancelledFact(job_id=job.id, tenant=job.tenant, at=context.now()))
     if isinstance(item, BaseException):
         raise item
     if isinstance(item.message, Fact):

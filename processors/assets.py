@@ -19,7 +19,7 @@ from connectors.fetch import Download
 from connectors.store.base import ObjectStore
 from processors.stage import TaskContext
 from schemas import keys
-from schemas.errors import InvalidInput, Missing
+from schemas.errors import InvalidInput, Missing, Unavailable
 from schemas.hashing import content_hash
 from schemas.limits import Limits
 from schemas.plan import Asset
@@ -90,7 +90,6 @@ class AssetGatherer:
     ) -> tuple[tuple[Asset, ...], list[str]]:
         """All assets as they are; what cannot be had becomes a warning, for the rest is worth keeping."""
         refs = distinct(sources(project))
-        warnings: list[str] = []
         with tempfile.TemporaryDirectory(dir=self._work_dir, prefix="assets-") as folder:
 
             def one(numbered: tuple[int, SourceRef]) -> Asset | str:
@@ -98,7 +97,9 @@ class AssetGatherer:
                 context.check()
                 try:
                     fetched = self._fetch(ref, tenant, Path(folder) / str(number), context)
-                except InvalidInput as error:
+                except (InvalidInput, Unavailable) as error:
+                    if isinstance(error, Unavailable) and error.code != "source_unavailable":
+                        raise  # ours, not the asset's: to be tried again
                     return f"{ref.path}: {error.message}"
                 return _asset(ref, tenant, fetched, fetched.sha256)
 
