@@ -186,19 +186,9 @@ MODULES = {"api": "api_server", "dlq": "dead_letters"}
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run one command; the exit code. Errors are printed to standard error as one sentence."""
-    top = parser()
-    options = top.parse_args(arguments)
-    if options.help or options.command is None:
-        print(OVERVIEW, end="")
-        return exits.OK if options.help else exits.USAGE
-    name = MODULES.get(options.command, options.command)
     try:
-        module = importlib.import_module(f"exportstream.commands.{name}")
-        gc.freeze()
-        gc.enable()
-        from exportstream.config import Settings
-
-        code: int = module.run(options, Settings.from_environ(environ))
+        code = _run(arguments, environ)
+        sys.stdout.flush()
         return code
     except ExportError as error:
         where = f" ({error.path})" if error.path else ""
@@ -210,3 +200,19 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         # Whoever read has enough; nor may the interpreter try to flush what is left (Python's docs, SIGPIPE).
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exits.OK
+
+
+def _run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    top = parser()
+    options = top.parse_args(arguments)
+    if options.help or options.command is None:
+        print(OVERVIEW, end="")
+        return exits.OK if options.help else exits.USAGE
+    name = MODULES.get(options.command, options.command)
+    module = importlib.import_module(f"exportstream.commands.{name}")
+    gc.freeze()
+    gc.enable()
+    from exportstream.config import Settings
+
+    code: int = module.run(options, Settings.from_environ(environ))
+    return code

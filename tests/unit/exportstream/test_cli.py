@@ -253,3 +253,13 @@ def wait_until(condition: Any) -> None:
 def test_the_parser_can_be_made_without_an_environment() -> None:
     """Nothing is read before a command runs."""
     assert parser().prog == "exportstream"
+
+
+def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:
+    """`exportstream --help | head -1` says nothing about pipes."""
+    with start(["--help"], tmp_path) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == exits.OK
