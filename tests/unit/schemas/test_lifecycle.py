@@ -27,7 +27,9 @@ from schemas.messages import ExportRequest
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 REQUEST = ExportRequest(job_id="j1", format="mp4", project={"version": 1}, requested_at=EPOCH)
-RESULT = Result(key="t/default/exports/j1/file.mp4", file_name="x.mp4", content_type="video/mp4", size=9, sha256="0" * 64)
+RESULT = Result(
+    key="t/default/exports/j1/file.mp4", file_name="x.mp4", content_type="video/mp4", size=9, sha256="0" * 64
+)
 
 
 def _at(second: int) -> datetime:
@@ -38,7 +40,9 @@ def _common(second: int) -> dict[str, Any]:
     return {"job_id": "j1", "tenant": "default", "at": _at(second)}
 
 
-PLANNED = Planned(**_common(2), project_key="t/default/documents/p.json", chunks=4, cached=1, frames=90, warnings=("w",))
+PLANNED = Planned(
+    **_common(2), project_key="t/default/documents/p.json", chunks=4, cached=1, frames=90, warnings=("w",)
+)
 
 ONGOING: st.SearchStrategy[Fact | ExportRequest] = st.one_of(
     st.just(REQUEST),
@@ -111,7 +115,9 @@ def test_the_first_ending_is_final(
 
 
 @given(st.lists(st.one_of(ONGOING, ENDINGS), min_size=2, max_size=25))
-def test_status_only_takes_steps_of_the_table_and_progress_never_goes_back(facts: list[Fact | ExportRequest]) -> None:
+def test_status_only_takes_steps_of_the_table_and_progress_never_goes_back(
+    facts: list[Fact | ExportRequest],
+) -> None:
     """Each change of state is one that the transition table has, and progress only grows once planned."""
     job: Job | None = None
     for fact in facts:
