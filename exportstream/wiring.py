@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,15 +130,6 @@ def make_projects(settings: Settings, store: ObjectStore) -> StoredProjects | Ht
     return HttpProjects(
         settings.projects_url, headers, fetch_policy(settings), settings.limits.document_bytes
     )
-
-
-@contextmanager
-def work_folder(settings: Settings) -> Iterator[Path]:
-    """A folder for work files that is gone afterwards."""
-    if settings.temp_dir is not None:
-        settings.temp_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="exportstream-", dir=settings.temp_dir) as folder:
-        yield Path(folder)
 
 
 def make_stages(

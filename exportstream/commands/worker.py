@@ -8,6 +8,7 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
+from connectors.work_folder import work_folder
 from exportstream import exits, wiring
 from exportstream.config import Settings
 from exportstream.serving import configure_logs, on_signal, serve_metrics
@@ -40,7 +41,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     names = STAGES if "all" in options.stages else tuple(dict.fromkeys(options.stages))
     if set(names) <= BACKGROUND:
         os.nice(NICE)
-    with wiring.work_folder(settings) as work_dir:
+    with work_folder(settings.temp_dir) as work_dir:
         stages = wiring.make_stages(settings, wiring.make_store(settings), work_dir, names)
         for module in sorted({module for name in names for module in HEAVY[name]}):
             importlib.import_module(module)
