@@ -17,10 +17,10 @@ from connectors.sandbox import (
     Died,
     Limits,
     network_isolation_available,
-    nothing,
     scrubbed,
     stream,
 )
+from schemas.checks import nothing
 from schemas.errors import Cancelled, ExportError, Unavailable
 from tests.servers.base import wait_until
 
