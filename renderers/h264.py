@@ -81,8 +81,9 @@ class Sequence:
 
 
 def _parse_high(r: BitReader) -> None:
-    if r.ue() != 1 or r.ue() or r.ue() or r.u(1):
+    if r.ue() != 1 or r.ue() or r.ue():
         raise broken("it is not 4:2:0 at eight bits")
+    r.u(1)  # qpprime_y_zero_transform_bypass_flag: a lossless stream is held like any other
     if r.flag():
         raise broken("it has scaling matrices")
 

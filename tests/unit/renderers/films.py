@@ -1,0 +1,189 @@
+"""Random small films for the tests of whole streams: timelines, their frames, and any way to cut them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+
+import av
+import numpy as np
+from hypothesis import strategies as st
+
+from renderers.compose import Compositor
+from renderers.container import Part, join
+from renderers.raster import draw_layer
+from renderers.scene import Layer, LayerPixels
+from renderers.timeline import Chunk, Timeline
+from renderers.video import Frame, VideoSpec, encode_moving, encode_still
+from schemas.project import Project
+from schemas.settings import parse_settings
+from tests.unit.builders import Document, fade, image, move, project, rect, slide, text
+from tests.unit.renderers.drawing import FONTS, images
+
+FPS = 24
+SPEC = VideoSpec(96, 54, FPS)
+"""How the product encodes: neither side is a multiple of a macroblock's."""
+LOSSLESS = replace(SPEC, crf=0, still_crf=0)
+"""The same encoder told to lose nothing."""
+
+
+@dataclass(frozen=True)
+class Film:
+    """A project and its timeline at 96 x 54 px and 24 frames a second."""
+
+    project: Project
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """Its frames."""
+        asked = {"width": SPEC.width, "height": SPEC.height, "fps": FPS}
+        return Timeline(self.project, parse_settings(asked), {})
+
+    @cached_property
+    def chunks(self) -> tuple[Chunk, ...]:
+        """The chunks that the product cuts it into."""
+        return self.timeline.chunks()
+
+    @cached_property
+    def frames(self) -> list[Frame]:
+        """Every frame, composed by one compositor that has all layers, as if it were one chunk."""
+        whole = Chunk(0, "moving", 0, self.timeline.total_frames, 0, "")
+        return self.composed(whole)
+
+    def composed(self, chunk: Chunk) -> list[Frame]:
+        """The pictures of a chunk, composed from its own layers and nothing else."""
+        line = self.timeline
+        known = line.layers(chunk)
+        compositor = Compositor(
+            line.canvas,
+            {layer.key: self._pixels(layer) for layer in known},
+            {layer.key: layer.blend_mode for layer in known},
+        )
+        numbers = range(chunk.first_frame, chunk.first_frame + chunk.frames)
+        return [compositor.frame(line.state(number)).copy() for number in numbers]
+
+    def _pixels(self, layer: Layer) -> LayerPixels:
+        if layer.key not in self._drawn:
+            drawn = draw_layer(layer, self.project, self.timeline.canvas, images, FONTS)
+            self._drawn[layer.key] = drawn
+        return self._drawn[layer.key]
+
+    @cached_property
+    def _drawn(self) -> dict[str, LayerPixels]:
+        return {}
+
+
+# --- random films and cuts -------------------------------------------------------------------------
+
+hundredths = st.integers(0, 40).map(lambda n: n / 100)
+
+
+@st.composite
+def elements(draw: st.DrawFn) -> Document:
+    """Something small that may move, appear late, and blend."""
+    make = draw(st.sampled_from([rect, rect, text, image]))
+    keys: Document = {"x": draw(st.integers(-40, 250)), "y": draw(st.integers(-30, 120))}
+    kinds = {"x": (0, 60), "y": (9, -9), "scale": (1, 1.3), "rotation": (0, 40), "opacity": (0, 1)}
+    keys["animations"] = [
+        move(kind, draw(hundredths), 0.05 + draw(hundredths), kinds[kind], easing="ease-out")
+        for kind in draw(st.lists(st.sampled_from(list(kinds)), max_size=3))
+    ]
+    if make is not text:
+        keys |= {"width": draw(st.integers(20, 160)), "height": draw(st.integers(20, 120))}
+    if make is image:
+        keys["src"] = "any"
+        within = move("scale", 0, 0.5, (1, 1.2), within=True)
+        keys["animations"] += draw(st.sampled_from([[], [within]]))
+    if draw(st.booleans()):
+        keys["start"] = draw(hundredths)
+    keys["blendMode"] = draw(st.sampled_from(["normal", "normal", "multiply"]))
+    made: Document = make(**keys)
+    return made
+
+
+@st.composite
+def films(draw: st.DrawFn) -> Film:
+    """One to four slides: stills, movement, holds after movement, transitions of every kind."""
+    count = draw(st.integers(1, 4))
+    lengths = [0.1 + draw(st.integers(0, 140)) / 100 for _ in range(count)]
+    slides = []
+    for number, length in enumerate(lengths):
+        colour = draw(st.sampled_from(["red", "#3060c0", "white"]))
+        one = slide(length, *draw(st.lists(elements(), min_size=1, max_size=2)), color=colour)
+        kind = draw(st.sampled_from([None, "fade", "slide-left", "wipe-up", "zoom"]))
+        if kind is not None:
+            one["transition"] = fade(round(min(lengths[number : number + 2]) / 3, 2), kind)
+        slides.append(one)
+    return Film(project(slides=slides))
+
+
+@st.composite
+def cut_films(draw: st.DrawFn, longest: int | None = None) -> tuple[Film, list[Chunk]]:
+    """A film, and its chunks cut once more at random frames: within stretches, and within what is held.
+
+    longest: pictures of a chunk at most, where more of them must not follow each other.
+    """
+    film = draw(films())
+    borders = set(draw(st.lists(st.integers(0, film.timeline.total_frames - 1), max_size=12)))
+    if longest is not None:
+        for chunk in film.chunks:
+            borders |= set(range(chunk.first_frame, chunk.first_frame + chunk.frames, longest))
+    return film, [part for chunk in film.chunks for part in _cut(chunk, borders)]
+
+
+def _cut(chunk: Chunk, borders: set[int]) -> Iterator[Chunk]:
+    starts = sorted({chunk.first_frame, *(b for b in borders if chunk.first_frame < b < chunk.end)})
+    held_from = chunk.first_frame + chunk.frames
+    for start, end in zip(starts, [*starts[1:], chunk.end], strict=True):
+        if start >= held_from:
+            # What is held goes on from a key picture of its own.
+            yield replace(chunk, kind="still", first_frame=start, frames=1, hold=end - start - 1)
+        else:
+            frames = min(end, held_from) - start
+            yield replace(chunk, first_frame=start, frames=frames, hold=end - start - frames)
+
+
+# --- files -----------------------------------------------------------------------------------------
+
+
+def encoded(film: Film, chunk: Chunk, spec: VideoSpec) -> Part:
+    """A chunk as the stage `encode` makes it: composed from its own layers, in an encoder of its own."""
+    frames = film.composed(chunk)
+    if chunk.kind == "still":
+        return encode_still(spec, frames[0]), chunk.hold
+    return encode_moving(spec, frames, hold=chunk.hold > 0), chunk.hold
+
+
+def joined(path: Path, film: Film, chunks: Sequence[Chunk], spec: VideoSpec) -> list[Part]:
+    """Encode the chunks, write the file, and return its parts."""
+    parts = [encoded(film, chunk, spec) for chunk in chunks]
+    join(path, spec, parts, None)
+    return parts
+
+
+def held(chunks: Sequence[Chunk]) -> Iterator[tuple[int, range]]:
+    """For each chunk with a hold: the frame that is held, and the frames that repeat it."""
+    for chunk in chunks:
+        last = chunk.first_frame + chunk.frames - 1
+        if chunk.hold:
+            yield last, range(last + 1, chunk.end)
+
+
+def times(path: Path) -> tuple[list[Fraction], list[Fraction]]:
+    """(pts in the order they are shown, dts in the order of the file), in seconds."""
+    with av.open(str(path)) as source:
+        stream = source.streams.video[0]
+        assert stream.time_base is not None
+        packets = [packet for packet in source.demux(stream) if packet.size]
+        pts = sorted(packet.pts * stream.time_base for packet in packets if packet.pts is not None)
+        dts = [packet.dts * stream.time_base for packet in packets if packet.dts is not None]
+    return pts, dts
+
+
+def psnr(decoded: Frame, composed: Frame) -> float:
+    """Peak signal-to-noise ratio of a whole frame, all planes alike, in dB; at most 99."""
+    error = float(np.mean((decoded.astype(np.float64) - composed) ** 2))
+    return 99.0 if error == 0 else min(99.0, float(10 * np.log10(255**2 / error)))
