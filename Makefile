@@ -4,7 +4,8 @@ VENV       := .venv
 BIN        := $(VENV)/bin
 CODE       := schemas renderers connectors processors producer_api exportstream tests examples bench
 UV         ?= uv
-PYTEST_ARGS ?=
+# Tests wait more than they compute. A file stays in one process, with the servers that it starts.
+PYTEST_ARGS ?= -n 4 --dist loadfile
 BENCH      ?= engine pipeline
 BENCH_ARGS ?=
 

@@ -19,6 +19,7 @@ from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from connectors.kafka import KafkaSettings
 from connectors.kafka_topics import create_topics
 from connectors.store.s3 import S3Settings, S3Store
+from connectors.work_folder import LOCK
 from exportstream.config import Settings
 from exportstream.wiring import make_jobs
 from schemas.topics import CONTROL, DEAD_LETTER, PROGRESS, REQUESTS, STATUS, TOPICS
@@ -340,8 +341,8 @@ class Deployment:
         return path
 
     def work_files(self) -> list[Path]:
-        """What lies in the work folders."""
-        return [path for path in self.temp.rglob("*") if path.is_file()]
+        """What lies in the work folders; the locks that living workers hold beside theirs do not count."""
+        return [path for path in self.temp.rglob("*") if path.is_file() and path.suffix != LOCK]
 
     def lag(self) -> int:
         """Messages on the stage topics that no worker has committed."""

@@ -233,7 +233,7 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path: Path, number: signal.Signa
         process.send_signal(number)
         _, err = process.communicate(timeout=30)
         seconds = time.monotonic() - began
-    assert process.returncode == (exits.INTERRUPTED if number == signal.SIGINT else 143)
+    assert process.returncode == (exits.INTERRUPTED if number == signal.SIGINT else 143), err.decode()
     assert b"Traceback" not in err
     assert seconds < 2.0
     assert below
