@@ -40,6 +40,8 @@ EXAMPLE: dict[str, Any] = {
     "batch_id": None,
     "source": "api",
     "duration": 24.0,
+    "chunks": 20,
+    "cached": 12,
     "warnings": [],
     "error": None,
     "result": None,
@@ -80,7 +82,10 @@ class ResultView(BaseModel):
     height: int | None = Field(None, description="Pixels.")
     fps: int | None = None
     video_id: str | None = Field(None, description="The entry in the video library.")
-    reused: bool = Field(False, description="Whether the very same file had been made before.")
+    reused: bool = Field(
+        False,
+        description="Whether the very same file had been made before: it was served from what was there.",
+    )
 
 
 class LinksView(BaseModel):
@@ -115,6 +120,8 @@ class ExportView(BaseModel):
     batch_id: str | None
     source: str | None
     duration: float | None = Field(description="Seconds of the timeline, once planned.")
+    chunks: int | None = Field(description="Different pieces that the picture consists of, once planned.")
+    cached: int = Field(description="How many of them an earlier export had made: they are not made again.")
     warnings: list[str]
     error: ErrorView | None
     result: ResultView | None
@@ -160,6 +167,8 @@ def export_view(job: Job) -> dict[str, Any]:
         "batch_id": job.batch_id,
         "source": job.source,
         "duration": job.duration,
+        "chunks": job.chunks,
+        "cached": job.cached,
         "warnings": job.warnings,
         "error": None if job.error is None else job.error.model_dump(),
         "result": _result(job),

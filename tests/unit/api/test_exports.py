@@ -48,6 +48,7 @@ def test_an_export_shows_how_far_each_stage_has_come(api: World) -> None:
     assert view["stages"] == {"plan": 1.0, "render": 0.25, "encode": 0.5, "mix": 0.5, "upload": 0.0}
     assert 0 < view["progress"] < 100
     assert (view["duration"], view["warnings"]) == (3.5, ["A word."])
+    assert (view["chunks"], view["cached"]) == (4, 1)
 
 
 def test_a_finished_export_says_where_its_file_is(api: World) -> None:
