@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -19,15 +20,20 @@ from confluent_kafka.cimpl import Message
 
 from schemas.cloudevents import Headers
 from schemas.errors import InvalidInput, Unavailable
-from schemas.topics import MAX_DEAD_LETTER_BYTES, plain_name, topic_name
+from schemas.topics import CHUNK_TOPICS, MAX_DEAD_LETTER_BYTES, plain_name, topic_name
 
 log = logging.getLogger(__name__)
 client_log = logging.getLogger("exportstream.kafka")
 """What librdkafka says, seldom (`Seldom`)."""
 
 GROUP = "exportstream"
+PARTITION_UA = -1
+"""librdkafka's RD_KAFKA_PARTITION_UA: it chooses the partition, by the key."""
 PASSED_ON = ("KAFKA_SECURITY_", "KAFKA_SASL_", "KAFKA_SSL_", "KAFKA_ENABLE_SSL_")
 """Variables that become librdkafka's settings: KAFKA_SASL_USERNAME is `sasl.username`."""
+COUNT_KEPT_S = 60.0
+COUNT_WAIT_S = 1.0
+"""For how long a topic's number of partitions is believed, and waited for."""
 BROKER_HEADROOM = 64 * 1024
 """What a record may weigh beyond its key and value: headers, framing."""
 
@@ -206,6 +212,7 @@ class Publisher:
         self._config = producer_config(settings, delivery_timeout)
         self._producer = Producer(self._config)
         self._renewing = threading.Lock()
+        self._counts: dict[str, tuple[int, float]] = {}
         self._max_wait = max_wait
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="kafka-acknowledgements", daemon=True)
@@ -227,14 +234,16 @@ class Publisher:
             if error is None:
                 future.set_result(None)
             else:
+                self._counts.pop(topic, None)
                 future.set_exception(delivery_error(topic, error))
 
         name = self._settings.name(topic)
+        partition = self._partition(topic, key)
         deadline = time.monotonic() + self._max_wait
         while True:
             producer = self._producer
             try:
-                producer.produce(name, value, key, headers=list(headers), on_delivery=acknowledged)
+                producer.produce(name, value, key, partition, headers=list(headers), on_delivery=acknowledged)
                 return future
             except BufferError:
                 if self._closed.is_set() or time.monotonic() > deadline:
@@ -244,6 +253,20 @@ class Publisher:
                 if error.args[0].code() == KafkaError._FATAL:
                     self._renew(producer)
                 raise delivery_error(topic, error.args[0]) from error
+
+    def _partition(self, topic: str, key: bytes | None) -> int:
+        """The partition of a chunk's message; by the hash of the key for others, and while nobody answers."""
+        if topic not in CHUNK_TOPICS or key is None:
+            return PARTITION_UA
+        count, until = self._counts.get(topic, (0, 0.0))
+        if time.monotonic() > until:
+            try:
+                name = self._settings.name(topic)
+                count = len(self._producer.list_topics(name, COUNT_WAIT_S).topics[name].partitions)
+            except (KafkaException, KeyError):
+                count = 0
+            self._counts[topic] = count, time.monotonic() + (COUNT_KEPT_S if count else COUNT_WAIT_S)
+        return chunk_partition(key, count) if count else PARTITION_UA
 
     def _renew(self, broken: Producer) -> None:
         """Begin anew with another producer: an idempotent one that lost its place stays broken."""
@@ -283,6 +306,18 @@ class Publisher:
         self._closed.set()
         self._thread.join(1.0)
         return flushed
+
+
+def chunk_partition(key: bytes, count: int) -> int:
+    """The partition of a message about a chunk, whose key ends with the chunk's number: job:number.
+
+    Neighbours take turns, so that the chunks of a job that are in flight lie as evenly as they can; a hash
+    would leave a third of the workers idle while others have two chunks to do (docs/scaling.md). Jobs begin
+    anywhere. Keys of another form are spread by their hash.
+    """
+    job, _, number = key.rpartition(b":")
+    turn = int(number) if number.isdigit() else 0
+    return (zlib.crc32(job or key) + turn) % count
 
 
 def delivery_error(topic: str, error: KafkaError) -> InvalidInput | Unavailable:

@@ -30,7 +30,7 @@ class Encode:
 
     name = "encode"
     topic = topics.ENCODE
-    unordered = False
+    unordered = True  # chunks need no order: all of a process's cores work, however few its partitions
 
     def __init__(
         self, store: ObjectStore, plans: PlanCache, concurrency: int = 1, layers: Layers | None = None

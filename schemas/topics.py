@@ -20,6 +20,8 @@ STATUS = "export.status"
 DEAD_LETTER = "export.dead-letter"
 
 DEFAULT_PARTITIONS = 12
+CHUNK_PARTITIONS = 60
+"""Of topics whose messages are chunks: as many processes can share the work, evenly if 60 is a multiple."""
 DAY_MS = 24 * 3600 * 1000
 MIB = 1024 * 1024
 
@@ -58,8 +60,8 @@ TOPICS: tuple[TopicSpec, ...] = (
         retention_ms=7 * DAY_MS,
         max_message_bytes=MAX_REQUEST_BYTES,
     ),
-    TopicSpec(RENDER, "job_id:chunk", "draw the layers of one chunk"),
-    TopicSpec(ENCODE, "job_id:chunk", "compose and encode one chunk"),
+    TopicSpec(RENDER, "job_id:chunk", "draw the layers of one chunk", partitions=CHUNK_PARTITIONS),
+    TopicSpec(ENCODE, "job_id:chunk", "compose and encode one chunk", partitions=CHUNK_PARTITIONS),
     TopicSpec(MIX, "job_id", "sound to mix, chunk finished, join them"),
     TopicSpec(UPLOAD, "job_id", "publish one finished file"),
     TopicSpec(CONTROL, "job_id", "cancel, change priority", cleanup="compact"),
@@ -78,6 +80,9 @@ TOPICS: tuple[TopicSpec, ...] = (
         max_message_bytes=MAX_DEAD_LETTER_BYTES,
     ),
 )
+
+CHUNK_TOPICS = frozenset(spec.name for spec in TOPICS if spec.key == "job_id:chunk")
+"""Their messages need no order: one partition may be as good as another."""
 
 
 def topic_name(plain: str, prefix: str = "") -> str:

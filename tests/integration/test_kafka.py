@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from confluent_kafka import Consumer
@@ -14,7 +15,7 @@ from connectors.kafka import KafkaSettings, Publisher, drain, lag, make_consumer
 from connectors.kafka_topics import check_topics, create_topics
 from schemas.cloudevents import EventHeaders, decode_headers, encode_headers
 from schemas.errors import InvalidInput, Missing, Unavailable
-from schemas.topics import CONTROL, DEAD_LETTER, PROGRESS, REQUESTS, TOPICS
+from schemas.topics import CONTROL, DEAD_LETTER, ENCODE, PROGRESS, REQUESTS, TOPICS
 from tests.integration.kafka_support import PARTITIONS, embedded_settings, read_all, real_settings
 from tests.servers.kafka_server import KafkaServer
 
@@ -51,6 +52,29 @@ def test_messages_of_one_key_keep_their_order(settings: KafkaSettings) -> None:
     assert [int(message.value() or b"") for message in found] == list(range(500))
     assert len({message.partition() for message in found}) == 1
     publisher.close()
+
+
+def test_chunks_of_a_job_are_spread_evenly(settings: KafkaSettings) -> None:
+    """Chunks in a row go to one partition after the other, so that all workers have as much to do."""
+    publisher = Publisher(settings)
+    for number in range(3 * PARTITIONS):
+        publisher.publish(ENCODE, f"job:{number}", b"%d" % number, []).result(10)
+    publisher.close()
+    found = read_all(settings, ENCODE, lambda found: len(found) == 3 * PARTITIONS)
+    places = {int(message.value() or b""): message.partition() for message in found}
+    for number in range(2 * PARTITIONS + 1):
+        assert len({places[number + step] for step in range(PARTITIONS)}) == PARTITIONS
+
+
+def test_a_chunk_is_published_although_nobody_knows_its_topic_yet(settings: KafkaSettings) -> None:
+    """While the broker is away a message waits as any other does, and is not lost."""
+    away = Publisher(replace(settings, bootstrap="127.0.0.1:9"), delivery_timeout=2.0)
+    began = time.monotonic()
+    future = away.publish(ENCODE, "job:1", b"{}", [])
+    assert time.monotonic() - began < 2
+    with pytest.raises(Unavailable):
+        future.result(10)
+    away.close(0.1)
 
 
 def test_a_group_shares_the_partitions_and_knows_its_lag(settings: KafkaSettings) -> None:

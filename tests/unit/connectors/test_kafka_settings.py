@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from connectors.kafka import KafkaSettings, Seldom, consumer_config, producer_config
+from connectors.kafka import KafkaSettings, Seldom, chunk_partition, consumer_config, producer_config
 from connectors.kafka_topics import TopicState, differences
 from schemas.errors import InvalidInput
 from schemas.topics import TOPICS
@@ -76,3 +78,23 @@ def test_a_client_repeats_itself_seldom() -> None:
     assert [passes("FAIL [1]"), passes("FAIL [2]"), passes("GETPID [1]")] == [True, False, True]
     at[0] = 31.0
     assert passes("FAIL [3]")
+
+
+@given(st.text(min_size=1, max_size=30), st.integers(0, 500), st.integers(1, 64))
+def test_chunks_in_flight_lie_evenly(job: str, first: int, partitions: int) -> None:
+    """Any chunks in a row lie in different partitions, until each partition has one of them."""
+    row = [f"{job}:{number}".encode() for number in range(first, first + partitions)]
+    assert {chunk_partition(key, partitions) for key in row} == set(range(partitions))
+
+
+@given(st.binary(max_size=30), st.integers(1, 64))
+def test_any_key_has_a_partition(key: bytes, partitions: int) -> None:
+    """Whatever the key is, it names one of the partitions, always the same."""
+    assert 0 <= chunk_partition(key, partitions) < partitions
+    assert chunk_partition(key, partitions) == chunk_partition(key, partitions)
+
+
+def test_jobs_begin_in_different_partitions() -> None:
+    """Jobs of a single chunk do not all go to one worker."""
+    places = [chunk_partition(b"job-%d:0" % number, 12) for number in range(600)]
+    assert all(30 <= places.count(place) <= 70 for place in range(12))
