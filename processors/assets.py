@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -22,7 +23,7 @@ from schemas import keys
 from schemas.errors import InvalidInput, Missing, Unavailable
 from schemas.hashing import content_hash
 from schemas.limits import Limits
-from schemas.plan import Asset
+from schemas.plan import Asset, UsedFont
 from schemas.project import Project, SourceRef, sources
 
 if TYPE_CHECKING:
@@ -41,6 +42,15 @@ class Decoder(Protocol):
 
     def run(self, job: Mapping[str, Any], check: Callable[[], None]) -> dict[str, Any]:
         """The decoder's answer to one job (renderers/decode.py). Raises InvalidInput."""
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What was gathered: assets in the document's order, fonts that are used, warnings for the owner."""
+
+    assets: tuple[Asset, ...]
+    warnings: list[str]
+    fonts: tuple[UsedFont, ...] = ()
 
 
 class AssetGatherer:
@@ -62,8 +72,8 @@ class AssetGatherer:
         kinds: Collection[str],
         canvas: Canvas | None,
         context: TaskContext,
-    ) -> tuple[tuple[Asset, ...], list[str]]:
-        """The assets of the given kinds, decoded for use on `canvas`, and warnings for the owner.
+    ) -> Gathered:
+        """The assets of the given kinds, decoded for use on `canvas`; with kind "font", used fonts too.
 
         Raises InvalidInput with the path of the first asset, in document order, that cannot be used.
         """
@@ -83,11 +93,9 @@ class AssetGatherer:
 
             assets = _in_order(one, list(enumerate(refs)))
         self._check_total(assets)
-        return tuple(assets), self._warnings(project, assets, kinds)
+        return self._with_fonts(project, tuple(assets)) if "font" in kinds else Gathered(tuple(assets), [])
 
-    def fetch_only(
-        self, project: Project, tenant: str, context: TaskContext
-    ) -> tuple[tuple[Asset, ...], list[str]]:
+    def fetch_only(self, project: Project, tenant: str, context: TaskContext) -> Gathered:
         """All assets as they are; what cannot be had becomes a warning, for the rest is worth keeping."""
         refs = distinct(sources(project))
         with tempfile.TemporaryDirectory(dir=self._work_dir, prefix="assets-") as folder:
@@ -105,7 +113,7 @@ class AssetGatherer:
 
             found = _in_order(one, list(enumerate(refs)))
         warnings = [item for item in found if isinstance(item, str)]
-        return tuple(item for item in found if isinstance(item, Asset)), warnings
+        return Gathered(tuple(item for item in found if isinstance(item, Asset)), warnings)
 
     def _fetch(self, ref: SourceRef, tenant: str, path: Path, context: TaskContext) -> Download:
         """The asset's hash and size. The bytes are fetched unless the store is known to have them."""
@@ -166,9 +174,8 @@ class AssetGatherer:
                 f"The assets have {total} bytes together; at most {self._limits.job_bytes} are allowed.",
             )
 
-    def _warnings(self, project: Project, assets: Sequence[Asset], kinds: Collection[str]) -> list[str]:
-        if "font" not in kinds:
-            return []
+    def _with_fonts(self, project: Project, assets: tuple[Asset, ...]) -> Gathered:
+        from processors.typefaces import used_fonts
         from processors.warnings import text_warnings
         from renderers.fonts import CustomFont, FontSet
 
@@ -178,7 +185,8 @@ class AssetGatherer:
             for font in project.fonts
             if font.src in normal
         ]
-        return text_warnings(project, FontSet(custom))
+        fonts = FontSet(custom)
+        return Gathered(assets, text_warnings(project, fonts), used_fonts(project, fonts, custom))
 
 
 def distinct(refs: Sequence[SourceRef]) -> list[SourceRef]:

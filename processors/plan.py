@@ -143,7 +143,8 @@ class PlanStage:
         with_sound = settings.include_audio and bool(project.audio)
         kinds = {"image", "font"} | ({"audio"} if with_sound else set())
         picture = canvas(project, settings, self._limits)
-        assets, warnings = self._assets.gather(project, tenant, kinds, picture, context)
+        gathered = self._assets.gather(project, tenant, kinds, picture, context)
+        assets = gathered.assets
         timeline = Timeline(project, settings, {a.src: a.fingerprint for a in assets}, self._limits)
         spec = video_spec(settings, picture)
         chunks = planned_chunks(timeline, spec.cache_fields())
@@ -154,6 +155,7 @@ class PlanStage:
         return Plan(
             **self._common(inputs, "mp4", keys.output_key(tenant, output, "mp4")),
             assets=assets,
+            fonts=gathered.fonts,
             chunks=tuple(chunks),
             todo=self._missing(tenant, chunks),
             total_frames=timeline.total_frames,
@@ -162,14 +164,14 @@ class PlanStage:
             picture_height=picture.height,
             duration=float(timeline.seconds),
             sound_hash=sound_hash,
-            warnings=tuple(warnings),
+            warnings=tuple(gathered.warnings),
         )
 
     def _plan_sound(self, inputs: Inputs, context: TaskContext) -> Plan:
         project, settings, tenant = inputs.project, inputs.settings, inputs.request.tenant
         if not project.audio:
             raise InvalidInput("no_sound", "An MP3 needs at least one audio track.", path="audio")
-        assets, warnings = self._assets.gather(project, tenant, {"audio"}, None, context)
+        assets = self._assets.gather(project, tenant, {"audio"}, None, context).assets
         sound = sound_spec(project, assets, settings, None)
         sound_hash = content_hash("mp3", sound.canonical(), ENGINE_VERSION)
         return Plan(
@@ -177,18 +179,17 @@ class PlanStage:
             assets=assets,
             duration=float(sound.seconds),
             sound_hash=sound_hash,
-            warnings=tuple(warnings),
         )
 
     def _plan_document(self, inputs: Inputs, context: TaskContext) -> Plan:
         tenant = inputs.request.tenant
-        assets, warnings = self._assets.fetch_only(inputs.project, tenant, context)
-        named = [(a.src, a.sha256) for a in assets]
-        output = content_hash("json", inputs.project_key, named, warnings, ENGINE_VERSION)
+        gathered = self._assets.fetch_only(inputs.project, tenant, context)
+        named = [(a.src, a.sha256) for a in gathered.assets]
+        output = content_hash("json", inputs.project_key, named, gathered.warnings, ENGINE_VERSION)
         return Plan(
             **self._common(inputs, "json", keys.output_key(tenant, output, "json")),
-            assets=assets,
-            warnings=tuple(warnings),
+            assets=gathered.assets,
+            warnings=tuple(gathered.warnings),
         )
 
     def _common(self, inputs: Inputs, extension: str, output_key: str) -> dict[str, Any]:

@@ -213,6 +213,7 @@ def build_manifest(plan: Plan, result: Result, finished_at: datetime) -> dict[st
             {"src": a.src, "kind": a.kind, "sha256": a.sha256, "size": a.size, "fingerprint": a.fingerprint}
             for a in plan.assets
         ],
+        "fonts": [{"family": font.family, "sha256": font.sha256} for font in plan.fonts],
         "chunks": [
             {"key": c.key, "first_frame": c.first_frame, "frames": c.frames, "hold": c.hold}
             for c in plan.chunks

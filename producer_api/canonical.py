@@ -23,7 +23,16 @@ from producer_api.ports import Services
 from producer_api.problems import ApiProblem, Fault, ProblemView
 from producer_api.threads import Threads
 from producer_api.uploads import UploadView, take_upload
-from producer_api.views import SIMPLE, ExportList, ExportView, dump, export_json, export_path, export_view
+from producer_api.views import (
+    SIMPLE,
+    ExportList,
+    ExportView,
+    ManifestView,
+    dump,
+    export_json,
+    export_path,
+    export_view,
+)
 from schemas import topics
 from schemas.lifecycle import Job
 from schemas.messages import Control
@@ -272,8 +281,10 @@ def _add_files(router: APIRouter, exports: Exports) -> None:
 
     @router.get(
         "/exports/{job_id}/manifest",
+        response_model=ManifestView,
         tags=tags,
         summary="What the file was made of",
+        description="Engine version, settings, and the hashes of assets, fonts, chunks and the file itself.",
         responses=problems(404, 409, 410, 503),
     )
     async def manifest(job_id: str, tenant: Tenant) -> Response:

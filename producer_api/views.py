@@ -140,6 +140,53 @@ class ExportList(BaseModel):
     next: str | None = Field(description="The address of the next page.")
 
 
+class ManifestAsset(BaseModel):
+    """A file that the project names."""
+
+    src: str = Field(description="As the document spells it.")
+    kind: str
+    sha256: str
+    size: int = Field(description="Bytes.")
+    fingerprint: str = Field(description="What stands for it in the chunks' keys: its decoded form.")
+
+
+class ManifestFont(BaseModel):
+    """A font file that text is drawn with."""
+
+    family: str
+    sha256: str
+
+
+class ManifestChunk(BaseModel):
+    """A piece of the picture."""
+
+    key: str = Field(
+        description="A hash of all that its bytes depend on: pictures, settings, engine version."
+    )
+    first_frame: int
+    frames: int = Field(description="Pictures that are encoded.")
+    hold: int = Field(description="Frames for which the last of them is shown beyond its own.")
+
+
+class ManifestView(BaseModel):
+    """All that a file was made of: the same of all this gives the same bytes, on any number of workers."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    job_id: str
+    engine_version: str
+    format: str
+    settings: dict[str, Any] = Field(description="As they were asked for.")
+    project_key: str = Field(description="The document, named by its hash where it was sent along.")
+    assets: list[ManifestAsset]
+    fonts: list[ManifestFont] = Field([], description="Shipped ones and the project's own, of a picture.")
+    chunks: list[ManifestChunk]
+    sound: str | None = Field(description="A hash of all that the sound's bytes depend on.")
+    warnings: list[str]
+    result: dict[str, Any] = Field(description="The file: `sha256`, `size` and what is known of it.")
+    finished_at: datetime
+
+
 def export_path(job_id: str) -> str:
     """The address of an export."""
     return f"/v1/exports/{job_id}"

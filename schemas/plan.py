@@ -38,6 +38,13 @@ class Asset(Message):
     family: str | None = None
 
 
+class UsedFont(Message):
+    """A font file that text of the project is drawn with; of several in a family each has its own."""
+
+    family: str
+    sha256: str
+
+
 class PlannedChunk(Message):
     """One chunk on the timeline: `frames` are encoded from `first_frame` on, the last is held `hold` more."""
 
@@ -72,6 +79,7 @@ class Plan(Message):
     user_id: str | None = None
     stages: tuple[StageName, ...]
     assets: tuple[Asset, ...] = ()
+    fonts: tuple[UsedFont, ...] = ()
     chunks: tuple[PlannedChunk, ...] = ()
     todo: tuple[int, ...] = ()
     width: Annotated[int, Field(ge=1)] = 8

@@ -54,9 +54,9 @@ def test_a_host_that_is_away_is_a_warning_for_an_archive(tmp_path: Path) -> None
     """A backup is made although a picture cannot be had; it says which one."""
     film = project(slides=[slide(1.0, image("away"), image(PHOTO), image("gone"))])
     found = gatherer(tmp_path, Limits(), away=AWAY, gone=GONE)
-    assets, warnings = found.fetch_only(film, "default", Stream(tmp_path).context())
-    assert [asset.src for asset in assets] == [PHOTO]
-    assert warnings == [
+    gathered = found.fetch_only(film, "default", Stream(tmp_path).context())
+    assert [asset.src for asset in gathered.assets] == [PHOTO]
+    assert gathered.warnings == [
         "slides[0].elements[0].src: example.com cannot be reached.",
         "slides[0].elements[2].src: There is no such object.",
     ]
