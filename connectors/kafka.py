@@ -7,12 +7,14 @@ differs is data in `KafkaSettings`.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Literal, Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -311,13 +313,22 @@ class Publisher:
 def chunk_partition(key: bytes, count: int) -> int:
     """The partition of a message about a chunk, whose key ends with the chunk's number: job:number.
 
-    Neighbours take turns, so that the chunks of a job that are in flight lie as evenly as they can; a hash
+    Chunks in a row lie as evenly as they can, whether a worker has partitions that are neighbours or every
+    so many-th one: each is a golden section of all partitions further on, and all have their turn. A hash
     would leave a third of the workers idle while others have two chunks to do (docs/scaling.md). Jobs begin
     anywhere. Keys of another form are spread by their hash.
     """
     job, _, number = key.rpartition(b":")
     turn = int(number) if number.isdigit() else 0
-    return (zlib.crc32(job or key) + turn) % count
+    return (zlib.crc32(job or key) + turn * _stride(count)) % count
+
+
+@lru_cache(maxsize=16)
+def _stride(count: int) -> int:
+    """The step next to a golden section of `count` that reaches all of them."""
+    golden = count * (5**0.5 - 1) / 2
+    coprime = (step for step in range(1, count + 1) if math.gcd(step, count) == 1)
+    return min(coprime, key=lambda step: abs(step - golden))
 
 
 def delivery_error(topic: str, error: KafkaError) -> InvalidInput | Unavailable:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from connectors.kafka import KafkaSettings, Seldom, chunk_partition, consumer_config, producer_config
 from connectors.kafka_topics import TopicState, differences
 from schemas.errors import InvalidInput
-from schemas.topics import TOPICS
+from schemas.topics import CHUNK_PARTITIONS, TOPICS
 
 
 def test_security_is_passed_on_and_not_shown() -> None:
@@ -85,6 +85,17 @@ def test_chunks_in_flight_lie_evenly(job: str, first: int, partitions: int) -> N
     """Any chunks in a row lie in different partitions, until each partition has one of them."""
     row = [f"{job}:{number}".encode() for number in range(first, first + partitions)]
     assert {chunk_partition(key, partitions) for key in row} == set(range(partitions))
+
+
+@given(st.integers(0, 1000), st.sampled_from([1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60]), st.booleans())
+def test_workers_have_as_much_to_do(first: int, workers: int, neighbours: bool) -> None:
+    """However partitions are dealt out, in ranges or in turn, chunks in a row are shared, give or take two."""
+    share = CHUNK_PARTITIONS // workers
+    for count in (workers, 2 * workers, 3 * workers + 1):
+        places = [chunk_partition(b"job:%d" % n, CHUNK_PARTITIONS) for n in range(first, first + count)]
+        owners = [place // share if neighbours else place % workers for place in places]
+        held = [owners.count(worker) for worker in range(workers)]
+        assert max(held) - min(held) <= 2
 
 
 @given(st.binary(max_size=30), st.integers(1, 64))
