@@ -89,7 +89,7 @@ def test_chunks_in_flight_lie_evenly(job: str, first: int, partitions: int) -> N
 
 @given(st.integers(0, 1000), st.sampled_from([1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60]), st.booleans())
 def test_workers_have_as_much_to_do(first: int, workers: int, neighbours: bool) -> None:
-    """However partitions are dealt out, in ranges or in turn, chunks in a row are shared, give or take two."""
+    """However partitions are dealt out, in ranges or in turn, chunks in a row are shared to within two."""
     share = CHUNK_PARTITIONS // workers
     for count in (workers, 2 * workers, 3 * workers + 1):
         places = [chunk_partition(b"job:%d" % n, CHUNK_PARTITIONS) for n in range(first, first + count)]
