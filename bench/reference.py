@@ -9,9 +9,12 @@ import hashlib
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import cv2
 import imageio_ffmpeg
 
 from bench.peers import COLORS
@@ -54,6 +57,7 @@ def main(project: str, fps: str, quality: str, out: str) -> None:
         ]
         with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
             assert process.stdin is not None
+            last: Any = None
             for planned in sorted(view.plan.chunks, key=lambda chunk: chunk.first_frame):
                 chunk = timeline_chunk(planned)
                 drawn = view.timeline.layers(chunk)
@@ -63,10 +67,20 @@ def main(project: str, fps: str, quality: str, out: str) -> None:
                 }
                 compositor = Compositor(view.canvas, layers, {layer.key: layer.blend_mode for layer in drawn})
                 states = view.states(chunk)
+                if chunk.lead:
+                    _fade(last, compositor.frame(states[0]), len(chunk.lead), process.stdin.write)
                 for state in [*states, *states[-1:] * chunk.hold]:
-                    process.stdin.write(compositor.frame(state).data)
+                    last = compositor.frame(state).copy()
+                    process.stdin.write(last.data)
             process.stdin.close()
         decoder.close()
+
+
+def _fade(before: Any, after: Any, frames: int, write: Callable[[Any], Any]) -> None:
+    """A linear fade as exact as samples can be, whatever weights the file's has."""
+    for number in range(1, frames + 1):
+        share = number / (frames + 1)
+        write(cv2.addWeighted(before, 1 - share, after, share, 0).data)
 
 
 if __name__ == "__main__":

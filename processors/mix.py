@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from connectors.store.base import ObjectStore
 from processors.facts import failed, tell
@@ -27,6 +27,9 @@ from schemas.errors import ExportError, Missing
 from schemas.facts import StageProgressed
 from schemas.messages import ChunkDone, JoinTask, RenderTask, SoundTask, UploadTask, read_message
 from schemas.plan import Plan
+
+if TYPE_CHECKING:
+    from renderers.container import Part
 
 MixMessage = SoundTask | ChunkDone | JoinTask
 REMEMBERED_JOBS = 4096
@@ -147,7 +150,8 @@ class Mix:
         tasks = [_render_again(plan, position) for position in lost]
         return [*tasks, _mix_again(plan)] if silent else tasks
 
-    def _parts(self, plan: Plan) -> Iterator[tuple[Any, int]]:
+    def _parts(self, plan: Plan) -> Iterator[Part]:
+        from renderers.container import Part
         from renderers.video import EncodedChunk
 
         last: tuple[str, EncodedChunk] | None = None
@@ -159,7 +163,7 @@ class Mix:
                     raise Missing(
                         "chunk_expired", "A part of the video was removed before it was finished; ask again."
                     ) from error
-            yield last[1], chunk.hold
+            yield Part(last[1], chunk.hold, chunk.lead)
 
     def _chunk_key(self, plan: Plan, index: int) -> str:
         return keys.chunk_key(plan.tenant, plan.chunks[index].key)

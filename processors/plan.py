@@ -150,7 +150,7 @@ class PlanStage:
         chunks = planned_chunks(timeline, spec.cache_fields())
         sound = sound_spec(project, assets, settings, timeline.seconds) if with_sound else None
         sound_hash = content_hash("sound", sound.canonical(), ENGINE_VERSION) if sound else None
-        parts = [(c.key, c.hold) for c in chunks]
+        parts = [(c.key, c.hold, c.lead) for c in chunks]
         output = content_hash("mp4", parts, sound_hash, spec.cache_fields(), ENGINE_VERSION)
         return Plan(
             **self._common(inputs, "mp4", keys.output_key(tenant, output, "mp4")),
@@ -252,6 +252,7 @@ def planned_chunks(timeline: Timeline, video: Mapping[str, Any]) -> list[Planned
             frames=c.frames,
             hold=c.hold,
             slides=c.slides,
+            lead=c.lead,
         )
         for c in timeline.chunks(video)
     ]

@@ -215,7 +215,7 @@ def build_manifest(plan: Plan, result: Result, finished_at: datetime) -> dict[st
         ],
         "fonts": [{"family": font.family, "sha256": font.sha256} for font in plan.fonts],
         "chunks": [
-            {"key": c.key, "first_frame": c.first_frame, "frames": c.frames, "hold": c.hold}
+            {"key": c.key, "first_frame": c.first_frame, "frames": c.frames, "hold": c.hold, "lead": c.lead}
             for c in plan.chunks
         ],
         "sound": plan.sound_hash,

@@ -71,6 +71,10 @@ class BitWriter:
         """Exp-Golomb, signed (9.1.1)."""
         self.ue(2 * value - 1 if value > 0 else -2 * value)
 
+    def append(self, other: BitWriter) -> None:
+        """All bits of another one."""
+        self.u(other._value, other.size)
+
     def align(self, bit: int) -> None:
         """Fill the last byte up with copies of `bit`."""
         missing = -self.size % 8

@@ -1,32 +1,42 @@
 """Chunks and sound to one MP4, and what a finished file says of itself.
 
-Chunks are joined as packets. A part's hold is written here: as skip pictures (`renderers.h264`), so
-the frame rate is constant and nothing is encoded twice. The whole file has one delay between
-decoding and showing, that of the B-frames, which an edit list takes away again; another one takes
-away the sound's priming.
+Chunks are joined as packets. A part's hold is written here, as skip pictures (`renderers.h264`), and so
+is the fade that leads to it (`renderers.blends`): the frame rate is constant, and nothing is encoded twice.
+The whole file has one delay between decoding and showing, that of the B-frames, which an edit list takes
+away again; another one takes away the sound's priming.
 """
 
 from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 from av.container import OutputContainer
 
-from renderers import bitstream, h264
+from renderers import bitstream, blends, h264
 from renderers.aac import FRAME, EncodedAudio
 from renderers.video import EncodedChunk, VideoSpec
 from schemas.checks import nothing
 from schemas.errors import InvalidInput
 
-Part = tuple[EncodedChunk, int]
-"""A chunk, and how many frames its last picture is held beyond its own."""
+
+class Part(NamedTuple):
+    """A chunk, and how many frames its last picture is held beyond its own.
+
+    lead: frames before it that blend from the part before to this chunk's only picture, each with that
+    picture's weight (`blends.WHOLE` is all of it). The part before must end with a picture that can be held.
+    """
+
+    chunk: EncodedChunk
+    hold: int = 0
+    lead: tuple[int, ...] = ()
+
 
 IDR_SECONDS = 10
 """A still's IDR picture is repeated after this time at the latest, so that seeking stays quick."""
@@ -45,6 +55,14 @@ class Sample:
     is_key: bool
 
 
+@dataclass
+class _Reference:
+    """The last reference picture in decoding order, as far as later ones count on from it."""
+
+    frame_num: int
+    poc_lsb: int
+
+
 class Joiner:
     """Turns parts into samples, one part at a time; remembers only where the stream stands."""
 
@@ -55,7 +73,9 @@ class Joiner:
             raise InvalidInput("chunks_differ", "A chunk has another size than the video that it is for.")
         self._spec = spec
         self._position = 0
+        self._key_at = 0
         self._idr_pic_id = -1
+        self._last: _Reference | None = None
         self._holds: dict[bytes, bytes] = {}
 
     @property
@@ -63,30 +83,64 @@ class Joiner:
         """Frames written so far."""
         return self._position
 
+    def configuration(self) -> bytes:
+        """What a decoder has to know before the first sample (AVCDecoderConfigurationRecord)."""
+        blending = blends.can_blend(self.stream)
+        return self.stream.configuration(*([blends.blend_parameters(self.stream)] if blending else []))
+
     def add(self, part: Part) -> Iterator[Sample]:
         """The samples of the next part.
 
-        Raises InvalidInput if its parameter sets differ from the first part's, or if it cannot be
-        held although it should be: then its last picture is no reference.
+        Raises InvalidInput if its parameter sets differ from the first part's, or if a picture cannot be
+        held or faded from although it should be: then it is no reference.
         """
-        chunk, hold = part
+        chunk, hold, lead = part
         if (chunk.sps, chunk.pps) != (self.stream.sps, self.stream.pps):
             raise InvalidInput(
                 "chunks_differ", "Two chunks of one video have different parameter sets and cannot be joined."
             )
         if not chunk.packets or len(chunk.packets) != chunk.frames or not chunk.packets[0].is_key or hold < 0:
             raise InvalidInput("broken_chunk", "A chunk has a packet for each frame, and the first is a key.")
-        start = self._position
-        for packet in chunk.packets:
-            data = self._renumber(packet.data) if packet.is_key else packet.data
-            yield self._sample(data, start + packet.pts, packet.is_key)
+        if lead:
+            yield from self._blend(chunk, lead)
+        else:
+            start = self._position
+            for packet in chunk.packets:
+                data = self._renumber(packet.data) if packet.is_key else packet.data
+                yield self._sample(data, start + packet.pts, packet.is_key)
+            self._last = self._reference(chunk)
         if hold:
             yield from self._hold(chunk, hold)
+
+    def _reference(self, chunk: EncodedChunk) -> _Reference | None:
+        """The chunk's last picture, None where it cannot be held."""
+        last = chunk.packets[-1]
+        header = self.stream.slice_header(bitstream.split_avcc(last.data)[0])
+        if not header.is_reference or last.pts != chunk.frames - 1:
+            return None
+        return _Reference(header.frame_num, header.poc_lsb)
+
+    def _blend(self, chunk: EncodedChunk, weights: Sequence[int]) -> Iterator[Sample]:
+        """The chunk's picture, and before it in the order of showing the frames that fade to it."""
+        if self._last is None or chunk.frames != 1 or not blends.can_blend(self.stream):
+            raise InvalidInput("cannot_blend", "A fade needs a picture at rest before it and one behind it.")
+        stream, before, length = self.stream, self._last, len(weights)
+        (unit,) = bitstream.split_avcc(chunk.packets[0].data)
+        after = _Reference(before.frame_num + 1, before.poc_lsb + 2 * (length + 1))
+        data = blends.as_reference(stream, unit, after.frame_num, after.poc_lsb)
+        yield self._sample(bitstream.join_avcc([data]), self._position + length, False)
+        for number, weight in enumerate(weights, 1):
+            poc = before.poc_lsb + 2 * number
+            data = blends.blend_picture(stream, after.frame_num + 1, poc, weight)
+            yield self._sample(bitstream.join_avcc([data]), self._position - 1, False)
+        self._last = after
 
     def _sample(self, data: bytes, pts: int, is_key: bool) -> Sample:
         dts = self._position - self.stream.sequence.reorder
         if pts < dts:
             raise InvalidInput("broken_chunk", "A picture is shown before it can have been decoded.")
+        if is_key:
+            self._key_at = pts
         self._position += 1
         return Sample(data, pts, dts, is_key)
 
@@ -102,20 +156,18 @@ class Joiner:
         return bitstream.join_avcc(renumbered)
 
     def _hold(self, chunk: EncodedChunk, hold: int) -> Iterator[Sample]:
-        last = chunk.packets[-1]
-        header = self.stream.slice_header(bitstream.split_avcc(last.data)[0])
-        if not header.is_reference or last.pts != chunk.frames - 1:
+        if self._last is None:
             raise InvalidInput("cannot_hold", "A chunk whose last picture is not a reference cannot be held.")
         is_still = chunk.frames == 1
-        since_key = 0
         for _ in range(hold):
-            since_key += 1
-            if is_still and since_key >= IDR_SECONDS * self._spec.fps:
-                since_key = 0
-                yield self._sample(self._renumber(last.data), self._position, True)
+            if is_still and self._position - self._key_at >= IDR_SECONDS * self._spec.fps:
+                self._last = _Reference(0, 0)
+                yield self._sample(self._renumber(chunk.packets[0].data), self._position, True)
             else:
-                frame_num, poc = header.frame_num + since_key, header.poc_lsb + 2 * since_key
-                yield self._sample(self._skip(frame_num, poc), self._position, False)
+                self._last = _Reference(self._last.frame_num + 1, self._last.poc_lsb + 2)
+                yield self._sample(
+                    self._skip(self._last.frame_num, self._last.poc_lsb), self._position, False
+                )
 
     def _skip(self, frame_num: int, poc: int) -> bytes:
         unit = self.stream.skip_picture(frame_num, poc)
@@ -142,13 +194,13 @@ def join(
     first = next(iterator, None)
     if first is None:
         raise InvalidInput("empty_video", "A video has at least one part.")
-    joiner = Joiner(spec, first[0].sps, first[0].pps)
+    joiner = Joiner(spec, first.chunk.sps, first.chunk.pps)
     if audio is not None and not audio.packets:
         audio = None
     options = {"movflags": "faststart", "movie_timescale": str(_movie_timescale(spec, audio))}
     try:
         with av.open(str(path), "w", format="mp4", options=options | {"fflags": "+bitexact"}) as output:
-            video = _add_video(output, spec, joiner.stream.configuration())
+            video = _add_video(output, spec, joiner.configuration())
             sound = None if audio is None else _Sound(output, audio)
             output.start_encoding()
             if sound is not None:

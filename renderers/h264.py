@@ -1,4 +1,4 @@
-"""H.264 bitstreams, as far as joining needs them: read headers, write held pictures, renumber IDRs.
+"""H.264 bitstreams, as far as joining needs them: read headers, write held pictures, change heads.
 
 A held frame is an *all-skip P picture*: every macroblock is P_Skip, which with neither motion nor
 residual repeats the reference picture sample for sample. Such a picture is written here from the
@@ -24,8 +24,11 @@ SLICE, IDR_SLICE, SPS, PPS = 1, 5, 7, 8
 P_SLICES, I_SLICES = 0, 2
 """`slice_type` modulo 5 (table 7-6)."""
 
+WIDER = 8
+"""Bits that `widen` adds to `pic_order_cnt_lsb`."""
+
 _HEADER_BYTES = 64  # more than what is read of a slice header can take
-_SKIP_QP = 26
+SKIP_QP = 26
 _HIGH_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
 
 
@@ -38,7 +41,8 @@ def unit_type(unit: bytes) -> int:
 class Sequence:
     """What a sequence parameter set says (7.3.2.1.1); sizes in macroblocks, bit counts of fields.
 
-    `reorder` is `max_num_reorder_frames` (E.2.1): by how many frames decoding runs ahead of showing.
+    `reorder` is `max_num_reorder_frames` (E.2.1): by how many frames decoding runs ahead of showing;
+    `references` is `max_num_ref_frames`. `poc_at` and `poc_end` are the bits of `log2_max_pic_order_cnt_lsb`.
     """
 
     profile: int
@@ -49,6 +53,9 @@ class Sequence:
     mb_width: int
     mb_height: int
     reorder: int
+    references: int
+    poc_at: int
+    poc_end: int
 
     @classmethod
     def parse(cls, unit: bytes) -> Sequence:
@@ -64,8 +71,10 @@ class Sequence:
         poc_type = r.ue()
         if poc_type not in (0, 2):
             raise broken(f"picture order count type {poc_type}")
+        poc_at = r.position
         poc_bits = r.ue() + 4 if poc_type == 0 else 0
-        r.ue()
+        poc_end = r.position
+        references = r.ue()
         r.u(1)
         mb_width, mb_height = r.ue() + 1, r.ue() + 1
         if not r.flag():
@@ -77,7 +86,8 @@ class Sequence:
         reorder = _parse_vui(r) if r.flag() else None
         if reorder is None:
             reorder = 0 if poc_type == 2 else 16
-        return cls(profile, level, frame_num_bits, poc_type, poc_bits, mb_width, mb_height, reorder)
+        counts = frame_num_bits, poc_type, poc_bits, mb_width, mb_height, reorder, references
+        return cls(profile, level, *counts, poc_at, poc_end)
 
 
 def _parse_high(r: BitReader) -> None:
@@ -116,7 +126,10 @@ def _parse_vui(r: BitReader) -> int | None:
 
 @dataclass(frozen=True)
 class Picture:
-    """What a picture parameter set says (7.3.2.2), as far as slice headers depend on it."""
+    """What a picture parameter set says (7.3.2.2), as far as slice headers depend on it.
+
+    `bipred_at` is the bit of `weighted_bipred_idc`.
+    """
 
     id: int
     cabac: bool
@@ -127,6 +140,7 @@ class Picture:
     qp: int
     deblocking_control: bool
     redundant: bool
+    bipred_at: int
 
     @classmethod
     def parse(cls, unit: bytes) -> Picture:
@@ -139,13 +153,15 @@ class Picture:
             raise broken("it has slice groups")
         references = r.ue() + 1
         r.ue()
-        weighted, bipred = r.flag(), r.u(2)
+        weighted, bipred_at = r.flag(), r.position
+        bipred = r.u(2)
         qp = 26 + r.se()
         r.se()
         r.se()
         control = r.flag()
         r.u(1)
-        return cls(pps_id, cabac, order_present, references, weighted, bipred, qp, control, r.flag())
+        head = pps_id, cabac, order_present, references, weighted, bipred, qp, control
+        return cls(*head, r.flag(), bipred_at)
 
 
 @dataclass(frozen=True)
@@ -179,10 +195,14 @@ class Stream:
             raise broken("its parameter sets are missing")
         return cls(sps, pps, Sequence.parse(sps), Picture.parse(pps))
 
-    def configuration(self) -> bytes:
-        """The AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1.2), lengths of four bytes."""
+    def configuration(self, *more: bytes) -> bytes:
+        """The AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1.2), lengths of four bytes.
+
+        more: picture parameter sets beside the stream's own.
+        """
         record = b"\x01" + self.sps[1:4] + b"\xff\xe1" + struct.pack(">H", len(self.sps)) + self.sps
-        record += b"\x01" + struct.pack(">H", len(self.pps)) + self.pps
+        record += bytes([1 + len(more)])
+        record += b"".join(struct.pack(">H", len(pps)) + pps for pps in (self.pps, *more))
         return record + b"\xfd\xf8\xf8\x00" if self.sequence.profile in _HIGH_PROFILES else record
 
     def slice_header(self, unit: bytes) -> SliceHeader:
@@ -238,12 +258,12 @@ class Stream:
         w.u(0, 1)  # adaptive_ref_pic_marking_mode_flag: sliding window
         if picture.cabac:
             w.ue(0)  # cabac_init_idc
-        w.se(_SKIP_QP - picture.qp)
+        w.se(SKIP_QP - picture.qp)
         if picture.deblocking_control:
             w.ue(1)  # disable_deblocking_filter_idc: the copy is exact
         if picture.cabac:
             w.align(1)
-            return w.to_bytes() + skip_slice_data(macroblocks)
+            return w.to_bytes() + skip_slice_data(macroblocks, P_SKIP_STATE)
         w.ue(macroblocks)  # mb_skip_run
         w.trail()
         return w.to_bytes()
@@ -251,27 +271,72 @@ class Stream:
     def renumber_idr(self, unit: bytes) -> bytes:
         """The IDR slice `unit` with `idr_pic_id` (id + 1) * 16 - 1 in place of its id (7.4.3).
 
-        Of all numbers it is one whose Exp-Golomb code is longer by exactly eight bits. So all that
-        follows moves by one byte and stays aligned as it was, which I_PCM macroblocks (7.3.5) and
-        CABAC data (7.3.4) demand; beyond the first bytes nothing has to be looked at.
+        Of all numbers it is one whose Exp-Golomb code is longer by exactly eight bits.
         """
         header = self.slice_header(unit)
         if not header.is_idr or header.slice_type != I_SLICES:
             raise broken("a key picture does not begin with an IDR slice")
-        # Where the byte before is above 3, no run of zeros and no emulation prevention goes across.
-        cut = next((at for at in range(16, len(unit)) if unit[at - 1] > 3), len(unit))
-        rbsp = unescape(unit[1:cut])
-        bits = len(rbsp) * 8
-        value = int.from_bytes(rbsp, "big")
-        w = BitWriter(value >> (bits - header.id_at), header.id_at)
+        w = BitWriter()
         w.ue((header.idr_pic_id + 1) * 16 - 1)
-        rest = bits - header.id_end
+        return _replaced(unit, header.id_at, header.id_end, w)
+
+    def widened(self) -> Stream:
+        """This stream as `widen` makes it: with a `pic_order_cnt_lsb`, if any, of `WIDER` bits more.
+
+        The order of pictures can be told only across half of what the field counts to, and x264 lets it count
+        to 64: 16 pictures. A blend needs as many as it has frames.
+        """
+        sequence = self.sequence
+        if sequence.poc_type != 0:
+            return self
+        rbsp = unescape(self.sps[1:])
+        value = int.from_bytes(rbsp, "big")
+        size = len(rbsp) * 8 - (value & -value).bit_length()  # without rbsp_stop_one_bit
+        value >>= len(rbsp) * 8 - size
+        w = BitWriter(value >> (size - sequence.poc_at), sequence.poc_at)
+        w.ue(sequence.poc_bits + WIDER - 4)
+        rest = size - sequence.poc_end
         w.u(value & ((1 << rest) - 1), rest)
-        return unit[:1] + escape(w.to_bytes()) + unit[cut:]
+        w.trail()
+        return Stream.of(self.sps[:1] + escape(w.to_bytes()), self.pps)
+
+    def widen(self, unit: bytes, poc: int) -> bytes:
+        """A slice of this stream for `widened()`; `poc`: twice its picture's place from its IDR on."""
+        sequence, header = self.sequence, self.slice_header(unit)
+        if sequence.poc_type != 0:
+            return unit
+        if (poc - header.poc_lsb) % (1 << sequence.poc_bits):
+            raise broken("its pictures do not count by two")
+        w = BitWriter()
+        bits = sequence.poc_bits + WIDER
+        w.u(poc % (1 << bits), bits)
+        return _replaced(unit, header.id_end, header.id_end + sequence.poc_bits, w)
 
 
-# rangeTabLPS (table 9-44) for the states that a run of most probable symbols passes, from the one
-# that mb_skip_flag starts in at _SKIP_QP (pStateIdx 6) to the last (62), for qCodIRangeIdx 0 to 3.
+def _replaced(unit: bytes, start: int, end: int, by: BitWriter) -> bytes:
+    """A slice with the bits start .. end - 1 of its RBSP replaced by others, eight more.
+
+    So all that follows moves by one byte and stays aligned as it was, which I_PCM macroblocks (7.3.5)
+    and CABAC data (7.3.4) demand; beyond the first bytes nothing has to be looked at.
+    """
+    assert by.size == end - start + 8
+    # Where the byte before is above 3, no run of zeros and no emulation prevention goes across.
+    cut = next((at for at in range(16, len(unit)) if unit[at - 1] > 3), len(unit))
+    rbsp = unescape(unit[1:cut])
+    bits = len(rbsp) * 8
+    value = int.from_bytes(rbsp, "big")
+    w = BitWriter(value >> (bits - start), start)
+    w.append(by)
+    rest = bits - end
+    w.u(value & ((1 << rest) - 1), rest)
+    return unit[:1] + escape(w.to_bytes()) + unit[cut:]
+
+
+# rangeTabLPS (table 9-44) for the states that a run of most probable symbols passes, from pStateIdx 6
+# to the last (62), for qCodIRangeIdx 0 to 3. mb_skip_flag starts at SKIP_QP in state 6 in a P slice
+# (context 11, cabac_init_idc 0: m = 23, n = 33, table 9-13), in 29 in a B slice (24: 18, 64, table 9-14).
+P_SKIP_STATE, B_SKIP_STATE = 6, 29
+_FIRST_STATE = P_SKIP_STATE
 _RANGE_LPS = """
 105 128 152 175|100 122 144 166|95 116 137 158|90 110 130 150|85 104 123 142|81 99 117 135
 77 94 111 128|73 89 105 122|69 85 100 116|66 80 95 110|62 76 90 104|59 72 86 99
@@ -286,16 +351,15 @@ _RANGE_LPS = """
 
 
 @lru_cache(maxsize=16)
-def skip_slice_data(macroblocks: int) -> bytes:
-    """CABAC data of a P slice of `macroblocks` skipped macroblocks, with the trailing bits (7.3.4, 9.3.4).
+def skip_slice_data(macroblocks: int, state: int) -> bytes:
+    """CABAC data of a slice of `macroblocks` skipped macroblocks, with the trailing bits (7.3.4, 9.3.4).
 
-    Every mb_skip_flag is 1, the most probable symbol of context 11 (cabac_init_idc 0: m = 23,
-    n = 33, table 9-13), and every end_of_slice_flag but the last is 0. Neither ever moves codILow
-    from 0, so the arithmetic encoder (9.3.4.2) writes one zero bit for each renormalisation, which
-    is all that has to be counted.
+    Every mb_skip_flag is 1, the most probable symbol of a context that begins in `state`, and every
+    end_of_slice_flag but the last is 0. Neither ever moves codILow from 0, so the arithmetic encoder
+    (9.3.4.2) writes one zero bit for each renormalisation, which is all that has to be counted.
     """
     table = [[int(v) for v in row.split()] for row in re.split(r"[|\n]", _RANGE_LPS.strip())]
-    interval, zeros, state = 510, 0, 0
+    interval, zeros, state = 510, 0, state - _FIRST_STATE
     for index in range(macroblocks):
         interval -= table[state][interval >> 6 & 3]
         if state < len(table) - 1:

@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 from renderers import ENGINE_VERSION
 from renderers.animation import ease
+from renderers.blends import WHOLE
 from renderers.scene import Canvas, Layer, SlideState, State, TransitionState
 from renderers.slides import Run, SlideScene
 from schemas.errors import InvalidInput
@@ -67,8 +68,9 @@ def _even(side: Fraction) -> int:
 class Chunk:
     """A unit of encoding: `frames` pictures from frame `first_frame` on, the last held for `hold` more.
 
-    A still has one picture. `key` names the encoded pictures; it depends on whether the last is held,
-    not on how long. `slides` are those that are seen.
+    A still has one picture. Frames that fade to it from the chunk before are not encoded: `lead` has the
+    weight of this picture in each of them (`renderers.blends`); they come before `first_frame`. `key` names
+    the encoded pictures; it depends on whether the last is held, not on how long. `slides` are those seen.
     """
 
     index: int
@@ -78,6 +80,12 @@ class Chunk:
     hold: int
     key: str
     slides: tuple[int, ...] = ()
+    lead: tuple[int, ...] = ()
+
+    @property
+    def begin(self) -> int:
+        """The first frame that it is for."""
+        return self.first_frame - len(self.lead)
 
     @property
     def end(self) -> int:
@@ -105,6 +113,8 @@ class _Span:
     first: int
     frames: int
     hold: int
+    fade_from: int | None = None  # the slide that it is faded to from
+    fade: int = 0  # in so many frames, before `first`
 
 
 class Timeline:
@@ -154,10 +164,15 @@ class Timeline:
         after = self._slide_state(
             piece.slide + 1, frame if piece.next_is_tiled else piece.first, piece.next_is_tiled
         )
-        transition = self._project.slides[piece.slide].transition
+        kind, progress = self._transition(piece.slide, frame - piece.first, piece.frames)
+        return TransitionState(before, after, kind, progress)
+
+    def _transition(self, slide: int, number: int, frames: int) -> tuple[str, float]:
+        """(type, progress) of frame `number` of the transition out of a slide, which takes `frames`."""
+        transition = self._project.slides[slide].transition
         assert transition is not None
-        progress = ease(transition.easing, (frame - piece.first + 1) / (piece.frames + 1))
-        return TransitionState(before, after, transition.type, min(1.0, max(0.0, progress)))
+        progress = ease(transition.easing, (number + 1) / (frames + 1))
+        return transition.type, min(1.0, max(0.0, progress))
 
     def frame_at(self, seconds: float) -> int:
         """The frame that is shown at a time; the first or last for times before or after all."""
@@ -222,7 +237,13 @@ class Timeline:
         is_held = span.kind == "moving" and span.hold > 0
         key = content_hash("chunk", ENGINE_VERSION, span.kind, is_held, self.fps, video, clips)
         seen = tuple(dict.fromkeys(slides))
-        return Chunk(index, span.kind, span.first, span.frames, span.hold, key, seen)
+        return Chunk(index, span.kind, span.first, span.frames, span.hold, key, seen, self._lead(span))
+
+    def _lead(self, span: _Span) -> tuple[int, ...]:
+        if span.fade_from is None:
+            return ()
+        progress = (self._transition(span.fade_from, n, span.fade)[1] for n in range(span.fade))
+        return tuple(min(WHOLE - 1, max(1, round(WHOLE * share))) for share in progress)
 
     def _clip(self, piece: _Piece, first: int, count: int) -> list[Any]:
         clips: list[Any] = [
@@ -246,7 +267,10 @@ class Timeline:
         for slide in range(len(self.borders) - 1):
             first, end = self.borders[slide], self.borders[slide + 1]
             if slide and self.overlaps[slide - 1]:
-                layout.join(self.scene(slide - 1), self.scene(slide), first, self.overlaps[slide - 1], end)
+                transition = self._project.slides[slide - 1].transition
+                is_fade = transition is not None and transition.type == "fade"
+                scenes = self.scene(slide - 1), self.scene(slide)
+                layout.join(*scenes, first, self.overlaps[slide - 1], end, is_fade=is_fade)
             elif end > first:
                 layout.start(self.scene(slide), first, end)
         layout.finish(self.total_frames)
@@ -294,10 +318,18 @@ class _Layout:
         else:
             self._play(scene.index, first, runs)
 
-    def join(self, before: SlideScene, scene: SlideScene, first: int, frames: int, end: int) -> None:
+    def join(
+        self, before: SlideScene, scene: SlideScene, first: int, frames: int, end: int, *, is_fade: bool
+    ) -> None:
         """A slide that begins under a transition of `frames`; the one after it begins at `end`."""
         self._close(first)
         runs = list(scene.runs(frames, end - first))
+        if is_fade and self._can_blend(before, scene, frames, runs):
+            is_tiled = self._ends_tiled == before.index
+            self.pieces.append(_Piece(first, frames, before.index, True, is_tiled))
+            self._rest(scene.index, first + frames, runs[0].count, before.index, frames)
+            self._play(scene.index, first, runs[1:])
+            return
         moves_on = bool(runs) and not self._can_rest(runs[0])
         is_tiled = self._ends_tiled == before.index or before.changes_within(
             before.frames - frames, before.frames - 1
@@ -307,6 +339,17 @@ class _Layout:
         self._moving_since = first
         self._ends_tiled = scene.index if next_is_tiled else None
         self._play(scene.index, first, runs)
+
+    def _can_blend(self, before: SlideScene, scene: SlideScene, frames: int, runs: list[Run]) -> bool:
+        """Whether a fade is between two pictures at rest: the first is held, the second will be."""
+        last = before.frames - 1
+        return (
+            bool(self.spans and runs)
+            and (self.spans[-1].kind == "still" or self.spans[-1].hold > 0)
+            and not before.changes_within(last - frames, last)
+            and not scene.changes_within(0, frames)
+            and self._can_rest(runs[0])
+        )
 
     def finish(self, end: int) -> None:
         """No more slides."""
@@ -329,10 +372,10 @@ class _Layout:
         shortest = SHORTEST_REST if self._after_element else max(SHORTEST_REST, self._shortest_still)
         return run.at_rest and run.count >= shortest
 
-    def _rest(self, slide: int, first: int, count: int) -> None:
+    def _rest(self, slide: int, first: int, count: int, fade_from: int | None = None, fade: int = 0) -> None:
         self._ends_tiled = None
         self.pieces.append(_Piece(first, count, slide))
-        self.spans.append(_Span("still", first, 1, count - 1))
+        self.spans.append(_Span("still", first, 1, count - 1, fade_from, fade))
 
     def _move(self, slide: int, first: int, count: int) -> None:
         if self._moving_since is None:

@@ -202,6 +202,7 @@ class _Encoder:
     def __init__(self, spec: VideoSpec, kind: Kind, crf: float, count: int = 1) -> None:
         self._spec = spec
         self._context = _open(spec, _x264_params(spec, kind, count, _level(spec)), crf)
+        self._stream = h264.Stream.of(*_parameter_sets(self._context))
         self._packets: list[Packet] = []
         self._sent = 0
 
@@ -218,14 +219,19 @@ class _Encoder:
     def _take(self, packets: Iterable[av.Packet[Any]]) -> None:
         for packet in packets:
             units = bitstream.split_annexb(bytes(packet))
-            slices = [unit for unit in units if h264.unit_type(unit) in (h264.SLICE, h264.IDR_SLICE)]
-            self._packets.append(Packet(bitstream.join_avcc(slices), packet.pts or 0, packet.is_keyframe))
+            pts = packet.pts or 0
+            slices = [
+                self._stream.widen(unit, 2 * pts)
+                for unit in units
+                if h264.unit_type(unit) in (h264.SLICE, h264.IDR_SLICE)
+            ]
+            self._packets.append(Packet(bitstream.join_avcc(slices), pts, packet.is_keyframe))
 
     def finish(self) -> EncodedChunk:
         """All that was sent, as a chunk."""
-        sps, pps = _parameter_sets(self._context)
         self._take(self._context.encode(None))
-        return EncodedChunk(sps, pps, tuple(self._packets), self._sent)
+        wide = self._stream.widened()
+        return EncodedChunk(wide.sps, wide.pps, tuple(self._packets), self._sent)
 
 
 def _open(spec: VideoSpec, params: dict[str, str], crf: float) -> VideoCodecContext:

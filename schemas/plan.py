@@ -46,7 +46,10 @@ class UsedFont(Message):
 
 
 class PlannedChunk(Message):
-    """One chunk on the timeline: `frames` are encoded from `first_frame` on, the last is held `hold` more."""
+    """One chunk on the timeline: `frames` are encoded from `first_frame` on, the last is held `hold` more.
+
+    lead: frames before it that fade to it, each with its weight of 128.
+    """
 
     key: str
     kind: Literal["still", "moving"]
@@ -55,6 +58,7 @@ class PlannedChunk(Message):
     frames: int
     hold: int
     slides: tuple[int, ...] = ()
+    lead: tuple[int, ...] = ()
 
 
 class Plan(Message):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -22,6 +22,7 @@ from schemas.project import Project
 from schemas.settings import parse_settings
 from tests.unit.builders import Document, fade, image, move, project, rect, slide, text
 from tests.unit.renderers.drawing import FONTS, images
+from tests.unit.renderers.media import decode_chunk
 
 FPS = 24
 SPEC = VideoSpec(96, 54, FPS)
@@ -140,10 +141,11 @@ def _cut(chunk: Chunk, borders: set[int]) -> Iterator[Chunk]:
     for start, end in zip(starts, [*starts[1:], chunk.end], strict=True):
         if start >= held_from:
             # What is held goes on from a key picture of its own.
-            yield replace(chunk, kind="still", first_frame=start, frames=1, hold=end - start - 1)
+            yield replace(chunk, kind="still", first_frame=start, frames=1, hold=end - start - 1, lead=())
         else:
             frames = min(end, held_from) - start
-            yield replace(chunk, first_frame=start, frames=frames, hold=end - start - frames)
+            lead = chunk.lead if start == chunk.first_frame else ()
+            yield replace(chunk, first_frame=start, frames=frames, hold=end - start - frames, lead=lead)
 
 
 # --- files -----------------------------------------------------------------------------------------
@@ -153,13 +155,40 @@ def encoded(film: Film, chunk: Chunk, spec: VideoSpec) -> Part:
     """A chunk as the stage `encode` makes it: composed from its own layers, in an encoder of its own."""
     frames = film.composed(chunk)
     if chunk.kind == "still":
-        return encode_still(spec, frames[0]), chunk.hold
-    return encode_moving(spec, frames, hold=chunk.hold > 0), chunk.hold
+        return Part(encode_still(spec, frames[0]), chunk.hold, chunk.lead)
+    return Part(encode_moving(spec, frames, hold=chunk.hold > 0), chunk.hold)
+
+
+def faded(before: Frame, after: Frame, weight: int) -> Frame:
+    """Explicit weighted prediction from two references (ITU-T H.264, 8.4.2.3.2), in whole numbers."""
+    a, b = before.astype(np.int32), after.astype(np.int32)
+    mixed: Frame = ((a * (128 - weight) + b * weight + 64) >> 7).astype(np.uint8)
+    return mixed
+
+
+def expected_frames(parts: Iterable[Part]) -> list[Frame]:
+    """What parts decode to: each one's own pictures, the fade to them before, the hold behind."""
+    frames: list[Frame] = []
+    for chunk, hold, lead in parts:
+        own = decode_chunk(chunk)
+        frames += [faded(frames[-1], own[0], weight) for weight in lead]
+        frames += own + own[-1:] * hold
+    return frames
+
+
+def encodable(chunks: Iterable[Chunk], spec: VideoSpec) -> Iterator[Chunk]:
+    """The chunks for an encoder: where it has no B pictures, a fade is a stretch of its own."""
+    for chunk in chunks:
+        if chunk.lead and (spec.preset == "ultrafast" or spec.crf == 0):
+            yield Chunk(0, "moving", chunk.begin, len(chunk.lead), 0, "")
+            yield replace(chunk, lead=())
+        else:
+            yield chunk
 
 
 def joined(path: Path, film: Film, chunks: Sequence[Chunk], spec: VideoSpec) -> list[Part]:
     """Encode the chunks, write the file, and return its parts."""
-    parts = [encoded(film, chunk, spec) for chunk in chunks]
+    parts = [encoded(film, chunk, spec) for chunk in encodable(chunks, spec)]
     join(path, spec, parts, None)
     return parts
 

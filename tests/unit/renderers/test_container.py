@@ -45,17 +45,18 @@ def film(spec: VideoSpec, width: int = WIDTH, height: int = HEIGHT) -> list[Part
     one, two = (encode_still(spec, picture(n, width, height)) for n in (0, 40))
     moving = encode_moving(spec, [picture(n, width, height) for n in range(24)], hold=True)
     passing = encode_moving(spec, [picture(n, width, height) for n in range(24, 45)], hold=False)
-    return [(one, 44), (moving, 50), (two, 0), (one, 0), (passing, 0), (passing, 0), (moving, 0), (two, 30)]
+    parts = [(one, 44), (moving, 50), (two, 0), (one, 0), (passing, 0), (passing, 0), (moving, 0), (two, 30)]
+    return [Part(*part) for part in parts]
 
 
 def frames_of(parts: list[Part]) -> int:
     """How many frames the parts are shown for."""
-    return sum(chunk.frames + hold for chunk, hold in parts)
+    return sum(len(lead) + chunk.frames + hold for chunk, hold, lead in parts)
 
 
 def expected_frames(parts: list[Part]) -> Iterator[Frame]:
     """What each part decodes to by itself, its last picture repeated."""
-    for chunk, hold in parts:
+    for chunk, hold, _ in parts:
         frames = decode_chunk(chunk)
         yield from frames
         for _ in range(hold):
@@ -163,8 +164,8 @@ def test_neighbouring_key_pictures_have_different_numbers(spec: VideoSpec) -> No
     """No two IDR pictures in a row have the same idr_pic_id, not even the same still twice."""
     still, moving = encode_still(spec, noise(0)), encode_moving(spec, [noise(n) for n in range(3)], hold=True)
     joiner = Joiner(spec, still.sps, still.pps)
-    parts: list[Part] = [(still, 0), (still, 0), (moving, 0), (still, 700), (still, 2), (moving, 5)]
-    parts.append((moving, 0))
+    holds = (still, 0), (still, 0), (moving, 0), (still, 700), (still, 2), (moving, 5), (moving, 0)
+    parts = [Part(*part) for part in holds]
     keys = [sample for part in parts for sample in joiner.add(part) if sample.is_key]
     numbers = [joiner.stream.slice_header(bitstream.split_avcc(key.data)[0]).idr_pic_id for key in keys]
     assert len(numbers) == 9
@@ -174,7 +175,7 @@ def test_neighbouring_key_pictures_have_different_numbers(spec: VideoSpec) -> No
 def test_a_long_still_repeats_its_key_picture(tmp_path: Path) -> None:
     """A still of a minute has a key picture every ten seconds and stays the same picture."""
     path = tmp_path / "still.mp4"
-    join(path, SPEC, [(encode_still(SPEC, picture(7)), 60 * FPS - 1)], None)
+    join(path, SPEC, [Part(encode_still(SPEC, picture(7)), 60 * FPS - 1)], None)
     with av.open(str(path)) as source:
         packets = [packet for packet in source.demux(video=0) if packet.size]
     keys = [number for number, packet in enumerate(packets) if packet.is_keyframe]
@@ -188,7 +189,7 @@ def test_a_long_still_repeats_its_key_picture(tmp_path: Path) -> None:
 def test_a_long_hold_after_motion_wraps_its_counters(tmp_path: Path) -> None:
     """A moved picture may be held for hundreds of frames: frame_num and picture order count wrap."""
     moving = encode_moving(SPEC, [picture(n) for n in range(10)], hold=True)
-    join(tmp_path / "hold.mp4", SPEC, [(moving, 500), (moving, 1)], None)
+    join(tmp_path / "hold.mp4", SPEC, [Part(moving, 500), Part(moving, 1)], None)
     strict_decode(tmp_path / "hold.mp4")
     decoded = decode_video(tmp_path / "hold.mp4")
     assert all(np.array_equal(frame, decoded[9]) for frame in decoded[10:510])
@@ -201,9 +202,10 @@ def test_a_decoder_of_other_make_sees_the_same(tmp_path: Path, spec: VideoSpec) 
     So it does with motion, but for B-frames, in which it differs from FFmpeg with any stream of x264's.
     """
     holds = {0: 20, 9: 0, 3: 400, 5: 1}
-    parts: list[Part] = [(encode_still(spec, picture(n)), hold) for n, hold in holds.items()]
+    parts = [Part(encode_still(spec, picture(n)), hold) for n, hold in holds.items()]
     if spec is CAVLC:
-        parts += [(encode_moving(spec, [picture(n) for n in range(20)], hold=True), 100), parts[0]]
+        moving = encode_moving(spec, [picture(n) for n in range(20)], hold=True)
+        parts += [Part(moving, 100), parts[0]]
     path = tmp_path / "other.mp4"
     join(path, spec, parts, None)
     expected = decode_video(path)
@@ -219,7 +221,7 @@ def test_sizes_that_do_not_fill_macroblocks(tmp_path: Path, width: int, height: 
     spec = VideoSpec(width, height, 25, preset=preset)
     still = encode_still(spec, picture(1, width, height))
     moving = encode_moving(spec, [picture(n, width, height) for n in range(3)], hold=True)
-    parts: list[Part] = [(still, 4), (moving, 4), (still, 0)]
+    parts = [Part(still, 4), Part(moving, 4), Part(still)]
     path = tmp_path / "odd.mp4"
     join(path, spec, parts, None)
     strict_decode(path)
@@ -238,7 +240,7 @@ def test_any_rate_is_timed_exactly(tmp_path: Path, fps: int, rate: int | None) -
     if rate is not None:
         sound = encode_aac([np.zeros((frames * rate // fps, 2), np.float32)], rate, 96_000)
     path = tmp_path / "rate.mp4"
-    join(path, spec, [(encode_still(spec, picture(0, 32, 32)), frames - 1)], sound)
+    join(path, spec, [Part(encode_still(spec, picture(0, 32, 32)), frames - 1)], sound)
     strict_decode(path)
     found = probe(path)
     assert (found.fps, found.frames) == (fps, frames)
@@ -263,8 +265,9 @@ def test_a_cap_holds_over_the_file_and_in_every_two_seconds(tmp_path: Path) -> N
     hold = spec.shortest_still - 1
     long = encode_moving(spec, [noise(n) for n in range(96)], hold=False)
     short = encode_moving(spec, [noise(n) for n in range(15)], hold=True)
-    parts: list[Part] = [(stills[0], hold), (stills[1], hold), (long, 0), (long, 0), (stills[2], 3 * FPS)]
-    parts += [(short, 0), (short, 0), (short, 0), (short, FPS), (long, 0), (stills[0], hold), (short, 0)]
+    holds = [(stills[0], hold), (stills[1], hold), (long, 0), (long, 0), (stills[2], 3 * FPS)]
+    holds += [(short, 0), (short, 0), (short, 0), (short, FPS), (long, 0), (stills[0], hold), (short, 0)]
+    parts = [Part(*part) for part in holds]
     path = tmp_path / "capped.mp4"
     join(path, spec, parts, None)
     with av.open(str(path)) as source:
@@ -282,7 +285,7 @@ def test_a_cap_holds_over_the_file_and_in_every_two_seconds(tmp_path: Path) -> N
 def test_any_order_of_parts_decodes_to_those_parts(tmp_path: Path, choice: list[tuple[int, int]]) -> None:
     """Parts in any order and with any hold decode to exactly their own pictures."""
     kinds = small_chunks()
-    parts: list[Part] = [(kinds[kind], hold if kind != 4 else 0) for kind, hold in choice]
+    parts = [Part(kinds[kind], hold if kind != 4 else 0) for kind, hold in choice]
     path = tmp_path / "any.mp4"
     join(path, SMALL, parts, None)
     for got, wanted in zip(decode_video(path), expected_frames(parts), strict=True):
@@ -311,10 +314,13 @@ def test_chunks_that_do_not_fit_are_refused_and_no_file_is_left(tmp_path: Path) 
     passing = encode_moving(SPEC, [picture(n) for n in range(21)], hold=False)
     backwards = EncodedChunk(passing.sps, passing.pps, passing.packets[:-1], 20)
     cases: list[tuple[list[Part], str]] = [
-        ([(still, 3), (other, 0)], "chunks_differ"),
-        ([(encode_still(SMALL, picture(0, 64, 48)), 3)], "chunks_differ"),
-        ([(backwards, 4)], "cannot_hold"),
-        ([(EncodedChunk(still.sps, still.pps, (), 0), 0)], "broken_chunk"),
+        ([Part(still, 3), Part(other)], "chunks_differ"),
+        ([Part(encode_still(SMALL, picture(0, 64, 48)), 3)], "chunks_differ"),
+        ([Part(backwards, 4)], "cannot_hold"),
+        ([Part(EncodedChunk(still.sps, still.pps, (), 0))], "broken_chunk"),
+        ([Part(still, 3, lead=(64,))], "cannot_blend"),
+        ([Part(passing), Part(still, 3, lead=(64,))], "cannot_blend"),
+        ([Part(still), Part(passing, 0, lead=(64,))], "cannot_blend"),
         ([], "empty_video"),
     ]
     for parts, code in cases:
@@ -328,7 +334,7 @@ def test_sound_of_another_encoder_is_refused(tmp_path: Path) -> None:
     """Packets that the track's header would not describe are an error."""
     sound = replace(clicks(1, ()), extradata=b"\x13\x10")
     with pytest.raises(InvalidInput) as refusal:
-        join(tmp_path / "bad.mp4", SPEC, [(encode_still(SPEC, picture(0)), 29)], sound)
+        join(tmp_path / "bad.mp4", SPEC, [Part(encode_still(SPEC, picture(0)), 29)], sound)
     assert refusal.value.code == "broken_sound"
 
 

@@ -110,8 +110,8 @@ def test_a_skip_picture_is_a_small_reference(preset: str) -> None:
 
 def test_skip_data_of_one_macroblock_is_that_of_the_standard_coder() -> None:
     """The shortest and a long run agree with values computed by a full arithmetic encoder."""
-    assert h264.skip_slice_data(1) == FULL_CODER[1]
-    assert h264.skip_slice_data(240) == FULL_CODER[240]
+    assert h264.skip_slice_data(1, h264.P_SKIP_STATE) == FULL_CODER[1]
+    assert h264.skip_slice_data(240, h264.P_SKIP_STATE) == FULL_CODER[240]
 
 
 FULL_CODER = {1: bytes.fromhex("a680"), 240: bytes.fromhex("00002ca0")}

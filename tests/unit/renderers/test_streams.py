@@ -19,20 +19,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from renderers.timeline import Chunk
-from renderers.video import Frame, VideoSpec
+from renderers.video import VideoSpec
 from tests.unit.renderers.films import (
     FPS,
     LOSSLESS,
     SPEC,
     Film,
     cut_films,
+    expected_frames,
     films,
     held,
     joined,
     psnr,
     times,
 )
-from tests.unit.renderers.media import decode_at, decode_chunk, decode_video, other_decoder, strict_decode
+from tests.unit.renderers.media import decode_at, decode_video, other_decoder, strict_decode
 
 WORST_PSNR = 35.0
 MEAN_PSNR = 42.0
@@ -95,7 +96,7 @@ def test_any_cut_makes_a_regular_stream(
     assert pts == [Fraction(n, FPS) for n in range(film.timeline.total_frames)]
     assert [at - dts[0] for at in dts] == pts
     decoded = decode_video(path)
-    expected = [frame for chunk, hold in parts for frame in _shown(decode_chunk(chunk), hold)]
+    expected = expected_frames(parts)
     assert len(decoded) == len(expected) == film.timeline.total_frames
     assert all(np.array_equal(got, wanted) for got, wanted in zip(decoded, expected, strict=True))
     for last, repeats in held(chunks):
@@ -103,10 +104,6 @@ def test_any_cut_makes_a_regular_stream(
     found = [psnr(got, wanted) for got, wanted in zip(decoded, film.frames, strict=True)]
     assert min(found) >= WORST_PSNR
     assert np.mean(found) >= MEAN_PSNR
-
-
-def _shown(frames: list[Frame], hold: int) -> list[Frame]:
-    return frames + frames[-1:] * hold
 
 
 @CODEC_PATHS

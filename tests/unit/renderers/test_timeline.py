@@ -82,8 +82,39 @@ def test_still_slides_are_one_picture_each() -> None:
 
 def test_a_transition_is_a_moving_chunk_between_stills() -> None:
     """After it a still begins anew."""
-    line = timeline(slide(3, text(), transition=fade(0.5)), slide(3, rect()))
+    line = timeline(slide(3, text(), transition=fade(0.5, "zoom")), slide(3, rect()))
     assert shape_of(line) == [("still", 0, 1, 74), ("moving", 75, 15, 0), ("still", 90, 1, 74)]
+
+
+def test_a_fade_between_stills_is_not_encoded() -> None:
+    """The still that it leads to names the weight of its picture in each frame of the fade."""
+    line = timeline(slide(3, text(), transition=fade(0.5)), slide(3, rect()))
+    assert shape_of(line) == [("still", 0, 1, 74), ("still", 90, 1, 74)]
+    lead = line.chunks()[1].lead
+    assert lead == tuple(8 * number for number in range(1, 16))
+    for number, weight in enumerate(lead):
+        state = line.state(75 + number)
+        assert isinstance(state, TransitionState)
+        assert abs(state.progress - weight / 128) <= 1 / 128
+    unfaded = timeline(slide(3, text()), slide(3, rect()))
+    assert [chunk.key for chunk in unfaded.chunks()] == [chunk.key for chunk in line.chunks()]
+
+
+@pytest.mark.parametrize("moving", [0, 1])
+def test_a_fade_with_movement_on_one_side_is_encoded(moving: int) -> None:
+    """What moves while it fades is composed frame by frame."""
+    elements = [rect(), rect()]
+    elements[moving] = rect(animations=[move(start=2.4 * (1 - moving), duration=0.6)])
+    line = timeline(slide(3, elements[0], transition=fade(0.5)), slide(3, elements[1]))
+    assert not any(chunk.lead for chunk in line.chunks())
+    assert any(chunk.kind == "moving" and chunk.first_frame <= 75 < chunk.end for chunk in line.chunks())
+
+
+def test_a_fade_after_a_held_movement_is_not_encoded() -> None:
+    """A movement's last picture is held, and that one fades."""
+    line = timeline(slide(3, rect(animations=[move(duration=0.6)]), transition=fade(0.5)), slide(3, rect()))
+    assert [chunk.kind for chunk in line.chunks()] == ["moving", "still"]
+    assert len(line.chunks()[1].lead) == 15
 
 
 def test_an_elements_movement_ends_in_a_hold() -> None:
@@ -398,7 +429,7 @@ def test_chunks_cover_every_frame_once(line: Timeline) -> None:
     """Without gap or overlap, none too long; stills have one picture."""
     position = 0
     for number, chunk in enumerate(line.chunks()):
-        assert (chunk.index, chunk.first_frame) == (number, position)
+        assert (chunk.index, chunk.begin) == (number, position)
         assert 1 <= chunk.frames <= LONGEST_CHUNK
         assert chunk.hold >= 0
         assert chunk.kind == "moving" or chunk.frames == 1
