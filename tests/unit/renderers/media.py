@@ -97,6 +97,24 @@ def _ffmpeg(*arguments: str) -> bytes:
     return done.stdout
 
 
+def third_decoder(path: Path, program: str) -> list[Frame]:
+    """All pictures of a file by Android's decoder: `program` is the example `avcdec` of libavc."""
+    with av.open(str(path)) as source:
+        context = source.streams.video[0].codec_context
+        width, height = context.width, context.height
+    stream, raw = path.with_suffix(".h264"), path.with_suffix(".yuv")
+    annex_b = ("-c", "copy", "-bsf:v", "h264_mp4toannexb", "-f", "h264")
+    stream.write_bytes(_ffmpeg("-i", str(path), "-map", "0:v", *annex_b, "-"))
+    options = {
+        "input": stream, "output": raw, "save_output": 1, "num_frames": -1, "num_cores": 1,
+        "chroma_format": "YUV_420P", "share_display_buf": 0,
+    }  # fmt: skip
+    raw.unlink(missing_ok=True)
+    arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
+    subprocess.run([program, *arguments], check=True, capture_output=True)
+    return list(np.frombuffer(raw.read_bytes(), np.uint8).reshape(-1, height * 3 // 2, width))
+
+
 def other_decoder(path: Path) -> list[Frame]:
     """All pictures of a file by OpenH264, which shares no code with FFmpeg's own decoder."""
     with av.open(str(path)) as source:
