@@ -166,6 +166,7 @@ class ManifestChunk(BaseModel):
     first_frame: int
     frames: int = Field(description="Pictures that are encoded.")
     hold: int = Field(description="Frames for which the last of them is shown beyond its own.")
+    lead: list[int] = Field([], description="Frames before it that fade to it, each with its weight of 128.")
 
 
 class ManifestView(BaseModel):
