@@ -35,8 +35,9 @@ SLIDE_S, FPS = 3.0, 30
 class Times:
     """Seconds that stages take, on a core of their own, for a project of `measured_seconds`.
 
-    plan, join, upload, sound: once; they grow with the length. render: for each chunk; encode_frame: for each
-    of its frames, storing included. hop: from the end of a stage to the beginning of the next.
+    plan: once, most of it for the ten photographs, whatever the length. join, upload, sound: once; they grow
+    with the length. render: for each chunk; encode_frame: for each of its frames, storing included. hop: from
+    the end of a stage to the beginning of the next.
     """
 
     plan: float
@@ -51,11 +52,11 @@ class Times:
     def scaled(self, seconds: float) -> Times:
         """For a project of another length."""
         factor = seconds / self.measured_seconds
-        once = {name: getattr(self, name) * factor for name in ("plan", "join", "upload", "sound")}
+        once = {name: getattr(self, name) * factor for name in ("join", "upload", "sound")}
         return replace(self, **once, measured_seconds=seconds)
 
 
-MEASURED = Times(0.71, 0.237, 0.0259, 0.026, 0.044, 0.006, 0.57, 12.0)
+MEASURED = Times(1.52, 0.167, 0.0257, 0.126, 0.066, 0.0065, 1.6, 60.0)
 """What docs/scaling.md says was measured."""
 
 
@@ -209,7 +210,10 @@ def main() -> None:
     if options.measured is not None:
         known = orjson.loads(options.measured.read_bytes())
         times = Times(**{field.name: known[field.name] for field in fields(Times)})
-    print(times, end="\n\n")
+    print(times)
+    minutes = times.measured_seconds / 60
+    same = [seconds_of(minutes, times, Setup(encoders, 1, 8)) for encoders in (1, 2, 4)]
+    print(f"The measured project itself, on 1, 2 and 4 cores: {', '.join(f'{s:.1f} s' for s in same)}\n")
     print("\n".join(table(times)))
 
 

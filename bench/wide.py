@@ -5,6 +5,10 @@ and as many encode workers of one core each as `--workers` says, then exports a 
 differs: photographs that zoom, titles that slide. Each run has a tenant of its own, so nothing is found.
 Prints a table, and with `--save FILE` writes the stages' times for `bench.simulate`.
 
+A machine of two cores has none to spare for a second encoder beside broker, store and the rest.
+`--share 0.3` lets each encode worker run for three tenths of the time (SIGSTOP and SIGCONT, ten times a
+second), as if its core were slower: then more of them show what the stream gives, whatever the machine has.
+
 Wall time is from publishing the request to reading that the job is completed; CPU that of all workers.
 """
 
@@ -14,8 +18,10 @@ import argparse
 import hashlib
 import http.client
 import os
+import signal
 import statistics
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -41,6 +47,7 @@ from tests.servers.s3_server import ACCESS_KEY, SECRET_KEY, S3Server
 
 CACHE = Path(".cache") / "bench"
 PATIENCE_S = 3600.0
+PERIOD_S = 0.1
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -66,20 +73,19 @@ class Run:
 
     def times(self, seconds: float, frames: int) -> dict[str, float]:
         """The stages' times, as `bench.simulate` wants them."""
-        encoded, (total, count) = max(self.at("chunk.encoded")), self.stages["encode"]
+        encoded, total = max(self.at("chunk.encoded")), self.stages["encode"][0]
         upload = self.stages["upload"][0]
         hop = max(0.0, self.at("plan.started")[0] - self.asked)
+        join = max(0.0, self.at("job.completed")[0] - encoded - upload - 2 * hop)
         rendered, drawn = self.stages["render"]
         return {
             "plan": self.at("job.planned")[0] - self.at("plan.started")[0],
             "render": rendered / drawn,
-            "encode_start": 0.0,
             "encode_frame": total / frames,
-            "join": max(0.0, self.at("job.completed")[0] - encoded - upload - 2 * hop),
+            "join": join,
             "upload": upload,
             "hop": hop,
-            "sound": self.stages["mix"][0],
-            "chunks": count,
+            "sound": max(0.0, self.stages["mix"][0] - join),
             "measured_seconds": seconds,
         }
 
@@ -118,8 +124,8 @@ class Cluster:
         self._consumer.close()
 
     @contextmanager
-    def workers(self, encoders: int) -> Iterator[dict[int, Process]]:
-        """Ready workers, by the port of their metrics."""
+    def workers(self, encoders: int, share: float) -> Iterator[dict[int, Process]]:
+        """Ready workers, by the port of their metrics; those that encode run for a share of the time."""
         commands = [("plan", "mix", "upload"), ("render",), *[("encode",)] * encoders]
         with ExitStack() as stack:
             started: dict[int, Process] = {}
@@ -132,7 +138,8 @@ class Cluster:
                 wait_until(lambda p=process: p.says('"assigned"'), "partitions", 60)  # type: ignore[misc]
                 wait_until(lambda p=port: listening(p), "metrics", 60)  # type: ignore[misc]
             time.sleep(3)  # partitions move for a moment after the last one joined
-            yield started
+            with slowed(list(started.values())[2:], share):
+                yield started
             for process in started.values():
                 process.stop()
 
@@ -159,6 +166,33 @@ class Cluster:
             if facts[-1]["type"] in ("job.failed", "job.cancelled"):
                 raise SystemExit(f"the job ended: {fact}")
         raise SystemExit("the job did not end")
+
+
+@contextmanager
+def slowed(processes: list[Process], share: float) -> Iterator[None]:
+    """Meanwhile these processes run for `share` of the time, one after the other rather than together."""
+    over = threading.Event()
+
+    def run(process: Process, delay: float) -> None:
+        over.wait(delay)
+        while not over.is_set():
+            os.kill(process.pid, signal.SIGSTOP)
+            over.wait(PERIOD_S * (1 - share))
+            os.kill(process.pid, signal.SIGCONT)
+            over.wait(PERIOD_S * share)
+
+    threads = [
+        threading.Thread(target=run, args=(process, PERIOD_S * number / len(processes)))
+        for number, process in enumerate(processes)
+    ]
+    for thread in threads if share < 1 else ():
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for thread in threads if share < 1 else ():
+            thread.join()
 
 
 def task_seconds(ports: list[int]) -> dict[str, tuple[float, int]]:
@@ -207,13 +241,13 @@ def case_of(minutes: float) -> Case:
     )
 
 
-def measure(cluster: Cluster, case: Case, encoders: int, runs: int, width: int) -> list[Run]:
+def measure(cluster: Cluster, case: Case, encoders: int, options: argparse.Namespace) -> list[Run]:
     """Some exports with so many encode workers."""
     write(case, CACHE)
     found = []
-    with cluster.workers(encoders) as workers:
+    with cluster.workers(encoders, options.share) as workers:
         ports, processes = list(workers), list(workers.values())
-        for number in range(runs + 1):
+        for number in range(options.runs + 1):
             tenant = f"t{uuid.uuid4().hex[:8]}"
 
             def upload(path: Path, tenant: str = tenant) -> str:
@@ -227,7 +261,7 @@ def measure(cluster: Cluster, case: Case, encoders: int, runs: int, width: int) 
             document = with_uploads(given, CACHE, upload)
             stages, cpu = task_seconds(ports), cpu_seconds(processes)
             load = os.getloadavg()[0]
-            asked, wall, facts = cluster.export(document, tenant, width)
+            asked, wall, facts = cluster.export(document, tenant, options.width)
             if not number:
                 continue
             run = Run(wall, cpu_seconds(processes) - cpu, facts, asked, load=load)
@@ -250,6 +284,7 @@ def main() -> None:
     parser.add_argument("--workers", default="1,2")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--width", type=int, default=8, help="chunks in flight at once")
+    parser.add_argument("--share", type=float, default=1.0, help="of the time that an encode worker runs")
     parser.add_argument("--save", type=Path, help="where the stages' times go")
     options = parser.parse_args()
     case = case_of(options.minutes)
@@ -260,7 +295,7 @@ def main() -> None:
         s3.start()
         for encoders in map(int, options.workers.split(",")):
             with closing(Cluster(Path(folder), kafka, s3)) as cluster:
-                rows[encoders] = measure(cluster, case, encoders, options.runs, options.width)
+                rows[encoders] = measure(cluster, case, encoders, options)
     show(rows, case)
     if options.save is not None:
         first = min(rows[min(rows)], key=lambda run: run.wall)
