@@ -127,7 +127,7 @@ def remotion(case: Case, cache: Path, out: Path) -> list[str] | None:
 def vmaf(out: Path, reference: Path) -> float | None:
     """The mean of every 10th frame, by FFmpeg's libvmaf."""
     graph = (
-        "[0:v]setpts=N,settb=1/1000[a];[1:v]setpts=N,settb=1/1000[b];[a][b]libvmaf=n_threads=2:n_subsample=10"
+        "[0:v]settb=1/1000,setpts=N[a];[1:v]settb=1/1000,setpts=N[b];[a][b]libvmaf=n_threads=2:n_subsample=10"
     )
     command = [
         imageio_ffmpeg.get_ffmpeg_exe(),

@@ -22,7 +22,7 @@ from renderers.sprites import Sprite
 from renderers.tiles import Patch, Rect, overlap
 from renderers.yuv import Frame, Plane, from_rgba, new_frame, planes
 
-RING = 8
+RING = 3
 """A frame stays as it is until so many further frames have been made."""
 
 _SIDES = 3  # buffers for the slides of a transition: the two shown, and one to draw the next on

@@ -35,8 +35,10 @@ LONGEST_CHUNK = 96
 """Encoded frames of a moving chunk at most: a few seconds of work."""
 SHORTEST_REST = 7
 """Equal frames from which on a picture at rest is held."""
-SETTLE = 12
+SETTLE = 4
 """Frames at rest that are encoded after an element's movement, before the last of them is held."""
+SHORTEST_HOLD = 9
+"""Frames from which on that is worth it: whatever moves next begins with a key picture."""
 CAPPED_STILL = Fraction(1, 2)
 """Seconds that a still is held at least where a bit rate is capped: its IDR may take that much."""
 
@@ -362,7 +364,7 @@ class _Layout:
                 self._move(slide, start, count)
             elif self._after_element:
                 self._move(slide, start, count)
-                if count > SETTLE:
+                if count >= SETTLE + SHORTEST_HOLD:
                     self._close(start + SETTLE, hold=count - SETTLE)
             else:
                 self._close(start)

@@ -44,12 +44,15 @@ STILL_SECONDS = 0.5
 """A still's IDR takes at most what the cap allows in this time. So the cap holds for stills that are
 held at least as long; shorter ones belong into a moving stretch where there is a cap."""
 
-HELD_QP = 3
-"""The quantiser of a moving stretch's held picture above `still_crf`: 46 dB or more on photographs."""
+HELD_QP = -2
+"""The quantiser of a moving stretch's held picture above `still_crf`."""
+
+FAST = {"subme": "1", "me": "dia", "partitions": "i8x8,i4x4"}
+"""What moving pictures are encoded with instead of `veryfast`'s own: see docs/performance.md."""
 
 _WORST_CRF = 51.0
 _LOOKAHEAD_PIXELS = 20 * 1920 * 1080
-_PRESET_LOOKAHEAD = {"ultrafast": 0, "superfast": 0, "veryfast": 10, "faster": 20, "fast": 30}
+_PRESET_LOOKAHEAD = {"ultrafast": 0, "superfast": 0, "veryfast": 8, "faster": 20, "fast": 30}
 
 
 @dataclass(frozen=True)
@@ -58,16 +61,16 @@ class VideoSpec:
 
     width, height: even, in pixels. crf: x264's constant rate factor for moving pictures, still_crf
     that of pictures looked at for seconds. max_bitrate: a cap in bit/s (see the module), or None.
-    `veryfast` at 21 needs a half to a third of the time of `medium` at 23, and half of its memory, for
-    VMAF and sizes close to it (docs/performance.md).
+    `veryfast` as it is changed here needs a third of the time of `medium` at 23, and half of its memory,
+    for VMAF and sizes close to it (docs/performance.md).
     """
 
     width: int
     height: int
     fps: int
     codec: str = "libx264"
-    crf: float = 21
-    still_crf: float = 19
+    crf: float = 18.25
+    still_crf: float = 18.5
     preset: str = "veryfast"
     max_bitrate: int | None = None
 
@@ -282,13 +285,16 @@ def _x264_params(spec: VideoSpec, kind: Kind, count: int, level: str | None) -> 
         "range": "tv",
         "sar": "1/1",
         "sync-lookahead": "0",
+        "aq-strength": "0.5",
+        "deblock": "-2,-2",
+        "weightp": "0",
     }
     if level is not None:
         params["level"] = level
     if kind == "still":
         # One third of the time of subme 7 with trellis, for 4 % more bytes and 0.3 dB less, at 51 dB.
         return params | {"mbtree": "0", "rc-lookahead": "0", "subme": "5", "trellis": "0"}
-    params["rc-lookahead"] = str(_lookahead(spec))
+    params |= {"rc-lookahead": str(_lookahead(spec))} | (FAST if spec.preset == "veryfast" else {})
     if kind == "hold" and count > 1:
         # Without this the last picture, which nothing refers to, is the worst one of its stretch.
         params["zones"] = f"{count - 1},{count - 1},q={min(51, round(spec.still_crf + HELD_QP))}"

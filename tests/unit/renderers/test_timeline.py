@@ -342,7 +342,7 @@ def test_a_stills_duration_is_not_in_its_key() -> None:
 def test_whether_a_picture_is_held_is_in_its_key_but_not_how_long() -> None:
     """The encoder makes the last picture a better one where it is held."""
     moving = text(animations=[move()])
-    short, held, long = (keys(timeline(slide(t, moving))) for t in (0.9, 0.95, 5))
+    short, held, long = (keys(timeline(slide(t, moving))) for t in (0.9, 0.97, 5))
     assert held == long != short
 
 
