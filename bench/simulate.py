@@ -3,7 +3,7 @@
 A discrete-event model of what the stream does with one moving project: plan cuts it, the first *width* chunks
 go to render, render sends each to encode, encode sends the one that is *width* further on; when the last one
 is there, mix joins the file and upload publishes it. Messages go to partitions as `connectors.kafka` chooses
-them, partitions belong to processes in ranges, and each encode process has some cores.
+them, processes own equally many partitions, and each encode process has some cores.
 
 Stage times are those of `bench.wide --save FILE`, or MEASURED. Not modelled: a store or a broker that gets
 slow, other jobs, rebalancing, and cores that get slower when their neighbours are busy.
@@ -24,7 +24,7 @@ import numpy as np
 import orjson
 
 from connectors.kafka import chunk_partition
-from schemas.topics import CHUNK_PARTITIONS
+from schemas.topics import DEFAULT_PARTITIONS
 
 WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 JOBS = 15
@@ -72,15 +72,17 @@ class Setup:
     renderers: int
     width: int
     cores: int = 1
-    partitions: int = CHUNK_PARTITIONS
+    partitions: int = DEFAULT_PARTITIONS
     hashed: bool = False
 
 
 class _Pool:
-    """The processes that read one topic: each owns a range of partitions."""
+    """The processes that read one topic: each owns as many partitions, dealt out at random."""
 
     def __init__(self, processes: int, cores: int, setup: Setup, chance: np.random.Generator) -> None:
-        self._processes, self._cores, self._setup, self._chance = processes, cores, setup, chance
+        self._cores, self._setup, self._chance = cores, setup, chance
+        dealt = chance.permutation(setup.partitions)  # the broker moves them to and fro as members come
+        self._owners = [int(turn) % processes for turn in dealt]
         self._waiting: list[deque[tuple[int, int]]] = [deque() for _ in range(processes)]
         self._running: list[list[int]] = [[] for _ in range(processes)]
 
@@ -90,7 +92,7 @@ class _Pool:
         partition = chunk_partition(b"%b:%d" % (job, chunk), count)
         if self._setup.hashed:
             partition = int(self._chance.integers(count))
-        process = partition * self._processes // count
+        process = self._owners[partition]
         self._waiting[process].append((partition, chunk))
         return process
 
@@ -170,14 +172,17 @@ def setups(encoders: int) -> dict[str, tuple[float, Setup]]:
     """(minutes, how wide) by the head of a column."""
     renderers, wide = max(1, encoders // 4), 2 * encoders + 8
     cores = max(1, encoders // 16)
+    processes = math.ceil(encoders / cores)
+    # A multiple of the processes: the 12 that topics have are one for 1, 2 and 4 of them.
+    partitions = processes * max(1, DEFAULT_PARTITIONS // processes)
     return {
         "5 min, hashed, 12 partitions": (
             5.0,
             Setup(encoders, renderers, wide, partitions=max(12, encoders), hashed=True),
         ),
-        "5 min, width 8": (5.0, Setup(encoders, renderers, 8, cores)),
-        "5 min, width 2 N + 8": (5.0, Setup(encoders, renderers, wide, cores)),
-        "60 min, width 2 N + 8": (60.0, Setup(encoders, renderers, wide, cores)),
+        "5 min, width 8": (5.0, Setup(encoders, renderers, 8, cores, partitions)),
+        "5 min, width 2 N + 8": (5.0, Setup(encoders, renderers, wide, cores, partitions)),
+        "60 min, width 2 N + 8": (60.0, Setup(encoders, renderers, wide, cores, partitions)),
     }
 
 

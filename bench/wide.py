@@ -6,7 +6,7 @@ differs: photographs that zoom, titles that slide. Each run has a tenant of its 
 Prints a table, and with `--save FILE` writes the stages' times for `bench.simulate`.
 
 A machine of two cores has none to spare for a second encoder beside broker, store and the rest.
-`--share 0.3` lets each encode worker run for three tenths of the time (SIGSTOP and SIGCONT, ten times a
+`--share 0.3` lets each encode worker run for three tenths of the time (SIGSTOP and SIGCONT, twice a
 second), as if its core were slower: then more of them show what the stream gives, whatever the machine has.
 
 Wall time is from publishing the request to reading that the job is completed; CPU that of all workers.
@@ -47,7 +47,7 @@ from tests.servers.s3_server import ACCESS_KEY, SECRET_KEY, S3Server
 
 CACHE = Path(".cache") / "bench"
 PATIENCE_S = 3600.0
-PERIOD_S = 0.1
+PERIOD_S = 0.5
 TICKS = os.sysconf("SC_CLK_TCK")
 
 

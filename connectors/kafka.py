@@ -313,10 +313,10 @@ class Publisher:
 def chunk_partition(key: bytes, count: int) -> int:
     """The partition of a message about a chunk, whose key ends with the chunk's number: job:number.
 
-    Chunks in a row lie as evenly as they can, whether a worker has partitions that are neighbours or every
-    so many-th one: each is a golden section of all partitions further on, and all have their turn. A hash
-    would leave a third of the workers idle while others have two chunks to do (docs/scaling.md). Jobs begin
-    anywhere. Keys of another form are spread by their hash.
+    Of as many chunks in a row as there are partitions each has one, so workers with equally many partitions
+    get equally many chunks; each is a golden section of all further on, so that fewer in a row are spread
+    over workers whose partitions are neighbours. A hash would leave a third of the workers idle while others
+    have two chunks to do (docs/scaling.md). Jobs begin anywhere. Keys of another form are hashed.
     """
     job, _, number = key.rpartition(b":")
     turn = int(number) if number.isdigit() else 0

@@ -20,8 +20,7 @@ STATUS = "export.status"
 DEAD_LETTER = "export.dead-letter"
 
 DEFAULT_PARTITIONS = 12
-CHUNK_PARTITIONS = 60
-"""Of topics whose messages are chunks: as many processes can share the work, evenly if 60 is a multiple."""
+"""Shared evenly by 2, 3, 4, 6 and 12 processes; more than these have nothing to do (docs/scaling.md)."""
 DAY_MS = 24 * 3600 * 1000
 MIB = 1024 * 1024
 
@@ -60,8 +59,8 @@ TOPICS: tuple[TopicSpec, ...] = (
         retention_ms=7 * DAY_MS,
         max_message_bytes=MAX_REQUEST_BYTES,
     ),
-    TopicSpec(RENDER, "job_id:chunk", "draw the layers of one chunk", partitions=CHUNK_PARTITIONS),
-    TopicSpec(ENCODE, "job_id:chunk", "compose and encode one chunk", partitions=CHUNK_PARTITIONS),
+    TopicSpec(RENDER, "job_id:chunk", "draw the layers of one chunk"),
+    TopicSpec(ENCODE, "job_id:chunk", "compose and encode one chunk"),
     TopicSpec(MIX, "job_id", "sound to mix, chunk finished, join them"),
     TopicSpec(UPLOAD, "job_id", "publish one finished file"),
     TopicSpec(CONTROL, "job_id", "cancel, change priority", cleanup="compact"),
