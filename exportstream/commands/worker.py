@@ -28,8 +28,8 @@ HEAVY = {
 """What a stage imports when it is first needed: here before the first job, so that none waits for it."""
 
 BACKGROUND = {"render", "encode"}
-NICE = 10
-"""A process that only draws and encodes gives way to what answers people and brokers."""
+NICE, NICEST = 5, 10
+"""Workers give way to what answers people and brokers; those that only draw and encode, to all others."""
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
@@ -39,8 +39,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 
     configure_logs(settings.log_level)
     names = STAGES if "all" in options.stages else tuple(dict.fromkeys(options.stages))
-    if set(names) <= BACKGROUND:
-        os.nice(NICE)
+    os.nice(NICEST if set(names) <= BACKGROUND else NICE)
     with work_folder(settings.temp_dir) as work_dir:
         stages = wiring.make_stages(settings, wiring.make_store(settings), work_dir, names)
         for module in sorted({module for name in names for module in HEAVY[name]}):
