@@ -16,7 +16,7 @@ from connectors.store.base import ObjectStore
 from processors.assets import AssetGatherer
 from processors.documents import Documents
 from processors.facts import failed, tell
-from processors.plans import PlanCache, video_spec
+from processors.plans import PlanCache, fingerprints, video_spec
 from processors.sound import sound_place, sound_spec
 from processors.stage import Outgoing, TaskContext
 from processors.turns import Turns
@@ -145,7 +145,7 @@ class PlanStage:
         picture = canvas(project, settings, self._limits)
         gathered = self._assets.gather(project, tenant, kinds, picture, context)
         assets = gathered.assets
-        timeline = Timeline(project, settings, {a.src: a.fingerprint for a in assets}, self._limits)
+        timeline = Timeline(project, settings, fingerprints(assets, gathered.fonts), self._limits)
         spec = video_spec(settings, picture)
         chunks = planned_chunks(timeline, spec.cache_fields())
         sound = sound_spec(project, assets, settings, timeline.seconds) if with_sound else None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from connectors.store.base import ObjectStore
 from schemas.errors import InvalidInput, Missing
 from schemas.limits import DEFAULT, Limits
-from schemas.plan import Plan, PlannedChunk
+from schemas.plan import Asset, Plan, PlannedChunk, UsedFont
 from schemas.project import Project, parse_project
 from schemas.settings import ExportSettings, parse_settings
 
@@ -69,7 +69,7 @@ class PlanView:
     @property
     def fingerprints(self) -> dict[str, str]:
         """What stands for each asset in content keys."""
-        return {asset.src: asset.fingerprint for asset in self.plan.assets}
+        return fingerprints(self.plan.assets, self.plan.fonts)
 
     def chunk(self, position: int) -> Chunk:
         """The chunk at `position` of the missing ones, as the timeline speaks of it."""
@@ -78,6 +78,11 @@ class PlanView:
     def states(self, chunk: Chunk) -> list[State]:
         """The state of each frame of a chunk that is encoded."""
         return [self.timeline.state(n) for n in range(chunk.first_frame, chunk.first_frame + chunk.frames)]
+
+
+def fingerprints(assets: Iterable[Asset], fonts: Iterable[UsedFont]) -> dict[str, str]:
+    """What stands for the bytes of assets, by source, and of fonts, by family, in content keys."""
+    return {font.family: font.sha256 for font in fonts} | {a.src: a.fingerprint for a in assets}
 
 
 def timeline_chunk(planned: PlannedChunk) -> Chunk:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,6 @@ Placed = tuple[Any, Any]
 """Where a picture is drawn: the part of the source and the box it fills, both skia.Rect."""
 
 _STRICT = skia.Canvas.kStrict_SrcRectConstraint
-_SAME = 0.02  # a picture this close to its size on screen is not filtered by mip levels
 
 
 def draw_image(
@@ -66,10 +66,16 @@ def draw_border(target: Any, element: ImageElement) -> None:
 
 
 def place(
-    width: float, height: float, box: Any, fit: str, position: tuple[float, float], crop: Crop | None = None
+    width: float,
+    height: float,
+    box: Any,
+    fit: str,
+    position: tuple[float, float],
+    crop: Crop | None = None,
+    scale: float = 1.0,
 ) -> Placed:
     """Where a picture of this size goes (CSS Images 3, 5.5: object-fit and object-position, after the
-    crop).
+    crop). scale: px of the output to one of the box; the picture's edges lie on whole ones, as in Chromium.
     """
     part = skia.Rect.MakeWH(width, height)
     if crop is not None:
@@ -77,16 +83,26 @@ def place(
     if fit == "fill":
         return part, box
     ratios = box.width() / part.width(), box.height() / part.height()
-    scale = max(ratios) if fit == "cover" else min(ratios)
-    if fit == "contain":
-        shown = part.width() * scale, part.height() * scale
-        left = box.left() + (box.width() - shown[0]) * position[0]
-        top = box.top() + (box.height() - shown[1]) * position[1]
-        return part, skia.Rect.MakeXYWH(left, top, *shown)
-    seen = box.width() / scale, box.height() / scale
-    left = part.left() + (part.width() - seen[0]) * position[0]
-    top = part.top() + (part.height() - seen[1]) * position[1]
-    return skia.Rect.MakeXYWH(left, top, *seen), box
+    factor = max(ratios) if fit == "cover" else min(ratios)
+    shown = part.width() * factor, part.height() * factor
+    left = box.left() + (box.width() - shown[0]) * position[0]
+    top = box.top() + (box.height() - shown[1]) * position[1]
+    edges = [_snapped(edge, scale) for edge in (left, top, left + shown[0], top + shown[1])]
+    whole = skia.Rect.MakeLTRB(*edges)
+    if fit == "contain" or whole.width() <= 0 or whole.height() <= 0:
+        return part, whole
+    across, down = part.width() / whole.width(), part.height() / whole.height()
+    seen = skia.Rect.MakeXYWH(
+        part.left() + (box.left() - whole.left()) * across,
+        part.top() + (box.top() - whole.top()) * down,
+        box.width() * across,
+        box.height() * down,
+    )
+    return seen, box
+
+
+def _snapped(edge: float, scale: float) -> float:
+    return math.floor(edge * scale + 0.5) / scale
 
 
 def draw_fitted(
@@ -95,17 +111,27 @@ def draw_fitted(
     """Draw a picture (height, width, 4) into a box; nothing outside of the box or of the crop is painted."""
     if box.width() <= 0 or box.height() <= 0:
         return
+    scale = target.getTotalMatrix().mapRadius(1)
+    source, placed = place(pixels.shape[1], pixels.shape[0], box, fit, position, crop, scale)
+    shown = target.getTotalMatrix().mapRect(placed)
+    ratio = min(source.width() / max(shown.width(), 1), source.height() / max(shown.height(), 1))
+    if ratio >= 2:
+        # It is shown larger elsewhere, and was decoded for that.
+        pixels = _halved(pixels, int(math.log2(ratio)))
+        source, placed = place(pixels.shape[1], pixels.shape[0], box, fit, position, crop, scale)
     # The image lives on the array's memory, which `pixels` keeps until it is drawn.
     image = skia.Image.fromarray(
         pixels, colorType=skia.kRGBA_8888_ColorType, alphaType=skia.AlphaType.kPremul_AlphaType, copy=False
     )
-    source, placed = place(image.width(), image.height(), box, fit, position, crop)
-    shown = target.getTotalMatrix().mapRect(placed)
-    ratio = max(source.width() / max(shown.width(), 1), source.height() / max(shown.height(), 1))
-    target.drawImageRect(image, source, placed, _sampling(ratio), skia.Paint(AntiAlias=True), _STRICT)
+    bilinear = skia.SamplingOptions(skia.FilterMode.kLinear, skia.MipmapMode.kNone)
+    target.drawImageRect(image, source, placed, bilinear, skia.Paint(AntiAlias=True), _STRICT)
 
 
-def _sampling(ratio: float) -> Any:
-    """Bilinear, on mip levels where the picture is much larger than shown."""
-    mipmap = skia.MipmapMode.kLinear if ratio > 1 + _SAME else skia.MipmapMode.kNone
-    return skia.SamplingOptions(skia.FilterMode.kLinear, mipmap)
+def _halved(pixels: Pixels, times: int) -> Pixels:
+    """Means of 2 x 2 px, so many times (a side of one px stays)."""
+    from renderers._opencv import cv2
+
+    for _ in range(times):
+        size = max(1, (pixels.shape[1] + 1) // 2), max(1, (pixels.shape[0] + 1) // 2)
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return pixels

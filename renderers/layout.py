@@ -16,7 +16,16 @@ from dataclasses import dataclass, replace
 from renderers import bidi
 from renderers.fonts import FontSet
 from renderers.linebreak import opportunities
-from renderers.shaping import Glyphs, Item, Style, advances_by_character, itemize, shape, trimmed
+from renderers.shaping import (
+    Glyphs,
+    Item,
+    Style,
+    advances_by_character,
+    itemize,
+    opens,
+    shape,
+    trimmed,
+)
 from renderers.styling import styled
 from renderers.words import split_words
 from schemas.elements import TextElement
@@ -86,6 +95,7 @@ class _Paragraph:
         self.starts = [item.start for item in self.items]
         self.shaped = [shape(text, item) for item in self.items]
         self.widths, self.begins = advances_by_character(len(text), self.shaped)
+        self._opening = {at for at in trimmed(text, 0, len(text), (0, len(text))) if opens(text[at])}
 
     def lines(self, width: float) -> list[_Broken]:
         """Greedy: each line takes all that fits, spaces at its end hang."""
@@ -122,6 +132,9 @@ class _Paragraph:
         return lines
 
     def _advance(self, index: int, used: float, start: int) -> float:
+        if index == start and index in self._opening:
+            # Where a line begins with it, it has the half that it lost to the punctuation before.
+            return self.widths[index] + self.styles[index].size / 2
         if self.text[index] != "\t":
             return self.widths[index]
         return self.tab(index, used)

@@ -81,5 +81,6 @@ def _draw_dashed(target: Any, element: ShapeElement, width: float) -> None:
     if element.shape == "ellipse":
         path.addOval(box)
     else:
-        path.addRRect(rounded(box, max(0.0, element.radius - width / 2)))
+        # Dashes begin where SVG's do: at the top, behind the left corner, clockwise (SVG 2, 10.2).
+        path.addRRect(rounded(box, max(0.0, element.radius - width / 2)), skia.PathDirection.kCW, 0)
     target.drawPath(path, paint)

@@ -164,7 +164,7 @@ def _continues(text: str, at: int) -> bool:
 
 
 def _shown_as_emoji(character: str, following: str) -> bool:
-    if following == "\ufe0f":
+    if following == "\ufe0f" or "\U0001f3fb" <= following <= "\U0001f3ff":
         return True
     if following == "\u20e3":
         return False
@@ -175,6 +175,11 @@ _OPENING = frozenset("（［｛〈《「『【〔〖〘〝“‘｟")
 _CLOSING = frozenset("）］｝〉》」』】〕〗〙〟”’｠、。，．")
 _MIDDLE = frozenset("・：；　")
 _FULL = _OPENING | _CLOSING | _MIDDLE
+
+
+def opens(character: str) -> bool:
+    """Whether it is full-width punctuation whose empty half is its first."""
+    return character in _OPENING and character >= "\u3000"
 
 
 def trimmed(text: str, start: int, end: int, line: tuple[int, int]) -> list[int]:
@@ -192,9 +197,9 @@ def trimmed(text: str, start: int, end: int, line: tuple[int, int]) -> list[int]
         after = text[at + 1] if at + 1 < line[1] else ""
         if character < "\u3000":
             continue  # quotation marks that are narrow in other text
-        opens = character in _OPENING and before in _FULL and before >= "\u3000"
-        closes = character in _CLOSING and after in _CLOSING | _MIDDLE and after >= "\u3000"
-        if opens or closes:
+        opening = opens(character) and before in _FULL and before >= "\u3000"
+        closing = character in _CLOSING and after in _CLOSING | _MIDDLE and after >= "\u3000"
+        if opening or closing:
             found.append(at)
     return found
 

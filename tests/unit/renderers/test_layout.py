@@ -163,3 +163,10 @@ def test_spans_change_what_they_name_and_nothing_else() -> None:
         ("red", 40),
     ]
     assert styled(_element("ΟΔΟΣ", text_transform="lowercase"))[0] == "οδος"
+
+
+def test_a_bracket_at_a_line_s_begin_has_its_full_width() -> None:
+    """Beside other punctuation it loses its empty half, and gets it back where it begins a line."""
+    words = "あいうえお。「かきくけこさし"
+    lines = _lines(_element(words, width=140.5))
+    assert lines == ["あいうえお。", "「かきくけこさ", "し"]

@@ -523,3 +523,11 @@ def test_the_builders_make_valid_documents() -> None:
     """What other tests build on is a project."""
     assert document()["slides"]
     assert project(slides=[slide(1, text(), rect(), image())]).slides[0].elements
+
+
+def test_the_font_with_emoji_is_in_the_key_of_what_shows_them() -> None:
+    """Machines that have another one, or none, do not share such layers; all others they do."""
+    slides = slide(1, text("Party 🎉")), slide(1, text("Plain"))
+    here, there = (keys(timeline(*slides, prints={"Noto Color Emoji": sha})) for sha in ("a", "b"))
+    assert here[0] != there[0]
+    assert here[1] == there[1]

@@ -1,0 +1,234 @@
+"""Every case drawn both ways, and how far apart the two are.
+
+All cases lie on one page, which one Chromium shows and one screenshot takes; its script tells where the lines
+of each text begin and how far they reach.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from renderers import fontfiles
+from renderers.decode_image import decode_image
+from renderers.fonts import FontSet
+from renderers.layout import Layout, Line, lay_out
+from renderers.pixels import Pixels, unpack
+from renderers.raster import draw_slide
+from renderers.scene import Canvas
+from renderers.sizes import needed_images
+from schemas.elements import TextElement
+from schemas.project import Project, parse_project
+from tests.fidelity import markup, pictures
+from tests.fidelity.cases import HEIGHT, WIDTH, Case
+from tests.fidelity.chromium import Chromium
+from tests.fidelity.metrics import difference, ink, ssim
+
+_COLUMNS = 4
+Lines = list[tuple[int, float, float]]
+"""Of each line: its first character that is no space, and its left and right end from the box's corner."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A case drawn by us and by Chromium. ink: how far the boxes of what is painted are apart, in px, or None
+    where that is not asked; starts: whether all lines begin alike; reach: how far line ends differ, in px.
+    """
+
+    case: Case
+    ours: Pixels
+    theirs: Pixels
+    ssim: float
+    difference: float
+    ink: int | None
+    starts: bool
+    reach: float
+
+
+def compare(cases: Sequence[Case], shown: Sequence[Case] | None = None) -> tuple[list[Result], str]:
+    """The results in order, and the browser's version. Raises ServerUnavailable without a Chromium.
+
+    shown: what Chromium draws, if that is to be something else.
+    """
+    with tempfile.TemporaryDirectory(prefix="fidelity-") as name, Chromium() as browser:
+        folder = Path(name)
+        for file, data in pictures.files().items():
+            (folder / file).write_bytes(data)
+        fonts = FontSet()
+        projects = [parse_project(case.document) for case in cases]
+        layouts = [_layouts(project, fonts) for project in projects]
+        ours = [_draw(project, folder, fonts) for project in projects]
+        page = folder / "page.html"
+        page.write_text(_page(shown or cases, layouts, folder), "utf-8")
+        rows = -(-len(cases) // _COLUMNS)
+        browser.open(page, WIDTH * _COLUMNS, HEIGHT * rows)
+        missing = browser.evaluate(_READY)
+        if missing:
+            raise RuntimeError(f"Chromium could not load: {missing}")
+        lines = browser.evaluate(_LINES)
+        shot = np.asarray(Image.open(io.BytesIO(browser.screenshot())).convert("RGBA"))
+        found = []
+        for at, case in enumerate(cases):
+            x, y = at % _COLUMNS * WIDTH, at // _COLUMNS * HEIGHT
+            theirs = shot[y : y + HEIGHT, x : x + WIDTH]
+            found.append(_result(case, ours[at], theirs, layouts[at], lines[at]))
+        return found, browser.version()
+
+
+def _result(case: Case, ours: Pixels, theirs: Pixels, layouts: dict[int, Layout], lines: Any) -> Result:
+    starts, reach = True, 0.0
+    for index, layout in layouts.items():
+        element = case.elements[index]
+        mine = _lines(element["text"], layout)
+        given: Lines = [(int(a), b, c) for a, b, c in lines[str(index)]][: len(mine)]
+        starts = starts and [line[0] for line in mine] == [line[0] for line in given]
+        if starts and element.get("overflow") != "ellipsis" and not element.get("rotation"):
+            for line, a, b in zip(_inked(element["text"], layout), mine, given, strict=True):
+                # Chromium's range begins with the first character that is seen, our line with its spaces.
+                left = 0.0 if element["text"][line.start].isspace() else abs(a[1] - b[1])
+                reach = max(reach, left, abs(a[2] - b[2]))
+    apart = None
+    if case.compares_ink:
+        boxes = ink(ours), ink(theirs)
+        if boxes[0] is None or boxes[1] is None:
+            raise RuntimeError(f"{case.name}: nothing was drawn")
+        apart = max(abs(a - b) for a, b in zip(boxes[0], boxes[1], strict=True))
+    return Result(case, ours, theirs, ssim(ours, theirs), difference(ours, theirs), apart, starts, reach)
+
+
+def _inked(text: str, layout: Layout) -> list[Line]:
+    """The lines that have more than spaces."""
+    return [line for line in layout.lines if text[line.start : line.end].strip()]
+
+
+def _lines(text: str, layout: Layout) -> Lines:
+    found = []
+    for line in _inked(text, layout):
+        first = next(at for at in range(line.start, line.end) if not text[at].isspace())
+        found.append((first, line.x, line.x + line.width))
+    return found
+
+
+def _layouts(project: Project, fonts: FontSet) -> dict[int, Layout]:
+    elements = enumerate(project.slides[0].elements)
+    return {index: lay_out(element, fonts) for index, element in elements if isinstance(element, TextElement)}
+
+
+def _draw(project: Project, folder: Path, fonts: FontSet) -> Pixels:
+    canvas = Canvas(WIDTH, HEIGHT, 1.0, 0.0, 0.0)
+    needed = needed_images(project, canvas)
+
+    def image(src: str) -> Pixels:
+        decode_image(str(folder / src), str(folder / "decoded"), needed[src], 100)
+        return unpack((folder / "decoded").read_bytes())[0]
+
+    decoded = {src: image(src) for src in needed}
+    return draw_slide(project, 0, canvas, decoded.__getitem__, fonts)
+
+
+# --- the page ---------------------------------------------------------------------------------------
+
+
+def _page(cases: Sequence[Case], layouts: Sequence[dict[int, Layout]], folder: Path) -> str:
+    cells = []
+    for at, case in enumerate(cases):
+        sizes = {index: layout.scale for index, layout in layouts[at].items()}
+        place = f"left: {at % _COLUMNS * WIDTH}px; top: {at // _COLUMNS * HEIGHT}px"
+        document = case.document["slides"][0] | {"elements": list(case.elements)}
+        body = markup.slide(case.document | {"slides": [document]}, sizes)
+        cells.append(f'<section style="{place}">{body}</section>')
+    return (
+        f'<!doctype html><meta charset="utf-8">'
+        f"<style>{_faces(folder)} body {{ margin: 0; background: white }} "
+        f"section {{ position: absolute; width: {WIDTH}px; height: {HEIGHT}px; overflow: hidden; "
+        f"isolation: isolate; background: white }}</style>{''.join(cells)}"
+    )
+
+
+def _faces(folder: Path) -> str:
+    """The very files that our fonts are drawn from."""
+    rules = []
+    for number, font in enumerate(fontfiles.SHIPPED):
+        data = font.load()
+        name = f"font{number}"
+        (folder / name).write_bytes(_single(data, font.index) if data[:4] == b"ttcf" else data)
+        low, high = font.weights
+        rules.append(
+            _face(font.family, name, f"{low} {high}" if low < high else str(low), italic=font.italic)
+        )
+    emoji = fontfiles.find_emoji()
+    if emoji is not None:
+        (folder / "emoji").symlink_to(emoji)
+        rules.append(_face(fontfiles.EMOJI_FAMILY, "emoji", "400"))
+    return " ".join(rules)
+
+
+def _face(family: str, name: str, weight: str, *, italic: bool = False) -> str:
+    style = "italic" if italic else "normal"
+    return (
+        f"@font-face {{ font-family: '{family}'; src: url({name}); "
+        f"font-weight: {weight}; font-style: {style} }}"
+    )
+
+
+def _single(data: bytes, index: int) -> bytes:
+    """One font of a collection as a file of its own (OpenType, `Font Collections`), as browsers want it."""
+    at = struct.unpack_from(">I", data, 12 + 4 * index)[0]
+    count = struct.unpack_from(">H", data, at + 4)[0]
+    head, body, start = bytearray(data[at : at + 12]), [], 12 + 16 * count
+    for entry in range(count):
+        tag, checksum, offset, length = struct.unpack_from(">4sIII", data, at + 12 + 16 * entry)
+        head += struct.pack(">4sIII", tag, checksum, start, length)
+        body.append(data[offset : offset + length] + bytes(-length % 4))
+        start += len(body[-1])
+    return bytes(head) + b"".join(body)
+
+
+_READY = """(async () => {
+  await document.fonts.ready;
+  await Promise.all([...document.images].map(image => image.decode().catch(() => 0)));
+  await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+  return [...document.fonts].filter(font => font.status === 'error').map(font => font.family)
+    .concat([...document.images].filter(image => !image.naturalWidth).map(image => image.src)).join(', ');
+})()"""
+
+_LINES = r"""[...document.querySelectorAll('section')].map(section => {
+  const found = {};
+  for (const block of section.querySelectorAll('[data-text]')) {
+    const corner = block.parentElement.getBoundingClientRect();
+    const padding = parseFloat(getComputedStyle(block.parentElement).paddingLeft);
+    const walker = document.createTreeWalker(block, NodeFilter.SHOW_TEXT);
+    const lines = [], range = document.createRange();
+    let at = 0, bottom = -Infinity;
+    for (let node; (node = walker.nextNode());) {
+      let unit = 0;
+      for (const character of node.data) {
+        range.setStart(node, unit);
+        range.setEnd(node, unit += character.length);
+        const box = range.getBoundingClientRect();
+        if (!/\s/.test(character) && box.height) {
+          const left = box.left - corner.left - padding, right = box.right - corner.left - padding;
+          if ((box.top + box.bottom) / 2 > bottom) {
+            lines.push([at, left, right]);
+            bottom = box.bottom;
+          } else {
+            const line = lines[lines.length - 1];
+            line[1] = Math.min(line[1], left);
+            line[2] = Math.max(line[2], right);
+          }
+        }
+        at++;
+      }
+    }
+    found[block.dataset.text] = lines;
+  }
+  return found;
+})"""
