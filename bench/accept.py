@@ -112,6 +112,7 @@ def main() -> int:
     parser.add_argument("--key", help="API key")
     parser.add_argument("--out", type=Path, help="write the figures to a file, too")
     options = parser.parse_args()
+    sys.setswitchinterval(0.0005)  # so that the clients wait for the answer and not for one another
     measure(options.url, 10, 1, options.format, options.key)  # the first requests open everything
     outcome = measure(options.url, options.rate, options.seconds, options.format, options.key)
     figures = orjson.dumps(outcome.summary(), option=orjson.OPT_INDENT_2).decode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import sys
 import tempfile
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from connectors.jobs import Jobs
 
 log = structlog.stdlib.get_logger(__name__)
+
+SWITCH_S = 0.001
+"""How long a thread of the API may hold the interpreter while another waits: few work long, many answer."""
 
 EMBEDDED_PARTITIONS = 4
 COMMANDS: tuple[tuple[str, ...], ...] = (
@@ -125,6 +129,7 @@ class ApiServer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop`."""
+        sys.setswitchinterval(SWITCH_S)
         self._reader.start()
         serving = asyncio.create_task(_serve(self._server))
         stopped = asyncio.create_task(stop.wait())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 from typing import Any
 
 from exportstream import exits, wiring
@@ -12,6 +13,9 @@ from exportstream.projecting import ProjectionService, rebuild
 from exportstream.serving import configure_logs, on_loop_signal, serve_metrics
 from exportstream.supervisor import end_with_supervisor, say_ready
 from processors.documents import Documents
+
+NICE = 5
+"""It gives way to the API; workers give way to both."""
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
@@ -22,6 +26,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         count = rebuild(kafka, wiring.make_jobs(settings))
         print(f"The job table holds {count} jobs again, from {kafka.name('export.status')}.")
         return exits.OK
+    os.nice(NICE)
     serve_metrics(options.metrics_port or settings.metrics_port, settings.metrics_host)
     jobs = wiring.make_jobs(settings)
     service = ProjectionService(kafka, jobs, **_keeping(settings))

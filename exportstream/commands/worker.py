@@ -28,7 +28,7 @@ HEAVY = {
 """What a stage imports when it is first needed: here before the first job, so that none waits for it."""
 
 BACKGROUND = {"render", "encode"}
-NICE, NICEST = 5, 10
+NICE, NICEST = 10, 19
 """Workers give way to what answers people and brokers; those that only draw and encode, to all others."""
 
 
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 
     configure_logs(settings.log_level)
     names = STAGES if "all" in options.stages else tuple(dict.fromkeys(options.stages))
-    os.nice(NICEST if set(names) <= BACKGROUND else NICE)
+    _give_way(NICEST if set(names) <= BACKGROUND else NICE)
     with work_folder(settings.temp_dir) as work_dir:
         stages = wiring.make_stages(settings, wiring.make_store(settings), work_dir, names)
         for module in sorted({module for name in names for module in HEAVY[name]}):
@@ -51,6 +51,12 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         threading.Thread(target=_tell, args=(runner, settings), name="readiness", daemon=True).start()
         runner.run()
     return exits.OK
+
+
+def _give_way(by: int) -> None:
+    os.nice(by)
+    if hasattr(os, "SCHED_BATCH"):  # Linux: computes, so never to interrupt what has just woken up
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _tell(runner: Runner, settings: Settings) -> None:
