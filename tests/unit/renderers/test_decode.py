@@ -94,13 +94,11 @@ def test_exif_orientation_is_obeyed(sandbox: _Sandbox, orientation: int) -> None
 
 
 def test_pictures_are_scaled_to_what_is_needed(sandbox: _Sandbox) -> None:
-    """The result is halved while it covers the box in both directions, and never larger than the source."""
+    """The result covers the box in both directions, to the nearest px, and is no larger than the source."""
     data = _saved(_quarters().resize((640, 320)), "JPEG")
     assert sandbox.pixels(data, max_width=100, max_height=80).shape == (80, 160, 4)
-    assert sandbox.pixels(data, max_width=200, max_height=10).shape == (160, 320, 4)
-    assert sandbox.pixels(data, max_width=1, max_height=1).shape == (2, 3, 4)
-    odd = _saved(_quarters().resize((641, 321)), "PNG")
-    assert sandbox.pixels(odd, max_width=160, max_height=80).shape == (81, 161, 4)
+    assert sandbox.pixels(data, max_width=200, max_height=10).shape == (100, 200, 4)
+    assert sandbox.pixels(data, max_width=1, max_height=1).shape == (1, 2, 4)
     assert sandbox.pixels(data, max_width=9000, max_height=9000).shape == (320, 640, 4)
 
 
