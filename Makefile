@@ -5,7 +5,7 @@ BIN        := $(VENV)/bin
 CODE       := schemas renderers connectors processors producer_api exportstream tests examples bench
 UV         ?= uv
 # Tests wait more than they compute. A file stays in one process, with the servers that it starts.
-PYTEST_ARGS ?= -n 4 --dist loadfile
+PYTEST_ARGS ?= -n 3 --dist loadfile
 BENCH      ?= engine pipeline
 BENCH_ARGS ?=
 
@@ -15,7 +15,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 p
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo examples test lint format types imports pytest unit integration bench docs lock clean distclean
+.PHONY: help install dev demo examples test lint format types imports pytest unit integration servers bench docs lock clean distclean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,14 +68,17 @@ types: dev ## mypy, strict, tests too
 imports: dev ## who may import whom
 	$(BIN)/lint-imports
 
-pytest: dev ## all tests; EXPORTSTREAM_REQUIRE_SERVERS=1 fails those whose server is missing
+pytest: dev servers ## all tests; EXPORTSTREAM_REQUIRE_SERVERS=1 fails those whose server is missing
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 unit: dev ## the tests that need no server
 	$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
 
-integration: dev ## the tests against real servers
+integration: dev servers ## the tests against real servers
 	$(BIN)/python -m pytest tests/integration $(PYTEST_ARGS)
+
+servers: dev ## fetch and build what the real servers are made of (once)
+	@$(BIN)/python -m tests.servers
 
 bench: dev ## measure: all of bench/ that needs nothing else, or BENCH=engine alone
 	for name in $(BENCH); do $(BIN)/python -m bench.$$name $(BENCH_ARGS) || exit 1; done

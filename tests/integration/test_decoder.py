@@ -44,7 +44,7 @@ for line in sys.stdin:
             pass
     print(json.dumps({"ok": True, "pid": os.getpid()}), flush=True)
 """
-LIMITS = Limits(memory=1024 * MIB, wall_s=2.0, cpu_s=2)
+LIMITS = Limits(memory=1024 * MIB, wall_s=4.0, cpu_s=2)
 
 
 @pytest.fixture
