@@ -1,4 +1,4 @@
-"""`python -m tests.servers`: fetch and build what the real servers are made of, before a test waits for it."""
+"""`python -m tests.servers`: fetch and build what the servers consist of, before a test waits for it."""
 
 from __future__ import annotations
 
