@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,6 +38,7 @@ def run_local(
     `on_change` is called in this thread after each fact. Unexpected exceptions of a stage are raised.
     """
     stop = cancelled or threading.Event()
+    at_work = _AtWork()
     arrived: queue.SimpleQueue[Outgoing | BaseException] = queue.SimpleQueue()
     context = TaskContext(check=lambda: _check(stop), emit=arrived.put, now=now)
     with ExitStack() as stack:
@@ -49,12 +50,41 @@ def run_local(
         arrived.put(Outgoing(topics.REQUESTS, request.job_id, request))
         try:
             while not job.terminal:
-                job = _step(arrived.get(), job, pools, context, arrived, on_change)
+                job = _step(arrived.get(), job, pools, context, arrived, on_change, at_work)
         finally:
             stop.set()
             for _, pool in pools.values():
                 pool.shutdown(wait=False, cancel_futures=True)
+            at_work.end()
     return job
+
+
+class _AtWork:
+    """Who handles a message now. A pool does not know a thread in whose start Ctrl-C came."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._count = 0
+        self._ended = False
+
+    @contextmanager
+    def one(self) -> Iterator[bool]:
+        """Counts one for as long as it is entered; whether there still is anything to do."""
+        with self._changed:
+            self._count += 1
+            wanted = not self._ended
+        try:
+            yield wanted
+        finally:
+            with self._changed:
+                self._count -= 1
+                self._changed.notify_all()
+
+    def end(self) -> None:
+        """Wait until nobody is; whoever comes later does nothing."""
+        with self._changed:
+            self._ended = True
+            self._changed.wait_for(lambda: self._count == 0)
 
 
 def _threads(stage: AnyStage) -> int:
@@ -73,6 +103,7 @@ def _step(
     context: TaskContext,
     arrived: queue.SimpleQueue[Outgoing | BaseException],
     on_change: Callable[[Job], None],
+    at_work: _AtWork,
 ) -> Job:
     if isinstance(item, Cancelled):
         return fold(job, CancelledFact(job_id=job.id, tenant=job.tenant, at=context.now()))
@@ -84,7 +115,7 @@ def _step(
             on_change(after)
         return after
     stage, pool = pools[item.topic]
-    pool.submit(_handle, stage, item.message, context, arrived)
+    pool.submit(_handle, stage, item.message, context, arrived, at_work)
     return job
 
 
@@ -93,14 +124,16 @@ def _handle(
     message: Any,
     context: TaskContext,
     arrived: queue.SimpleQueue[Outgoing | BaseException],
+    at_work: _AtWork,
 ) -> None:
-    try:
-        for outgoing in stage.handle(message, context):
-            arrived.put(outgoing)
-    except Cancelled as error:
-        arrived.put(error)
-    except ExportError as error:
-        for outgoing in stage.on_failure(message, error, context.now()):
-            arrived.put(outgoing)
-    except BaseException as error:  # noqa: BLE001  # raised again in the caller's thread
-        arrived.put(error)
+    with at_work.one() as wanted:
+        try:
+            for outgoing in stage.handle(message, context) if wanted else ():
+                arrived.put(outgoing)
+        except Cancelled as error:
+            arrived.put(error)
+        except ExportError as error:
+            for outgoing in stage.on_failure(message, error, context.now()):
+                arrived.put(outgoing)
+        except BaseException as error:  # noqa: BLE001  # raised again in the caller's thread
+            arrived.put(error)
