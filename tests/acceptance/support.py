@@ -342,7 +342,9 @@ class Deployment:
 
     def work_files(self) -> list[Path]:
         """What lies in the work folders; the locks that living workers hold beside theirs do not count."""
-        return [path for path in self.temp.rglob("*") if path.is_file() and path.suffix != LOCK]
+        while True:
+            with suppress(FileNotFoundError):  # a folder that went while it was looked through
+                return [path for path in self.temp.rglob("*") if path.is_file() and path.suffix != LOCK]
 
     def lag(self) -> int:
         """Messages on the stage topics that no worker has committed."""
