@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -81,6 +82,7 @@ def create_topics(
     there = _metadata(admin, settings, TIMEOUT)
     missing = [spec for spec in specs if settings.name(spec.name) not in there]
     reports = {spec.name: report for spec, report in _create(admin, settings, missing, replication)}
+    _await(admin, settings, [report.topic for report in reports.values()])
     present = [spec for spec in specs if spec.name not in reports]
     configs = _configs(admin, [settings.name(spec.name) for spec in present])
     for spec in present:
@@ -108,6 +110,15 @@ def _create(
         except _Exists:
             continue  # somebody else was faster; aligned like any other
         yield spec, TopicReport(name, "created", f"{spec.partitions} partitions, {spec.cleanup}")
+
+
+def _await(admin: AdminClient, settings: KafkaSettings, names: Sequence[str]) -> None:
+    """Return when a broker names the topics: it may take a moment after the controller made them."""
+    deadline = time.monotonic() + TIMEOUT
+    while lacking := set(names) - set(_metadata(admin, settings, TIMEOUT)):
+        if time.monotonic() > deadline:
+            raise Unavailable("topics_unseen", f"No broker names the topic {min(lacking)} that was created.")
+        time.sleep(0.05)
 
 
 def _align(admin: AdminClient, name: str, spec: TopicSpec, state: TopicState) -> TopicReport:
