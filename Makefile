@@ -5,7 +5,7 @@ BIN        := $(VENV)/bin
 CODE       := schemas renderers connectors processors producer_api exportstream tests examples bench
 UV         ?= uv
 # Tests wait more than they compute. A file stays in one process, with the servers that it starts.
-PYTEST_ARGS ?= -n 3 --dist loadfile
+PYTEST_ARGS ?= -n 2 --dist loadfile
 BENCH      ?= engine pipeline
 BENCH_ARGS ?=
 
