@@ -23,6 +23,9 @@ from schemas.errors import Unavailable
 BATCH = 500
 WITHIN_S = 0.02
 FETCH_WAIT_MS = 20
+METADATA_MS = 2000
+"""How soon topics and partitions are noticed. A broker that has just come back may name none for a moment;
+whoever joins the group then is given nothing until it looks again, by default a minute later."""
 
 
 for _name in ("client", "conn", "consumer.fetcher", "consumer.group_coordinator", "cluster"):
@@ -83,6 +86,7 @@ class FaustProjection:
             "broker_commit_interval": 0.5,
             "broker_heartbeat_interval": 1.0,
             "broker_session_timeout": 10.0,
+            "consumer_metadata_max_age_ms": METADATA_MS,
         } | options
         if data_dir is not None:
             options["datadir"] = data_dir

@@ -30,7 +30,7 @@ PARTITIONS = 4
 STAGES = ("plan", "render", "encode", "mix", "upload")
 TERMINAL_FACTS = ("job.completed", "job.failed", "job.cancelled")
 TERMINAL = ("completed", "failed", "cancelled")
-PATIENCE_S = 150.0
+PATIENCE_S = 60.0
 """For what takes seconds on an idle machine."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +15,7 @@ from confluent_kafka import Message
 
 from connectors.jobs import Jobs
 from connectors.kafka import KafkaSettings, Publisher
+from connectors.kafka_topics import create_topics
 from exportstream.projecting import publish_all
 from exportstream.wiring import EMBEDDED
 from processors.facts import tell
@@ -37,7 +38,7 @@ from schemas.lifecycle import Job, fold
 from schemas.messages import Control, ExportRequest
 from schemas.topics import CONTROL, PROGRESS, REQUESTS, STATUS
 from tests.acceptance.support import Process
-from tests.integration.kafka_support import embedded_settings, read_all, real_settings
+from tests.integration.kafka_support import PARTITIONS, embedded_settings, read_all, real_settings
 from tests.servers.base import wait_until
 from tests.servers.kafka_server import KafkaServer
 
@@ -303,6 +304,26 @@ def test_the_projection_waits_for_its_broker(
         site.publish(*story("first"))
         assert site.wait("first", lambda job: job.terminal).status == "completed"
         assert process.alive
+
+
+def test_partitions_that_are_added_are_read_at_once(
+    kafka_bootstrap: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    """What a broker did not name when the projection joined is noticed in seconds, not after a minute."""
+    kafka = real_settings(kafka_bootstrap, topic_prefix)
+    with site_of(kafka, real_environ(kafka), tmp_path) as site, site.projection():
+        create_topics(kafka, partitions=4 * PARTITIONS)
+        names = [f"job-{number}" for number in range(4 * 4 * PARTITIONS)]
+        with closing(Publisher(kafka)) as publisher:
+            publish_all(publisher, [outgoing(request_of(name)) for name in names])
+        assert len({message.partition() for message in read_all(kafka, REQUESTS, fewest(names))}) > PARTITIONS
+        for name in names:
+            site.wait(name, lambda job: True)
+
+
+def fewest(names: Sequence[str]) -> Callable[[list[Message]], bool]:
+    """Whether there are as many messages as names."""
+    return lambda found: len(found) >= len(names)
 
 
 def folded(request: ExportRequest, *facts: Fact) -> Job:
