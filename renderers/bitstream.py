@@ -75,6 +75,10 @@ class BitWriter:
         """All bits of another one."""
         self.u(other._value, other.size)
 
+    def part(self, start: int, end: int) -> BitWriter:
+        """Its bits start .. end - 1 on their own."""
+        return BitWriter(self._value >> (self.size - end) & ((1 << (end - start)) - 1), end - start)
+
     def align(self, bit: int) -> None:
         """Fill the last byte up with copies of `bit`."""
         missing = -self.size % 8
@@ -101,6 +105,14 @@ def escape(rbsp: bytes) -> bytes:
 def unescape(payload: bytes) -> bytes:
     """The RBSP in a NAL unit's payload: emulation prevention bytes removed (7.3.1)."""
     return payload.replace(b"\x00\x00\x03", b"\x00\x00")
+
+
+def rbsp_bits(unit: bytes) -> BitWriter:
+    """The bits of a parameter set's RBSP without `rbsp_trailing_bits` (7.3.2.11)."""
+    rbsp = unescape(unit[1:])
+    value = int.from_bytes(rbsp, "big")
+    trailing = (value & -value).bit_length()
+    return BitWriter(value >> trailing, len(rbsp) * 8 - trailing)
 
 
 def split_annexb(stream: bytes) -> list[bytes]:

@@ -13,8 +13,10 @@ Clauses are those of ITU-T H.264 (08/2021).
 from __future__ import annotations
 
 from renderers.bitstream import BitReader, BitWriter, broken, escape, unescape
-from renderers.h264 import B_SKIP_STATE, I_SLICES, SKIP_QP, Stream, skip_slice_data
+from renderers.h264 import B_SKIP_STATE, B_SLICES, I_SLICES, Stream, skip_slice_data
 
+FURTHER = 1
+"""How far behind the stream's own PPS that of blends is."""
 WHOLE_LOG2 = 7
 WHOLE = 1 << WHOLE_LOG2
 """What the weights of both pictures add up to: 128. Each is 1 to 127."""
@@ -30,21 +32,7 @@ def can_blend(stream: Stream) -> bool:
 
 def blend_parameters(stream: Stream) -> bytes:
     """The stream's PPS once more, under the next id and with explicit weights (`weighted_bipred_idc` 1)."""
-    rbsp = unescape(stream.pps[1:])
-    r = BitReader(rbsp)
-    pps_id = r.ue()
-    start, at = r.position, stream.picture.bipred_at
-    value = int.from_bytes(rbsp, "big")
-    size = len(rbsp) * 8 - (value & -value).bit_length()  # without rbsp_stop_one_bit
-    value >>= len(rbsp) * 8 - size
-    w = BitWriter()
-    w.ue(pps_id + 1)
-    w.u((value >> (size - at)) & ((1 << (at - start)) - 1), at - start)
-    w.u(1, 2)
-    rest = size - at - 2
-    w.u(value & ((1 << rest) - 1), rest)
-    w.trail()
-    return stream.pps[:1] + escape(w.to_bytes())
+    return stream.more_parameters(FURTHER, stream.picture.bipred_at, BitWriter(1, 2))
 
 
 def blend_picture(stream: Stream, frame_num: int, poc_lsb: int, weight: int) -> bytes:
@@ -55,17 +43,8 @@ def blend_picture(stream: Stream, frame_num: int, poc_lsb: int, weight: int) -> 
     """
     if not 0 < weight < WHOLE:
         raise ValueError(f"a weight is 1 to {WHOLE - 1}, not {weight}")
-    sequence, picture = stream.sequence, stream.picture
-    w = BitWriter()
-    w.ue(0)  # first_mb_in_slice
-    w.ue(6)  # slice_type: B, and so are all slices of the picture
-    w.ue(picture.id + 1)
-    w.u(frame_num % (1 << sequence.frame_num_bits), sequence.frame_num_bits)
-    w.u(poc_lsb % (1 << sequence.poc_bits), sequence.poc_bits)
-    if picture.order_present:
-        w.se(0)
-    if picture.redundant:
-        w.ue(0)
+    sequence = stream.sequence
+    w = stream.begin_slice(B_SLICES, frame_num, poc_lsb, FURTHER)
     w.u(1, 1)  # direct_spatial_mv_pred_flag: without neighbours, no motion and the first of each list
     w.u(1, 1)  # num_ref_idx_active_override_flag
     w.ue(0)
@@ -79,11 +58,7 @@ def blend_picture(stream: Stream, frame_num: int, poc_lsb: int, weight: int) -> 
             for _ in range(planes):
                 w.se(part)
                 w.se(0)
-    w.ue(0)  # cabac_init_idc
-    w.se(SKIP_QP - picture.qp)
-    if picture.deblocking_control:
-        w.ue(1)  # disable_deblocking_filter_idc
-    w.align(1)
+    stream.end_slice_header(w, cabac=True)
     data = skip_slice_data(sequence.mb_width * sequence.mb_height, B_SKIP_STATE)
     return b"\x01" + escape(w.to_bytes() + data)
 
@@ -100,28 +75,19 @@ def as_reference(stream: Stream, unit: bytes, frame_num: int, poc_lsb: int) -> b
     rbsp = unescape(unit[1:])
     r = BitReader(rbsp[:64])
     r.ue()
-    slice_type = r.ue()
+    r.ue()
     r.ue()
     r.u(sequence.frame_num_bits)
     r.ue()
     r.u(sequence.poc_bits)
-    extra = [r.se()] if picture.order_present else []
-    redundant = [r.ue()] if picture.redundant else []
+    if (picture.order_present and r.se()) or (picture.redundant and r.ue()):
+        raise broken("a picture is made of fields or is there twice")
     r.u(2)  # no_output_of_prior_pics_flag, long_term_reference_flag
     qp_delta = r.se()
     deblocking = r.ue() if picture.deblocking_control else 1
     offsets = [r.se(), r.se()] if picture.deblocking_control and deblocking != 1 else []
     begin = -(-r.position // 8)
-    w = BitWriter()
-    w.ue(0)
-    w.ue(slice_type)
-    w.ue(picture.id)
-    w.u(frame_num % (1 << sequence.frame_num_bits), sequence.frame_num_bits)
-    w.u(poc_lsb % (1 << sequence.poc_bits), sequence.poc_bits)
-    for value in extra:
-        w.se(value)
-    for value in redundant:
-        w.ue(value)
+    w = stream.begin_slice(I_SLICES, frame_num, poc_lsb)
     w.u(0, 1)  # adaptive_ref_pic_marking_mode_flag: sliding window
     w.se(qp_delta)
     if picture.deblocking_control:

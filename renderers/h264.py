@@ -16,12 +16,12 @@ import struct
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from renderers.bitstream import BitReader, BitWriter, broken, escape, unescape
+from renderers.bitstream import BitReader, BitWriter, broken, escape, rbsp_bits, unescape
 
 SLICE, IDR_SLICE, SPS, PPS = 1, 5, 7, 8
 """`nal_unit_type` (table 7-1) of a coded slice, one of an IDR picture, and the parameter sets."""
 
-P_SLICES, I_SLICES = 0, 2
+P_SLICES, B_SLICES, I_SLICES = 0, 1, 2
 """`slice_type` modulo 5 (table 7-6)."""
 
 WIDER = 8
@@ -128,7 +128,8 @@ def _parse_vui(r: BitReader) -> int | None:
 class Picture:
     """What a picture parameter set says (7.3.2.2), as far as slice headers depend on it.
 
-    `bipred_at` is the bit of `weighted_bipred_idc`.
+    `id_end`, `cabac_at` and `bipred_at` are the bits behind its id, of `entropy_coding_mode_flag` and of
+    `weighted_bipred_idc`.
     """
 
     id: int
@@ -140,14 +141,17 @@ class Picture:
     qp: int
     deblocking_control: bool
     redundant: bool
+    id_end: int
+    cabac_at: int
     bipred_at: int
 
     @classmethod
     def parse(cls, unit: bytes) -> Picture:
         """Read the NAL unit `unit`; raises InvalidInput for what is not supported."""
         r = BitReader(unescape(unit[1:]))
-        pps_id = r.ue()
+        pps_id, id_end = r.ue(), r.position
         r.ue()
+        cabac_at = r.position
         cabac, order_present = r.flag(), r.flag()
         if r.ue():
             raise broken("it has slice groups")
@@ -161,7 +165,7 @@ class Picture:
         control = r.flag()
         r.u(1)
         head = pps_id, cabac, order_present, references, weighted, bipred, qp, control
-        return cls(*head, r.flag(), bipred_at)
+        return cls(*head, r.flag(), id_end, cabac_at, bipred_at)
 
 
 @dataclass(frozen=True)
@@ -237,17 +241,7 @@ class Stream:
     def _skip_rbsp(self, frame_num: int, poc_lsb: int) -> bytes:
         sequence, picture = self.sequence, self.picture
         macroblocks = sequence.mb_width * sequence.mb_height
-        w = BitWriter()
-        w.ue(0)  # first_mb_in_slice
-        w.ue(5)  # slice_type: P, and so are all slices of the picture
-        w.ue(picture.id)
-        w.u(frame_num, sequence.frame_num_bits)
-        if sequence.poc_type == 0:
-            w.u(poc_lsb, sequence.poc_bits)
-            if picture.order_present:
-                w.se(0)
-        if picture.redundant:
-            w.ue(0)
+        w = self.begin_slice(P_SLICES, frame_num, poc_lsb)
         w.u(1, 1)  # num_ref_idx_active_override_flag
         w.ue(0)  # one reference: the picture before
         w.u(0, 1)  # ref_pic_list_modification_flag_l0
@@ -256,17 +250,52 @@ class Stream:
             w.ue(0)
             w.u(0, 2)
         w.u(0, 1)  # adaptive_ref_pic_marking_mode_flag: sliding window
+        self.end_slice_header(w, cabac=picture.cabac)
         if picture.cabac:
-            w.ue(0)  # cabac_init_idc
-        w.se(SKIP_QP - picture.qp)
-        if picture.deblocking_control:
-            w.ue(1)  # disable_deblocking_filter_idc: the copy is exact
-        if picture.cabac:
-            w.align(1)
             return w.to_bytes() + skip_slice_data(macroblocks, P_SKIP_STATE)
         w.ue(macroblocks)  # mb_skip_run
         w.trail()
         return w.to_bytes()
+
+    def begin_slice(self, slice_type: int, frame_num: int, poc_lsb: int, parameters: int = 0) -> BitWriter:
+        """The head of a slice header (7.3.3) of a picture that is not an IDR picture and has no other slice.
+
+        Both numbers are taken modulo their fields' sizes. parameters: how far behind its own the id of the PPS is.
+        """
+        sequence = self.sequence
+        w = BitWriter()
+        w.ue(0)  # first_mb_in_slice
+        w.ue(slice_type + 5)  # so are all slices of the picture
+        w.ue(self.picture.id + parameters)
+        w.u(frame_num % (1 << sequence.frame_num_bits), sequence.frame_num_bits)
+        if sequence.poc_type == 0:
+            w.u(poc_lsb % (1 << sequence.poc_bits), sequence.poc_bits)
+            if self.picture.order_present:
+                w.se(0)  # delta_pic_order_cnt_bottom
+        if self.picture.redundant:
+            w.ue(0)  # redundant_pic_cnt
+        return w
+
+    def end_slice_header(self, w: BitWriter, *, cabac: bool) -> None:
+        """The end of the slice header of a predicted picture without residual, in `SKIP_QP` and undeblocked."""
+        if cabac:
+            w.ue(0)  # cabac_init_idc
+        w.se(SKIP_QP - self.picture.qp)
+        if self.picture.deblocking_control:
+            w.ue(1)  # disable_deblocking_filter_idc: samples are shown as they are predicted
+        if cabac:
+            w.align(1)
+
+    def more_parameters(self, further: int, at: int, by: BitWriter) -> bytes:
+        """The PPS once more, its id `further` behind, with the bits from `at` on replaced by as many others."""
+        bits = rbsp_bits(self.pps)
+        w = BitWriter()
+        w.ue(self.picture.id + further)
+        w.append(bits.part(self.picture.id_end, at))
+        w.append(by)
+        w.append(bits.part(at + by.size, bits.size))
+        w.trail()
+        return self.pps[:1] + escape(w.to_bytes())
 
     def renumber_idr(self, unit: bytes) -> bytes:
         """The IDR slice `unit` with `idr_pic_id` (id + 1) * 16 - 1 in place of its id (7.4.3).
@@ -289,23 +318,22 @@ class Stream:
         sequence = self.sequence
         if sequence.poc_type != 0:
             return self
-        rbsp = unescape(self.sps[1:])
-        value = int.from_bytes(rbsp, "big")
-        size = len(rbsp) * 8 - (value & -value).bit_length()  # without rbsp_stop_one_bit
-        value >>= len(rbsp) * 8 - size
-        w = BitWriter(value >> (size - sequence.poc_at), sequence.poc_at)
+        bits = rbsp_bits(self.sps)
+        w = bits.part(0, sequence.poc_at)
         w.ue(sequence.poc_bits + WIDER - 4)
-        rest = size - sequence.poc_end
-        w.u(value & ((1 << rest) - 1), rest)
+        w.append(bits.part(sequence.poc_end, bits.size))
         w.trail()
         return Stream.of(self.sps[:1] + escape(w.to_bytes()), self.pps)
 
-    def widen(self, unit: bytes, poc: int) -> bytes:
-        """A slice of this stream for `widened()`; `poc`: twice its picture's place from its IDR on."""
+    def widen(self, unit: bytes, was: int, poc: int) -> bytes:
+        """A slice of this stream for `widened()`: it counts to `was`, and there to `poc`.
+
+        Both are twice a picture's place from its IDR on: `was` among those that were encoded, `poc` among all.
+        """
         sequence, header = self.sequence, self.slice_header(unit)
         if sequence.poc_type != 0:
             return unit
-        if (poc - header.poc_lsb) % (1 << sequence.poc_bits):
+        if (was - header.poc_lsb) % (1 << sequence.poc_bits):
             raise broken("its pictures do not count by two")
         w = BitWriter()
         bits = sequence.poc_bits + WIDER
@@ -323,12 +351,10 @@ def _replaced(unit: bytes, start: int, end: int, by: BitWriter) -> bytes:
     # Where the byte before is above 3, no run of zeros and no emulation prevention goes across.
     cut = next((at for at in range(16, len(unit)) if unit[at - 1] > 3), len(unit))
     rbsp = unescape(unit[1:cut])
-    bits = len(rbsp) * 8
-    value = int.from_bytes(rbsp, "big")
-    w = BitWriter(value >> (bits - start), start)
+    bits = BitWriter(int.from_bytes(rbsp, "big"), len(rbsp) * 8)
+    w = bits.part(0, start)
     w.append(by)
-    rest = bits - end
-    w.u(value & ((1 << rest) - 1), rest)
+    w.append(bits.part(end, bits.size))
     return unit[:1] + escape(w.to_bytes()) + unit[cut:]
 
 

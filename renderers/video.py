@@ -224,7 +224,7 @@ class _Encoder:
             units = bitstream.split_annexb(bytes(packet))
             pts = packet.pts or 0
             slices = [
-                self._stream.widen(unit, 2 * pts)
+                self._stream.widen(unit, 2 * pts, 2 * pts)
                 for unit in units
                 if h264.unit_type(unit) in (h264.SLICE, h264.IDR_SLICE)
             ]
