@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +17,6 @@ from schemas.facts import ChunkEncoded
 from schemas.messages import ChunkDone, EncodeTask, RenderTask, read_message
 
 if TYPE_CHECKING:
-    from numpy import uint8
-    from numpy.typing import NDArray
-
-    from renderers.scene import State
-    from renderers.timeline import Chunk
     from renderers.video import EncodedChunk
 
 
@@ -65,25 +60,26 @@ class Encode:
         return [*self._next(message, view), *self._announce(message, planned.frames, context.now())]
 
     def _encode(self, message: EncodeTask, view: PlanView, context: TaskContext) -> EncodedChunk:
-        from renderers.video import encode_moving, encode_still
-
-        chunk = view.chunk(message.position)
-        frames = self._frames(message.tenant, view, chunk, view.states(chunk))
-        if chunk.kind == "still":
-            return encode_still(view.video_spec, next(frames))
-        return encode_moving(
-            view.video_spec, frames, hold=chunk.hold > 0, check=context.check, count=chunk.frames
-        )
-
-    def _frames(
-        self, tenant: str, view: PlanView, chunk: Chunk, states: list[State]
-    ) -> Iterator[NDArray[uint8]]:
         from renderers.compose import Compositor
+        from renderers.motion import known_motion
+        from renderers.video import can_predict, encode_known, encode_moving, encode_still
 
+        chunk, spec = view.chunk(message.position), view.video_spec
+        states = view.states(chunk)
         drawn = view.timeline.layers(chunk)
-        layers = {layer.key: self._layers.get(keys.layer_key(tenant, layer.key)) for layer in drawn}
-        compositor = Compositor(view.canvas, layers, {layer.key: layer.blend_mode for layer in drawn})
-        return (compositor.frame(state) for state in states)
+        layers = {layer.key: self._layers.get(keys.layer_key(message.tenant, layer.key)) for layer in drawn}
+        modes = {layer.key: layer.blend_mode for layer in drawn}
+        compositor = Compositor(view.canvas, layers, modes)
+        if chunk.kind == "still":
+            return encode_still(spec, compositor.frame(states[0]))
+        hold = chunk.hold > 0
+        if can_predict(spec) and set(modes.values()) == {"normal"}:
+            motion = known_motion(states, layers, view.canvas, hold=hold)
+            if motion is not None:
+                anchors = (compositor.frame(states[number]) for number in motion.anchors)
+                return encode_known(spec, anchors, motion, hold=hold, check=context.check)
+        frames = (compositor.frame(state) for state in states)
+        return encode_moving(spec, frames, hold=hold, check=context.check, count=chunk.frames)
 
     def _next(self, message: EncodeTask, view: PlanView) -> list[Outgoing]:
         position = message.position + view.plan.width

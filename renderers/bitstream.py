@@ -89,6 +89,10 @@ class BitWriter:
         self.u(1, 1)
         self.align(0)
 
+    def to_text(self) -> str:
+        """All bits as digits."""
+        return f"{self._value:0{self.size}b}" if self.size else ""
+
     def to_bytes(self) -> bytes:
         """All bits; their number must be a multiple of eight."""
         if self.size % 8:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import av
 from av.container import OutputContainer
 
-from renderers import bitstream, blends, h264
+from renderers import bitstream, blends, h264, predicted
 from renderers.aac import FRAME, EncodedAudio
 from renderers.video import EncodedChunk, VideoSpec
 from schemas.checks import nothing
@@ -85,8 +85,12 @@ class Joiner:
 
     def configuration(self) -> bytes:
         """What a decoder has to know before the first sample (AVCDecoderConfigurationRecord)."""
-        blending = blends.can_blend(self.stream)
-        return self.stream.configuration(*([blends.blend_parameters(self.stream)] if blending else []))
+        stream, more = self.stream, []
+        if blends.can_blend(stream):
+            more.append(blends.blend_parameters(stream))
+        if predicted.can_predict(stream):
+            more.append(predicted.predicted_parameters(stream))
+        return stream.configuration(*more)
 
     def add(self, part: Part) -> Iterator[Sample]:
         """The samples of the next part.

@@ -13,11 +13,11 @@ from __future__ import annotations
 import math
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Sized
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import av
 import numpy as np
@@ -25,7 +25,8 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 from numpy.typing import NDArray
 
-from renderers import bitstream, h264
+from renderers import bitstream, h264, predicted
+from renderers.predicted import Field
 from renderers.yuv import video_frame
 from schemas.checks import nothing
 from schemas.errors import InvalidInput
@@ -196,14 +197,94 @@ def encode_moving(
     return chunk
 
 
+class Motion(Protocol):
+    """A stretch whose movement is known: see `renderers.motion`.
+
+    frames: how many it has. anchors: those that are encoded, the first and the last among them. `field` says how
+    any other has moved since the anchors around it.
+    """
+
+    @property
+    def frames(self) -> int:
+        """How many there are."""
+
+    @property
+    def anchors(self) -> Sequence[int]:
+        """Which of them are encoded."""
+
+    def field(self, frame: int) -> Field:
+        """How another one has moved."""
+
+
+def can_predict(spec: VideoSpec) -> bool:
+    """Whether pictures of known motion may be written into such a video (`encode_known`).
+
+    Not where a bit rate is capped: x264 would take the anchors for all that there is in their time.
+    """
+    if spec.max_bitrate is not None or spec.crf <= 0:
+        return False
+    return predicted.can_predict(_stream(replace(spec, crf=VideoSpec.crf, still_crf=VideoSpec.still_crf)))
+
+
+@lru_cache(maxsize=16)
+def _stream(spec: VideoSpec) -> h264.Stream:
+    context = _open(spec, _x264_params(spec, "moving", 2, _level(spec)), spec.crf)
+    return h264.Stream.of(*_parameter_sets(context))
+
+
+def encode_known(
+    spec: VideoSpec,
+    frames: Iterable[Frame],
+    motion: Motion,
+    *,
+    hold: bool,
+    check: Callable[[], None] = nothing,
+) -> EncodedChunk:
+    """A closed GOP whose movement is known: `frames` are its anchors, all others are written.
+
+    Needs `can_predict`. hold: the last picture will be looked at for seconds; the last two are anchors then.
+    check: called before each anchor; may raise.
+    """
+    anchors = motion.anchors
+    if hold and len(anchors) > 1 and anchors[-2] != anchors[-1] - 1:
+        raise ValueError("the last two pictures of a stretch that is held are anchors")
+    encoder = _Encoder(spec, "hold" if hold else "moving", spec.crf, len(anchors), anchors)
+    for index, frame in enumerate(frames):
+        check()
+        encoder.send(frame, PictureType.I if index == 0 else PictureType.P)
+    chunk = encoder.finish()
+    if chunk.frames != len(anchors) or [packet.pts for packet in chunk.packets] != list(anchors):
+        raise InvalidInput("empty_chunk", f"A stretch of {len(anchors)} anchors has {chunk.frames}.")
+    return replace(chunk, packets=tuple(_filled(chunk, motion)), frames=motion.frames)
+
+
+def _filled(chunk: EncodedChunk, motion: Motion) -> Iterator[Packet]:
+    """A chunk's anchors, each followed by the pictures between it and the one before."""
+    stream = h264.Stream.of(chunk.sps, chunk.pps)
+    before = 0
+    for packet in chunk.packets:
+        yield packet
+        frame_num = stream.slice_header(bitstream.split_avcc(packet.data)[0]).frame_num + 1
+        between = range(before + 1, packet.pts)
+        pictures = [(2 * number, motion.field(number)) for number in between]
+        units = predicted.predicted_pictures(stream, frame_num, pictures)
+        for number, unit in zip(between, units, strict=True):
+            yield Packet(bitstream.join_avcc([unit]), number, False)
+        before = packet.pts
+
+
 Kind = Literal["still", "moving", "hold"]
 
 
 class _Encoder:
     """One x264, for one chunk."""
 
-    def __init__(self, spec: VideoSpec, kind: Kind, crf: float, count: int = 1) -> None:
+    def __init__(
+        self, spec: VideoSpec, kind: Kind, crf: float, count: int = 1, places: Sequence[int] | None = None
+    ) -> None:
+        """places: of the pictures, if not all of the chunk's are encoded."""
         self._spec = spec
+        self._places = places
         self._context = _open(spec, _x264_params(spec, kind, count, _level(spec)), crf)
         self._stream = h264.Stream.of(*_parameter_sets(self._context))
         self._packets: list[Packet] = []
@@ -223,12 +304,13 @@ class _Encoder:
         for packet in packets:
             units = bitstream.split_annexb(bytes(packet))
             pts = packet.pts or 0
+            place = pts if self._places is None else self._places[pts]
             slices = [
-                self._stream.widen(unit, 2 * pts, 2 * pts)
+                self._stream.widen(unit, 2 * pts, 2 * place)
                 for unit in units
                 if h264.unit_type(unit) in (h264.SLICE, h264.IDR_SLICE)
             ]
-            self._packets.append(Packet(bitstream.join_avcc(slices), pts, packet.is_keyframe))
+            self._packets.append(Packet(bitstream.join_avcc(slices), place, packet.is_keyframe))
 
     def finish(self) -> EncodedChunk:
         """All that was sent, as a chunk."""

@@ -1,0 +1,371 @@
+"""Movement that is known: which frames of a stretch have to be encoded, and how the others follow from them.
+
+A timeline says how everything moves, so that an encoder need not find it out. Where all that moves in a stretch
+are pictures that grow or shrink behind a window at rest, and things that slide over one flat colour, few frames are
+composed and encoded, the *anchors*; the frames between them are told to the decoder as vectors
+(`renderers.predicted`), to a quarter of a pixel. Whatever else moves, fades or turns is for the encoder.
+
+A block of 8x8 pixels follows a movement if it lies in it as a whole. What is cut by a window's edge stays as it is
+in the nearer anchor, which is shown within `GAPS[0] / 2` frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from renderers.predicted import FARTHEST, LEFT, LOWER, RIGHT, UPPER, WHOLE, Field, Ints
+from renderers.scene import Canvas, LayerPixels, Placement, SlideState, State
+from renderers.sprites import Sprite, placed, zoomed
+from renderers.tiles import Affine, Rect, overlap
+
+GAPS = (8, 4, 2)
+"""Frames from one anchor to the next, the largest that will do."""
+WORTH = 0.5
+"""The share of a stretch that has to be predicted for it to be worth while: anchors do without B pictures."""
+
+_MB, _BLOCK = 16, 8
+_REST = Placement()
+_EXACT = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class KnownMotion:
+    """A stretch of `frames` pictures, of which the anchors are encoded and the others have a field."""
+
+    frames: int
+    anchors: tuple[int, ...]
+    _fields: Mapping[int, Field] = field(repr=False)
+
+    def field(self, frame: int) -> Field:
+        """How a frame between two anchors has moved since them."""
+        return self._fields[frame]
+
+
+def known_motion(
+    states: Sequence[State], layers: Mapping[str, LayerPixels], canvas: Canvas, *, hold: bool
+) -> KnownMotion | None:
+    """What is known of a stretch's movement; None where the encoder has to find it out.
+
+    All layers are painted normally. hold: the last picture will be held, so the last two are anchors.
+    """
+    slides = [state for state in states if isinstance(state, SlideState)]
+    if len(slides) < len(states) or len(states) < GAPS[-1] + 2:
+        return None
+    parts = _parts(slides, layers, canvas)
+    if parts is None:
+        return None
+    return _Stretch(canvas, parts, len(states)).motion(hold)
+
+
+class _Zoom:
+    """A picture behind a window at rest, larger or smaller from frame to frame."""
+
+    def __init__(self, window: Rect, canvas: Canvas, maps: Sequence[Affine]) -> None:
+        self._maps = maps
+        x0, y0, x1, y1 = window
+        self._columns, self._rows = slice(x0 // _MB, -(-x1 // _MB)), slice(y0 // _MB, -(-y1 // _MB))
+        across, down = (np.arange(each.start, each.stop) * _MB for each in (self._columns, self._rows))
+        self._x = across, np.maximum(across, x0), np.minimum(across + _MB, x1), (x0, x1)
+        self._y = down, np.maximum(down, y0), np.minimum(down + _MB, y1), (y0, y1)
+        is_in = _inside(across, x0, x1)[None, :, None, :] & _inside(down, y0, y1)[:, None, :, None]
+        patterns = (is_in * np.array([[1, 2], [4, 8]])).sum(axis=(2, 3))
+        self._patterns = np.where(np.isin(patterns, (WHOLE, UPPER, LOWER, LEFT, RIGHT)), patterns, 0)
+
+    def apply(self, into: _Draft, frame: int, anchors: tuple[int, int]) -> bool:
+        """Write what moves into a field; False if no anchor shows all that is needed."""
+        now = self._maps[frame]
+        found = []
+        for anchor in anchors:
+            then = self._maps[anchor]
+            x, is_x = self._shift(self._x, now.a, now.x0, then.a, then.x0, FARTHEST[0])
+            y, is_y = self._shift(self._y, now.d, now.y0, then.d, then.y0, FARTHEST[1])
+            found.append((x, y, is_y[:, None] & is_x[None, :]))
+        nearer = into.nearer
+        first, second = found[nearer], found[1 - nearer]
+        empty = self._patterns == 0
+        if not (first[2] | second[2] | empty).all():
+            return False
+        here = self._rows, self._columns
+        for axis in (0, 1):
+            one, other = (
+                each[axis][None, :] if axis == 0 else each[axis][:, None] for each in (first, second)
+            )
+            into.vectors[axis][here] = np.where(first[2], one, other)
+        into.references[here] = np.where(first[2], nearer, 1 - nearer)
+        into.moving[here] = self._patterns
+        return True
+
+    @staticmethod
+    def _shift(
+        axis: tuple[Ints, Ints, Ints, tuple[int, int]],
+        a: float,
+        at: float,
+        b: float,
+        to: float,
+        farthest: int,
+    ) -> tuple[Ints, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]]:
+        """Along one axis: quarters of a pixel for each macroblock, and whether its source is in the window."""
+        begin, low, high, (first, last) = axis
+        centre = begin + _MB / 2
+        quarters = np.rint(4 * ((centre - at) / a * b + to - centre)).astype(np.int64)
+        is_there = (low + quarters / 4 >= first) & (high + quarters / 4 <= last)
+        return quarters, is_there & (np.abs(quarters) < 4 * farthest)
+
+
+class _Slide:
+    """Something that moves over one colour without changing."""
+
+    def __init__(self, canvas: Canvas, rects: Sequence[Rect | None], maps: Sequence[Affine]) -> None:
+        self._size = canvas.width, canvas.height
+        self._rects, self._maps = rects, maps
+
+    def apply(self, into: _Draft, frame: int, anchors: tuple[int, int]) -> bool:
+        """Write what moves into a field; False if no anchor shows all that is needed."""
+        nearer = into.nearer
+        order = (nearer, 1 - nearer)
+        here = _macroblocks(self._rects[frame])
+        # Where it was in the nearer anchor and no longer is, the colour has to come from the other one.
+        uncovered = np.zeros(into.moving.shape, np.bool_)
+        for which in order:
+            covered = np.zeros(into.moving.shape, np.bool_)
+            covered[_macroblocks(self._rects[anchors[which]])] = True
+            covered[here] = False
+            if which == nearer:
+                uncovered = covered
+            elif (uncovered & covered).any():
+                return False
+        into.references[uncovered] = 1 - nearer
+        if self._rects[frame] is None:
+            return True
+        rows, columns = here
+        down, across = (np.arange(each.start, each.stop) * _MB for each in (rows, columns))
+        todo = np.ones((down.size, across.size), np.bool_)
+        now = self._maps[frame]
+        for which in order:
+            if self._rects[anchors[which]] is None:
+                continue
+            then = self._maps[anchors[which]]
+            x, y = round(4 * (then.x0 - now.x0)), round(4 * (then.y0 - now.y0))
+            if abs(x) >= 4 * FARTHEST[0] or abs(y) >= 4 * FARTHEST[1]:
+                continue
+            is_x = (across + x / 4 >= 0) & (np.minimum(across + _MB, self._size[0]) + x / 4 <= self._size[0])
+            is_y = (down + y / 4 >= 0) & (np.minimum(down + _MB, self._size[1]) + y / 4 <= self._size[1])
+            take = todo & is_y[:, None] & is_x[None, :]
+            into.vectors[0][here][take], into.vectors[1][here][take] = x, y
+            into.references[here][take] = which
+            todo &= ~take
+        into.moving[here] = WHOLE
+        return not todo.any()
+
+
+@dataclass(eq=False)
+class _Draft:
+    """A field in the making; `nearer` is the reference of what rests."""
+
+    vectors: Ints
+    references: Ints
+    moving: Ints
+    nearer: int
+
+
+class _Stretch:
+    """Looks for the fewest anchors."""
+
+    def __init__(self, canvas: Canvas, parts: Sequence[_Zoom | _Slide], frames: int) -> None:
+        self._shape = -(-canvas.height // _MB), -(-canvas.width // _MB)
+        self._parts, self._frames = parts, frames
+
+    def motion(self, hold: bool) -> KnownMotion | None:
+        """The anchors, if there are few enough."""
+        last = self._frames - 1
+        end = last - 1 if hold else last
+        anchors, fields = [0], dict[int, Field]()
+        while anchors[-1] < end:
+            first = anchors[-1]
+            for gap in GAPS:
+                behind = min(first + gap, end)
+                found = self._between(first, behind)
+                if found is not None:
+                    break
+            else:
+                behind, found = first + 1, {}
+            anchors.append(behind)
+            fields |= found or {}
+        if hold:
+            anchors.append(last)
+        if len(fields) < WORTH * self._frames:
+            return None
+        return KnownMotion(self._frames, tuple(anchors), fields)
+
+    def _between(self, first: int, last: int) -> dict[int, Field] | None:
+        found = {}
+        for frame in range(first + 1, last):
+            field = self._field(frame, (first, last))
+            if field is None:
+                return None
+            found[frame] = field
+        return found
+
+    def _field(self, frame: int, anchors: tuple[int, int]) -> Field | None:
+        nearer = int(anchors[1] - frame < frame - anchors[0])
+        shape = self._shape
+        draft = _Draft(
+            np.zeros((2, *shape), np.int64),
+            np.full(shape, nearer, np.int64),
+            np.zeros(shape, np.int64),
+            nearer,
+        )
+        if not all(part.apply(draft, frame, anchors) for part in self._parts):
+            return None
+        return Field(draft.vectors, draft.references, draft.moving)
+
+
+# --- what there is in a stretch ----------------------------------------------------------------------
+
+
+def _parts(
+    slides: Sequence[SlideState], layers: Mapping[str, LayerPixels], canvas: Canvas
+) -> list[_Zoom | _Slide] | None:
+    """What moves, as far as it is known; None if anything else does."""
+    size = canvas.width, canvas.height
+    order = max((slide.layers for slide in slides), key=len)
+    keys = [key for key, _ in order]
+    places = [dict(slide.layers) for slide in slides]
+    if len(set(keys)) < len(keys) or any(
+        [key for key in keys if key in place] != [key for key, _ in slide.layers]
+        for slide, place in zip(slides, places, strict=True)
+    ):
+        return None
+    sprites = {key: Sprite(layers[key], size) for key in keys[1:]}
+    tracks = {key: [_seen(place, key, sprites[key]) for place in places] for key in keys[1:]}
+    if any(keys[0] not in place for place in places):
+        return None
+    hulls = {key: _hull([rect for _, rect in track]) for key, track in tracks.items()}
+    parts: list[_Zoom | _Slide] = []
+    for number, key in enumerate(keys[1:], 1):
+        track = tracks[key]
+        if len({place if rect else None for place, rect in track}) == 1:
+            continue
+        zoom = _zoom(layers[key], track, canvas)
+        if zoom is not None:
+            window, maps = zoom
+            if any(_touch(window, hulls[above]) for above in keys[number + 1 :]):
+                return None
+            parts.append(_Zoom(window, canvas, maps))
+            continue
+        slide = _slide(layers[key], track)
+        hull = hulls[key]
+        if slide is None or hull is None:
+            return None
+        around = overlap(
+            (hull[0] - 2 * _MB, hull[1] - 2 * _MB, hull[2] + 2 * _MB, hull[3] + 2 * _MB), (0, 0, *size)
+        )
+        if not _is_flat(layers[keys[0]], around) or any(
+            _touch(around, hulls[other]) for other in keys[1:] if other != key
+        ):
+            return None
+        parts.append(_Slide(canvas, [rect for _, rect in track], slide))
+    return parts
+
+
+_Track = Sequence[tuple[Placement, Rect | None]]
+"""Where a layer is from frame to frame, and the rectangle that it touches."""
+
+
+def _seen(places: Mapping[str, Placement | None], key: str, sprite: Sprite) -> tuple[Placement, Rect | None]:
+    if key not in places:
+        return _REST, None
+    placement = places[key] or _REST
+    return placement, sprite.bounds(placement)
+
+
+def _zoom(pixels: LayerPixels, track: _Track, canvas: Canvas) -> tuple[Rect, list[Affine]] | None:
+    """The window that a layer fills while it grows or shrinks, and where it lies behind it."""
+    if any(rect is None or place.opacity < 1 for place, rect in track):
+        return None
+    inside = pixels.inside
+    if inside is None:
+        if not bool((pixels.rgba[..., 3] == 255).all()):
+            return None
+        maps = [placed(pixels, place) for place, _ in track]
+        window: Rect | None = (0, 0, canvas.width, canvas.height)
+        height, width = pixels.rgba.shape[:2]
+        if any(not _covers(each, width, height, canvas) for each in maps):
+            return None
+    else:
+        if inside.over is not None or len({replace(place, within=1.0) for place, _ in track}) > 1:
+            return None
+        if track[0][0] != replace(_REST, within=track[0][0].within):
+            return None
+        maps = [zoomed(pixels, inside, place) for place, _ in track]
+        window = _clear(inside.mask, inside.x, inside.y, inside.box, canvas)
+    if window is None or any(abs(each.b) > _EXACT or abs(each.c) > _EXACT or each.a <= 0 for each in maps):
+        return None
+    return window, maps
+
+
+def _covers(place: Affine, width: int, height: int, canvas: Canvas) -> bool:
+    right, bottom = place.at(width, height)
+    return place.x0 <= 0 and place.y0 <= 0 and right >= canvas.width and bottom >= canvas.height
+
+
+def _clear(
+    mask: np.ndarray[tuple[int, ...], np.dtype[np.uint8]],
+    x: int,
+    y: int,
+    box: tuple[float, float, float, float],
+    canvas: Canvas,
+) -> Rect | None:
+    """The pixels of a box that its mask leaves whole, if that is a rectangle of some size."""
+    left, top = max(0, int(np.ceil(box[0] - _EXACT))), max(0, int(np.ceil(box[1] - _EXACT)))
+    right = min(canvas.width, int(np.floor(box[0] + box[2] + _EXACT)))
+    bottom = min(canvas.height, int(np.floor(box[1] + box[3] + _EXACT)))
+    if right - left < 2 * _MB or bottom - top < 2 * _MB:
+        return None
+    if not bool((mask[top - y : bottom - y, left - x : right - x] == 255).all()):
+        return None
+    return left, top, right, bottom
+
+
+def _slide(pixels: LayerPixels, track: _Track) -> list[Affine] | None:
+    """Where a layer lies that moves and does nothing else."""
+    seen = {replace(place, dx=0.0, dy=0.0) for place, rect in track if rect is not None}
+    return [placed(pixels, place) for place, _ in track] if len(seen) == 1 else None
+
+
+def _is_flat(backdrop: LayerPixels, rect: Rect) -> bool:
+    """Whether a rectangle of the backdrop has one colour."""
+    x0, y0, x1, y1 = rect
+    part = backdrop.rgba[y0:y1, x0:x1]
+    return bool(part.size) and bool((part == part[0, 0]).all())
+
+
+def _inside(begins: Ints, first: int, last: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """For macroblocks along an axis, which of their halves lie within first .. last."""
+    blocks = begins[:, None] + _BLOCK * np.arange(2)[None, :]
+    return (blocks >= first) & (blocks + _BLOCK <= last)
+
+
+def _macroblocks(rect: Rect | None) -> tuple[slice, slice]:
+    if rect is None:
+        return slice(0, 0), slice(0, 0)
+    x0, y0, x1, y1 = rect
+    return slice(y0 // _MB, -(-y1 // _MB)), slice(x0 // _MB, -(-x1 // _MB))
+
+
+def _hull(rects: Sequence[Rect | None]) -> Rect | None:
+    there = [rect for rect in rects if rect is not None]
+    if not there:
+        return None
+    left, top, right, bottom = zip(*there, strict=True)
+    return min(left), min(top), max(right), max(bottom)
+
+
+def _touch(a: Rect, b: Rect | None) -> bool:
+    if b is None:
+        return False
+    x0, y0, x1, y1 = overlap(a, b)
+    return x0 < x1 and y0 < y1

@@ -1,0 +1,158 @@
+"""Pictures of known motion that are written instead of encoded: what two decoders make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from renderers.container import Part, join
+from renderers.predicted import LEFT, LOWER, RIGHT, UPPER, WHOLE, Field
+from renderers.video import Frame, VideoSpec, can_predict, encode_known
+from tests.unit.renderers.media import decode_video, other_decoder, picture, strict_decode
+
+FPS = 30
+WIDTH, HEIGHT = 112, 96
+ROWS, COLUMNS = 6, 7
+SPEC = VideoSpec(WIDTH, HEIGHT, FPS)
+Samples = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Given:
+    """A motion that a test makes up."""
+
+    frames: int
+    anchors: Sequence[int]
+    fields: Callable[[int], Field]
+
+    def field(self, frame: int) -> Field:
+        """What was made up."""
+        return self.fields(frame)
+
+
+# --- what the standard says such a picture looks like -------------------------------------------------
+
+
+def quarters(plane: Frame, margin: int) -> Samples:
+    """Luma at every quarter of a pixel (8.4.2.2.1): (4, 4, height, width) by fractions of y and x, edges repeated."""
+    full = np.pad(plane.astype(np.int64), margin + 3, "edge")
+
+    def six(samples: Samples, axis: int) -> Samples:
+        a, b, c, d, e, f = (np.roll(samples, -k, axis) for k in range(-2, 4))
+        return a - 5 * b + 20 * c + 20 * d - 5 * e + f
+
+    def shown(samples: Samples, bits: int) -> Samples:
+        return np.clip((samples + (1 << (bits - 1))) >> bits, 0, 255)
+
+    def mean(one: Samples, other: Samples) -> Samples:
+        return (one + other + 1) >> 1
+
+    right = six(full, 1)
+    b, h, j = shown(right, 5), shown(six(full, 0), 5), shown(six(right, 0), 10)
+    below, beside = np.roll(full, -1, 0), np.roll(full, -1, 1)
+    s, m = np.roll(b, -1, 0), np.roll(h, -1, 1)
+    table = [
+        [full, mean(full, b), b, mean(b, beside)],
+        [mean(full, h), mean(b, h), mean(b, j), mean(b, m)],
+        [h, mean(h, j), j, mean(j, m)],
+        [mean(h, below), mean(h, s), mean(j, s), mean(s, m)],
+    ]
+    return np.array(table)[:, :, 3:-3, 3:-3]
+
+
+def moved(frames: Sequence[Frame], field: Field) -> Frame:
+    """What the standard makes of two references (8.4.2.2), the earlier one first."""
+    height, width = frames[0].shape[0] * 2 // 3, frames[0].shape[1]
+    margin = 80
+    lumas = [quarters(frame[:height], margin) for frame in frames]
+    half = (height // 2, width // 2)
+    chromas = [
+        [
+            np.pad(part.reshape(half).astype(np.int64), margin, "edge")
+            for part in np.split(frame[height:].reshape(-1), 2)
+        ]
+        for frame in frames
+    ]
+    out = [np.zeros((height, width), np.int64), np.zeros(half, np.int64), np.zeros(half, np.int64)]
+    for y in range(0, height, 8):
+        for x in range(0, width, 8):
+            row, column = y // 16, x // 16
+            follows = field.moving[row, column] >> (y % 16 // 8 * 2 + x % 16 // 8) & 1
+            mx, my = (int(v) * int(follows) for v in field.vectors[:, row, column])
+            which = int(field.references[row, column])
+            top, left = y + (my >> 2) + margin, x + (mx >> 2) + margin
+            out[0][y : y + 8, x : x + 8] = lumas[which][my & 3, mx & 3, top : top + 8, left : left + 8]
+            top, left = y // 2 + (my >> 3) + margin, x // 2 + (mx >> 3) + margin
+            fx, fy = mx & 7, my & 7
+            for plane, source in zip(out[1:], chromas[which], strict=True):
+                z = source[top : top + 5, left : left + 5]
+                upper = (8 - fx) * z[:-1, :-1] + fx * z[:-1, 1:]
+                lower = (8 - fx) * z[1:, :-1] + fx * z[1:, 1:]
+                plane[y // 2 : y // 2 + 4, x // 2 : x // 2 + 4] = ((8 - fy) * upper + fy * lower + 32) >> 6
+    return np.concatenate([plane.reshape(-1) for plane in out]).astype(np.uint8).reshape(frames[0].shape)
+
+
+# --- fields ------------------------------------------------------------------------------------------
+
+
+def random_field(seed: int, variety: int = 3) -> Field:
+    """Any vectors, references and parts; neighbours often alike, so that every rule of prediction is needed."""
+    rng = np.random.default_rng(seed)
+    shape = ROWS, COLUMNS
+    some = rng.integers(-260, 260, (variety, 2)) * rng.integers(0, 2, (variety, 1))
+    vectors = some.T[:, rng.integers(0, variety, shape)]
+    patterns = np.array([WHOLE, WHOLE, 0, UPPER, LOWER, LEFT, RIGHT])
+    moving = patterns[rng.integers(0, rng.integers(1, len(patterns) + 1), shape)]
+    return Field(vectors, rng.integers(0, 2, shape) * rng.integers(0, 2), moving)
+
+
+def video(path: Path, anchors: Sequence[int], fields: Callable[[int], Field]) -> list[Frame]:
+    """A file of anchors and what lies between them; what it should decode to, its anchors taken for granted."""
+    frames = [picture(7 * number, WIDTH, HEIGHT) for number in anchors]
+    motion = Given(anchors[-1] + 1, anchors, fields)
+    join(path, SPEC, [Part(encode_known(SPEC, frames, motion, hold=False))], None)
+    shown = decode_video(path)
+    assert len(shown) == motion.frames
+    for number in set(range(motion.frames)) - set(anchors):
+        before = shown[max(a for a in anchors if a < number)]
+        after = shown[min(a for a in anchors if a > number)]
+        shown[number] = moved([before, after], fields(number))
+    return shown
+
+
+def test_such_pictures_can_be_written() -> None:
+    """Into what this system encodes; not where a rate is capped or the encoder does without B pictures or CABAC."""
+    assert can_predict(SPEC)
+    assert not can_predict(VideoSpec(WIDTH, HEIGHT, FPS, preset="ultrafast"))
+    assert not can_predict(VideoSpec(WIDTH, HEIGHT, FPS, max_bitrate=1_000_000))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 10_000), st.integers(1, 5), st.lists(st.integers(1, 9), max_size=4))
+def test_a_decoder_shows_what_the_field_says(
+    tmp_path: Path, seed: int, variety: int, gaps: list[int]
+) -> None:
+    """Whatever has moved where, from either reference, in parts or whole: sample for sample."""
+    path = tmp_path / "moved.mp4"
+    anchors = [0, *np.cumsum([2, *gaps]).tolist()]
+    wanted = video(path, anchors, lambda number: random_field(seed + number, variety))
+    strict_decode(path)
+    for number, (mine, theirs) in enumerate(zip(decode_video(path), wanted, strict=True)):
+        assert np.array_equal(mine, theirs), f"frame {number}"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_decoder_of_other_make_sees_the_same(tmp_path: Path, seed: int) -> None:
+    """OpenH264, which shares no code with FFmpeg's decoder, shows known motion bit for bit alike."""
+    path = tmp_path / "moved.mp4"
+    wanted = video(path, [0, 5, 6, 14], lambda number: random_field(seed * 100 + number))
+    got = other_decoder(path)
+    assert len(got) == len(wanted)
+    assert all(np.array_equal(a, b) for a, b in zip(got, wanted, strict=True))
