@@ -60,26 +60,14 @@ class Encode:
         return [*self._next(message, view), *self._announce(message, planned.frames, context.now())]
 
     def _encode(self, message: EncodeTask, view: PlanView, context: TaskContext) -> EncodedChunk:
-        from renderers.compose import Compositor
-        from renderers.motion import known_motion
-        from renderers.video import can_predict, encode_known, encode_moving, encode_still
+        from renderers.chunks import encode_chunk
 
-        chunk, spec = view.chunk(message.position), view.video_spec
-        states = view.states(chunk)
+        chunk = view.chunk(message.position)
         drawn = view.timeline.layers(chunk)
         layers = {layer.key: self._layers.get(keys.layer_key(message.tenant, layer.key)) for layer in drawn}
         modes = {layer.key: layer.blend_mode for layer in drawn}
-        compositor = Compositor(view.canvas, layers, modes)
-        if chunk.kind == "still":
-            return encode_still(spec, compositor.frame(states[0]))
-        hold = chunk.hold > 0
-        if can_predict(spec) and set(modes.values()) == {"normal"}:
-            motion = known_motion(states, layers, view.canvas, hold=hold)
-            if motion is not None:
-                anchors = (compositor.frame(states[number]) for number in motion.anchors)
-                return encode_known(spec, anchors, motion, hold=hold, check=context.check)
-        frames = (compositor.frame(state) for state in states)
-        return encode_moving(spec, frames, hold=hold, check=context.check, count=chunk.frames)
+        states = view.states(chunk)
+        return encode_chunk(view.video_spec, chunk, states, layers, modes, view.canvas, check=context.check)
 
     def _next(self, message: EncodeTask, view: PlanView) -> list[Outgoing]:
         position = message.position + view.plan.width

@@ -123,7 +123,7 @@ class Compositor:
             np.copyto(frame, recent.frame if recent else self._backdrop(backdrop[0]))
             shown = recent.shows if recent else SlideState((backdrop,))
         assert isinstance(shown, SlideState)
-        regions = _disjoint([rect for entry in _changed(shown, slide) if (rect := self._bounds(entry))])
+        regions = _disjoint([rect for entry in _changed(shown, slide) if (rect := self.bounds(*entry))])
         target = planes(frame)
         below = Patch((0, 0, *self._size), planes(self._backdrop(backdrop[0])), None)
         for region in regions:
@@ -136,7 +136,7 @@ class Compositor:
     def _patches(self, entries: tuple[Entry, ...], region: Rect) -> Iterator[Patch]:
         """What entries put into a region, from bottom to top."""
         for entry in entries:
-            rect = self._bounds(entry)
+            rect = self.bounds(*entry)
             if rect is not None and _touch(rect, region):
                 yield from self._sprites[entry[0]].patches(entry[1] or _REST)
 
@@ -148,8 +148,9 @@ class Compositor:
             and not any(key in self._blend_modes for key, _ in shown.layers)
         )
 
-    def _bounds(self, entry: Entry) -> Rect | None:
-        return self._sprites[entry[0]].bounds(entry[1] or _REST)
+    def bounds(self, key: str, placement: Placement | None) -> Rect | None:
+        """The rectangle with even edges that a tile or overlay touches, None if it is not on the canvas."""
+        return self._sprites[key].bounds(placement or _REST)
 
     def _backdrop(self, key: str) -> Frame:
         if key not in self._backdrops:

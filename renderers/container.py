@@ -63,6 +63,16 @@ class _Reference:
     poc_lsb: int
 
 
+def configuration(stream: h264.Stream) -> bytes:
+    """What a decoder has to know before the first picture of a stream, written ones included."""
+    more = []
+    if blends.can_blend(stream):
+        more.append(blends.blend_parameters(stream))
+    if predicted.can_predict(stream):
+        more.append(predicted.predicted_parameters(stream))
+    return stream.configuration(*more)
+
+
 class Joiner:
     """Turns parts into samples, one part at a time; remembers only where the stream stands."""
 
@@ -85,12 +95,7 @@ class Joiner:
 
     def configuration(self) -> bytes:
         """What a decoder has to know before the first sample (AVCDecoderConfigurationRecord)."""
-        stream, more = self.stream, []
-        if blends.can_blend(stream):
-            more.append(blends.blend_parameters(stream))
-        if predicted.can_predict(stream):
-            more.append(predicted.predicted_parameters(stream))
-        return stream.configuration(*more)
+        return configuration(self.stream)
 
     def add(self, part: Part) -> Iterator[Sample]:
         """The samples of the next part.

@@ -260,7 +260,8 @@ class Stream:
     def begin_slice(self, slice_type: int, frame_num: int, poc_lsb: int, parameters: int = 0) -> BitWriter:
         """The head of a slice header (7.3.3) of a picture that is not an IDR picture and has no other slice.
 
-        Both numbers are taken modulo their fields' sizes. parameters: how far behind its own the id of the PPS is.
+        Both numbers are taken modulo their fields' sizes. parameters: how far behind its own the id of the
+        PPS is.
         """
         sequence = self.sequence
         w = BitWriter()
@@ -277,7 +278,7 @@ class Stream:
         return w
 
     def end_slice_header(self, w: BitWriter, *, cabac: bool) -> None:
-        """The end of the slice header of a predicted picture without residual, in `SKIP_QP` and undeblocked."""
+        """The end of the slice header of a predicted picture: without residual, not deblocked."""
         if cabac:
             w.ue(0)  # cabac_init_idc
         w.se(SKIP_QP - self.picture.qp)
@@ -287,7 +288,7 @@ class Stream:
             w.align(1)
 
     def more_parameters(self, further: int, at: int, by: BitWriter) -> bytes:
-        """The PPS once more, its id `further` behind, with the bits from `at` on replaced by as many others."""
+        """The PPS once more, its id `further` behind, with bits from `at` on replaced by as many others."""
         bits = rbsp_bits(self.pps)
         w = BitWriter()
         w.ue(self.picture.id + further)
@@ -328,7 +329,8 @@ class Stream:
     def widen(self, unit: bytes, was: int, poc: int) -> bytes:
         """A slice of this stream for `widened()`: it counts to `was`, and there to `poc`.
 
-        Both are twice a picture's place from its IDR on: `was` among those that were encoded, `poc` among all.
+        Both are twice a picture's place from its IDR on: `was` among those that were encoded, `poc` among
+        all.
         """
         sequence, header = self.sequence, self.slice_header(unit)
         if sequence.poc_type != 0:

@@ -1,32 +1,41 @@
 """Movement that is known: which frames of a stretch have to be encoded, and how the others follow from them.
 
-A timeline says how everything moves, so that an encoder need not find it out. Where all that moves in a stretch
-are pictures that grow or shrink behind a window at rest, and things that slide over one flat colour, few frames are
-composed and encoded, the *anchors*; the frames between them are told to the decoder as vectors
+A timeline says how everything moves, so that an encoder need not find it out. Where all that moves in a
+stretch are pictures that grow or shrink behind a window at rest, and things that slide over one flat colour,
+few frames are composed and encoded, the *anchors*; the frames between them are told to the decoder as vectors
 (`renderers.predicted`), to a quarter of a pixel. Whatever else moves, fades or turns is for the encoder.
 
-A block of 8x8 pixels follows a movement if it lies in it as a whole. What is cut by a window's edge stays as it is
-in the nearer anchor, which is shown within `GAPS[0] / 2` frames.
+A block of 8x8 pixels follows a movement if it lies in it as a whole. What is cut by a window's edge stays as
+it is in the nearer anchor, which is shown within `GAPS[0] / 2` frames; so does what is seen between the
+letters of a text that lies on a picture. Anchors are as close as it takes for that not to be seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from renderers.predicted import FARTHEST, LEFT, LOWER, RIGHT, UPPER, WHOLE, Field, Ints
+from renderers.predicted import FARTHEST, LEFT, LOWER, RIGHT, UPPER, WHOLE, Field, Flags, Ints
 from renderers.scene import Canvas, LayerPixels, Placement, SlideState, State
-from renderers.sprites import Sprite, placed, zoomed
-from renderers.tiles import Affine, Rect, overlap
+from renderers.sprites import placed, zoomed
+from renderers.tiles import Affine, Rect, overlap, soft_edge
+from renderers.yuv import Plane
 
 GAPS = (8, 4, 2)
 """Frames from one anchor to the next, the largest that will do."""
+STRETCH = 0.25
+"""Pixels that a macroblock may grow on each side while all of it has one vector."""
+EDGE, STRAY = 6.0, 1.0
+"""Pixels that a picture may be off where it is cut by a window's edge, and behind what lies on it."""
 WORTH = 0.5
 """The share of a stretch that has to be predicted for it to be worth while: anchors do without B pictures."""
 
 _MB, _BLOCK = 16, 8
+_TAPS = 3  # pixels beside a block that a sample between pixels is made of (8.4.2.2.1)
+_SOFT = 3  # pixels at a canvas's edge that a picture which fills it need not fill
 _REST = Placement()
 _EXACT = 1e-9
 
@@ -45,16 +54,22 @@ class KnownMotion:
 
 
 def known_motion(
-    states: Sequence[State], layers: Mapping[str, LayerPixels], canvas: Canvas, *, hold: bool
+    states: Sequence[State],
+    layers: Mapping[str, LayerPixels],
+    canvas: Canvas,
+    bounds: Callable[[str, Placement | None], Rect | None],
+    *,
+    hold: bool,
 ) -> KnownMotion | None:
     """What is known of a stretch's movement; None where the encoder has to find it out.
 
-    All layers are painted normally. hold: the last picture will be held, so the last two are anchors.
+    All layers are painted normally. bounds: the rectangle that a layer touches. hold: the last picture will
+    be held, so the last two are anchors.
     """
     slides = [state for state in states if isinstance(state, SlideState)]
     if len(slides) < len(states) or len(states) < GAPS[-1] + 2:
         return None
-    parts = _parts(slides, layers, canvas)
+    parts = _parts(slides, layers, canvas, bounds)
     if parts is None:
         return None
     return _Stretch(canvas, parts, len(states)).motion(hold)
@@ -63,7 +78,10 @@ def known_motion(
 class _Zoom:
     """A picture behind a window at rest, larger or smaller from frame to frame."""
 
-    def __init__(self, window: Rect, canvas: Canvas, maps: Sequence[Affine]) -> None:
+    def __init__(
+        self, window: Rect, maps: Sequence[Affine], cover: _Cover, flat: tuple[bool, bool, bool, bool]
+    ) -> None:
+        """cover: what lies on it. flat: whether one colour lies to the left, above, to the right, below."""
         self._maps = maps
         x0, y0, x1, y1 = window
         self._columns, self._rows = slice(x0 // _MB, -(-x1 // _MB)), slice(y0 // _MB, -(-y1 // _MB))
@@ -71,30 +89,50 @@ class _Zoom:
         self._x = across, np.maximum(across, x0), np.minimum(across + _MB, x1), (x0, x1)
         self._y = down, np.maximum(down, y0), np.minimum(down + _MB, y1), (y0, y1)
         is_in = _inside(across, x0, x1)[None, :, None, :] & _inside(down, y0, y1)[:, None, :, None]
-        patterns = (is_in * np.array([[1, 2], [4, 8]])).sum(axis=(2, 3))
-        self._patterns = np.where(np.isin(patterns, (WHOLE, UPPER, LOWER, LEFT, RIGHT)), patterns, 0)
+        here = (self._rows, self._columns)
+        whole, self._patterns = _patterns(is_in), _patterns(is_in & ~cover.touched[here])
+        # Along an edge with one colour behind it, what it cuts follows the movement in that direction.
+        top, bottom = (down < y0)[:, None], (down + _MB > y1)[:, None]
+        left, right = (across < x0)[None, :], (across + _MB > x1)[None, :]
+        self._along = (
+            (top & flat[1] | bottom & flat[3]) & ~(left | right),
+            (left & flat[0] | right & flat[2]) & ~(top | bottom),
+        )
+        self._stays = tuple((self._patterns == 0) & ~along for along in self._along)
+        # How far off that may be to either side, in pixels, and what can be seen between what lies on it.
+        is_cut = top & (y0 % _BLOCK > 0) | bottom & (y1 % _BLOCK > 0)
+        is_cut = is_cut | left & (x0 % _BLOCK > 0) | right & (x1 % _BLOCK > 0)
+        is_cut &= ~((top | bottom) & (left | right))
+        is_seen = ~(cover.hidden[here] | ~is_in).all(axis=(2, 3)) & (whole != self._patterns)
+        limit = np.where(is_seen, STRAY, np.where(is_cut, EDGE, math.inf))
+        self._limits = tuple(np.where(along & ~is_seen, math.inf, limit) for along in self._along)
 
     def apply(self, into: _Draft, frame: int, anchors: tuple[int, int]) -> bool:
-        """Write what moves into a field; False if no anchor shows all that is needed."""
+        """Write what moves into a field; False if the anchors do not show all that is needed well enough."""
         now = self._maps[frame]
         found = []
         for anchor in anchors:
             then = self._maps[anchor]
             x, is_x = self._shift(self._x, now.a, now.x0, then.a, then.x0, FARTHEST[0])
             y, is_y = self._shift(self._y, now.d, now.y0, then.d, then.y0, FARTHEST[1])
-            found.append((x, y, is_y[:, None] & is_x[None, :]))
+            is_x, is_y = np.broadcast_arrays(is_x[None, :], is_y[:, None])
+            # Where only a cut part moves, it does so in one direction or not at all.
+            is_there = (is_x | self._stays[0]) & (is_y | self._stays[1])
+            found.append((*np.broadcast_arrays(x[None, :], y[:, None]), is_there))
         nearer = into.nearer
-        first, second = found[nearer], found[1 - nearer]
-        empty = self._patterns == 0
-        if not (first[2] | second[2] | empty).all():
+        (x, y, is_there), (far_x, far_y, is_far_there) = found[nearer], found[1 - nearer]
+        x, y = np.where(is_there, x, far_x), np.where(is_there, y, far_y)
+        if not (is_there | is_far_there).all():
+            return False
+        grown = abs(self._maps[anchors[nearer]].a / now.a - 1) * _MB / 2
+        if grown > STRETCH or any(
+            (np.abs(each) > 4 * limit).any() for each, limit in zip((x, y), self._limits, strict=True)
+        ):
             return False
         here = self._rows, self._columns
-        for axis in (0, 1):
-            one, other = (
-                each[axis][None, :] if axis == 0 else each[axis][:, None] for each in (first, second)
-            )
-            into.vectors[axis][here] = np.where(first[2], one, other)
-        into.references[here] = np.where(first[2], nearer, 1 - nearer)
+        into.vectors[0][here], into.vectors[1][here] = x, y
+        into.others[0][here], into.others[1][here] = x * self._along[0], y * self._along[1]
+        into.references[here] = np.where(is_there, nearer, 1 - nearer)
         into.moving[here] = self._patterns
         return True
 
@@ -106,8 +144,8 @@ class _Zoom:
         b: float,
         to: float,
         farthest: int,
-    ) -> tuple[Ints, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]]:
-        """Along one axis: quarters of a pixel for each macroblock, and whether its source is in the window."""
+    ) -> tuple[Ints, Flags]:
+        """Along an axis: quarters of a pixel for each macroblock, and whether its source is in the window."""
         begin, low, high, (first, last) = axis
         centre = begin + _MB / 2
         quarters = np.rint(4 * ((centre - at) / a * b + to - centre)).astype(np.int64)
@@ -166,6 +204,7 @@ class _Draft:
     """A field in the making; `nearer` is the reference of what rests."""
 
     vectors: Ints
+    others: Ints
     references: Ints
     moving: Ints
     nearer: int
@@ -214,20 +253,57 @@ class _Stretch:
         shape = self._shape
         draft = _Draft(
             np.zeros((2, *shape), np.int64),
+            np.zeros((2, *shape), np.int64),
             np.full(shape, nearer, np.int64),
             np.zeros(shape, np.int64),
             nearer,
         )
         if not all(part.apply(draft, frame, anchors) for part in self._parts):
             return None
-        return Field(draft.vectors, draft.references, draft.moving)
+        return Field(draft.vectors, draft.others, draft.references, draft.moving)
+
+
+@dataclass(frozen=True, eq=False)
+class _Cover:
+    """Where something lies on a picture, and where that hides it: (rows, columns, 2, 2) quarters."""
+
+    touched: Flags
+    hidden: Flags
+
+    @classmethod
+    def of(cls, layers: Sequence[tuple[LayerPixels, Placement | None, Rect]], canvas: Canvas) -> _Cover:
+        """Of layers at rest, each with the rectangle that it touches."""
+        rows, columns = -(-canvas.height // _MB), -(-canvas.width // _MB)
+        alpha = np.zeros((rows * _MB, columns * _MB), np.uint8)
+        for pixels, placement, (x0, y0, x1, y1) in layers:
+            height, width = pixels.rgba.shape[:2]
+            left, top = pixels.x, pixels.y
+            there = alpha[max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)]
+            if placement is not None or pixels.scale != 1 or pixels.inside is not None:
+                part = alpha[y0:y1, x0:x1]
+                np.maximum(part, 1, out=part)
+                continue
+            own = pixels.rgba[max(0, -top) :, max(0, -left) :, 3][: there.shape[0], : there.shape[1]]
+            np.maximum(there, own, out=there)
+        blocks = alpha.reshape(rows, 2, _BLOCK, columns, 2, _BLOCK)
+        touched, hidden = blocks.max(axis=(2, 5)) > 0, blocks.min(axis=(2, 5)) == 255
+        return cls(touched.transpose(0, 2, 1, 3), hidden.transpose(0, 2, 1, 3))
+
+
+def _patterns(quarters: Flags) -> Ints:
+    """Which part of each macroblock moves, (rows, columns), where that is all of it or a half."""
+    patterns = (quarters * np.array([[1, 2], [4, 8]])).sum(axis=(2, 3))
+    return np.where(np.isin(patterns, (WHOLE, UPPER, LOWER, LEFT, RIGHT)), patterns, 0)
 
 
 # --- what there is in a stretch ----------------------------------------------------------------------
 
 
 def _parts(
-    slides: Sequence[SlideState], layers: Mapping[str, LayerPixels], canvas: Canvas
+    slides: Sequence[SlideState],
+    layers: Mapping[str, LayerPixels],
+    canvas: Canvas,
+    bounds: Callable[[str, Placement | None], Rect | None],
 ) -> list[_Zoom | _Slide] | None:
     """What moves, as far as it is known; None if anything else does."""
     size = canvas.width, canvas.height
@@ -239,30 +315,36 @@ def _parts(
         for slide, place in zip(slides, places, strict=True)
     ):
         return None
-    sprites = {key: Sprite(layers[key], size) for key in keys[1:]}
-    tracks = {key: [_seen(place, key, sprites[key]) for place in places] for key in keys[1:]}
     if any(keys[0] not in place for place in places):
         return None
+    tracks = {key: [_seen(place, key, bounds) for place in places] for key in keys[1:]}
     hulls = {key: _hull([rect for _, rect in track]) for key, track in tracks.items()}
+    moving = [key for key in keys[1:] if len({place if rect else None for place, rect in tracks[key]}) > 1]
     parts: list[_Zoom | _Slide] = []
-    for number, key in enumerate(keys[1:], 1):
+    for key in moving:
         track = tracks[key]
-        if len({place if rect else None for place, rect in track}) == 1:
-            continue
         zoom = _zoom(layers[key], track, canvas)
         if zoom is not None:
             window, maps = zoom
-            if any(_touch(window, hulls[above]) for above in keys[number + 1 :]):
+            above = [each for each in keys[keys.index(key) + 1 :] if _touch(window, hulls[each])]
+            if any(each in moving for each in above):
                 return None
-            parts.append(_Zoom(window, canvas, maps))
+            on_it = [
+                (layers[each], places[0][each], hull) for each in above if (hull := hulls[each]) is not None
+            ]
+            beside = [hull for each, hull in hulls.items() if each != key]
+            flat = (
+                _flat_sides(layers[keys[0]], window, beside, canvas)
+                if _is_bare(layers[key])
+                else (False,) * 4
+            )
+            parts.append(_Zoom(window, maps, _Cover.of(on_it, canvas), flat))
             continue
         slide = _slide(layers[key], track)
         hull = hulls[key]
         if slide is None or hull is None:
             return None
-        around = overlap(
-            (hull[0] - 2 * _MB, hull[1] - 2 * _MB, hull[2] + 2 * _MB, hull[3] + 2 * _MB), (0, 0, *size)
-        )
+        around = overlap(_with_margins(hull, [rect for _, rect in track]), (0, 0, *size))
         if not _is_flat(layers[keys[0]], around) or any(
             _touch(around, hulls[other]) for other in keys[1:] if other != key
         ):
@@ -275,11 +357,14 @@ _Track = Sequence[tuple[Placement, Rect | None]]
 """Where a layer is from frame to frame, and the rectangle that it touches."""
 
 
-def _seen(places: Mapping[str, Placement | None], key: str, sprite: Sprite) -> tuple[Placement, Rect | None]:
+def _seen(
+    places: Mapping[str, Placement | None],
+    key: str,
+    bounds: Callable[[str, Placement | None], Rect | None],
+) -> tuple[Placement, Rect | None]:
     if key not in places:
         return _REST, None
-    placement = places[key] or _REST
-    return placement, sprite.bounds(placement)
+    return places[key] or _REST, bounds(key, places[key])
 
 
 def _zoom(pixels: LayerPixels, track: _Track, canvas: Canvas) -> tuple[Rect, list[Affine]] | None:
@@ -288,13 +373,12 @@ def _zoom(pixels: LayerPixels, track: _Track, canvas: Canvas) -> tuple[Rect, lis
         return None
     inside = pixels.inside
     if inside is None:
-        if not bool((pixels.rgba[..., 3] == 255).all()):
-            return None
+        cut = soft_edge(pixels.rgba)
         maps = [placed(pixels, place) for place, _ in track]
-        window: Rect | None = (0, 0, canvas.width, canvas.height)
-        height, width = pixels.rgba.shape[:2]
-        if any(not _covers(each, width, height, canvas) for each in maps):
+        if cut is None:
             return None
+        height, width = pixels.rgba.shape[:2]
+        window: Rect | None = _filled(maps, (cut, cut), (width - cut, height - cut), canvas)
     else:
         if inside.over is not None or len({replace(place, within=1.0) for place, _ in track}) > 1:
             return None
@@ -307,22 +391,31 @@ def _zoom(pixels: LayerPixels, track: _Track, canvas: Canvas) -> tuple[Rect, lis
     return window, maps
 
 
-def _covers(place: Affine, width: int, height: int, canvas: Canvas) -> bool:
-    right, bottom = place.at(width, height)
-    return place.x0 <= 0 and place.y0 <= 0 and right >= canvas.width and bottom >= canvas.height
+def _filled(
+    maps: Sequence[Affine], begin: tuple[int, int], end: tuple[int, int], canvas: Canvas
+) -> Rect | None:
+    """The canvas, if a picture fills it all the time, but for the very edge."""
+    left, top = (
+        math.ceil(max(0.0, *each) - _EXACT) for each in zip(*(m.at(*begin) for m in maps), strict=True)
+    )
+    right, bottom = (math.floor(min(each) + _EXACT) for each in zip(*(m.at(*end) for m in maps), strict=True))
+    right, bottom = min(right, canvas.width), min(bottom, canvas.height)
+    if max(left, top, canvas.width - right, canvas.height - bottom) > _SOFT:
+        return None
+    return 0, 0, canvas.width, canvas.height
 
 
 def _clear(
-    mask: np.ndarray[tuple[int, ...], np.dtype[np.uint8]],
+    mask: Plane,
     x: int,
     y: int,
     box: tuple[float, float, float, float],
     canvas: Canvas,
 ) -> Rect | None:
     """The pixels of a box that its mask leaves whole, if that is a rectangle of some size."""
-    left, top = max(0, int(np.ceil(box[0] - _EXACT))), max(0, int(np.ceil(box[1] - _EXACT)))
-    right = min(canvas.width, int(np.floor(box[0] + box[2] + _EXACT)))
-    bottom = min(canvas.height, int(np.floor(box[1] + box[3] + _EXACT)))
+    left, top = max(0, math.ceil(box[0] - _EXACT)), max(0, math.ceil(box[1] - _EXACT))
+    right = min(canvas.width, math.floor(box[0] + box[2] + _EXACT))
+    bottom = min(canvas.height, math.floor(box[1] + box[3] + _EXACT))
     if right - left < 2 * _MB or bottom - top < 2 * _MB:
         return None
     if not bool((mask[top - y : bottom - y, left - x : right - x] == 255).all()):
@@ -340,10 +433,29 @@ def _is_flat(backdrop: LayerPixels, rect: Rect) -> bool:
     """Whether a rectangle of the backdrop has one colour."""
     x0, y0, x1, y1 = rect
     part = backdrop.rgba[y0:y1, x0:x1]
-    return bool(part.size) and bool((part == part[0, 0]).all())
+    return not part.size or bool((part == part[0, 0]).all())
 
 
-def _inside(begins: Ints, first: int, last: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def _is_bare(pixels: LayerPixels) -> bool:
+    """Whether nothing is drawn around a picture's window."""
+    return pixels.inside is not None and pixels.inside.under is None
+
+
+def _flat_sides(
+    backdrop: LayerPixels, window: Rect, beside: Sequence[Rect | None], canvas: Canvas
+) -> tuple[bool, bool, bool, bool]:
+    """Whether the macroblocks at a window's left, top, right and bottom have one colour outside of it."""
+    x0, y0, x1, y1 = window
+    left, top = x0 - x0 % _MB, y0 - y0 % _MB
+    right, bottom = min(canvas.width, x1 + -x1 % _MB), min(canvas.height, y1 + -y1 % _MB)
+    strips = (left, y0, x0, y1), (x0, top, x1, y0), (x1, y0, right, y1), (x0, y1, x1, bottom)
+    a, b, c, d = (
+        _is_flat(backdrop, strip) and not any(_touch(strip, other) for other in beside) for strip in strips
+    )
+    return a, b, c, d
+
+
+def _inside(begins: Ints, first: int, last: int) -> Flags:
     """For macroblocks along an axis, which of their halves lie within first .. last."""
     blocks = begins[:, None] + _BLOCK * np.arange(2)[None, :]
     return (blocks >= first) & (blocks + _BLOCK <= last)
@@ -362,6 +474,13 @@ def _hull(rects: Sequence[Rect | None]) -> Rect | None:
         return None
     left, top, right, bottom = zip(*there, strict=True)
     return min(left), min(top), max(right), max(bottom)
+
+
+def _with_margins(hull: Rect, rects: Sequence[Rect | None]) -> Rect:
+    """A hull and what is copied along with what moves in it: macroblocks, and what they are sampled from."""
+    margins = [(x0 % _MB, y0 % _MB, -x1 % _MB, -y1 % _MB) for x0, y0, x1, y1 in filter(None, rects)]
+    left, top, right, bottom = (max(each) + _TAPS for each in zip(*margins, strict=True))
+    return hull[0] - left, hull[1] - top, hull[2] + right, hull[3] + bottom
 
 
 def _touch(a: Rect, b: Rect | None) -> bool:

@@ -1,15 +1,15 @@
 """Pictures of known motion that are written instead of encoded: B pictures of vectors, without residual.
 
-Where it is known how every part of a picture has moved since pictures that were encoded (`renderers.motion`), a
-decoder can be told so: each macroblock copies what lies at its vector in one of two references, one that is shown
-before the picture and one behind it. The later one was decoded last, the earlier one before that.
+Where it is known how every part of a picture has moved since pictures that were encoded (`renderers.motion`),
+a decoder can be told so: each macroblock copies what lies at its vector in one of two references, one that is
+shown before the picture and one behind it. The later one was decoded last, the earlier one before that.
 
-Such pictures are no references themselves, and are not deblocked. They are written as CAVLC, which a PPS of their
-own allows: without residual its codes depend on nothing but their values, so whole pictures of them are made by
-numpy. Each list of references has the one that is wanted in second place: there, direct prediction does not look
-at the vectors of the picture behind (colZeroFlag, 8.4.1.2.2), which only its encoder knows. All are B pictures
-although each part has one reference, because OpenH264 does not put anything else in order. Clauses are those of
-ITU-T H.264 (08/2021).
+Such pictures are no references themselves, and are not deblocked. They are written as CAVLC, which a PPS of
+their own allows: without residual its codes depend on nothing but their values, so whole pictures of them are
+made by numpy. Each list of references has the one that is wanted in second place: there, direct prediction
+does not look at the vectors of the picture behind (colZeroFlag, 8.4.1.2.2), which only its encoder knows. All
+are B pictures although each part has one reference, because OpenH264 does not put anything else in order.
+Clauses are those of ITU-T H.264 (08/2021).
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from renderers.h264 import B_SLICES, Stream
 FURTHER = 2
 """How far behind the stream's own PPS that of these pictures is."""
 FARTHEST = 2047, 63
-"""Whole pixels that a vector may point to the side and up or down at most, at every level (A.3.1, table A-1)."""
+"""Whole pixels that a vector may point to the side, and up or down, at every level (table A-1)."""
 
 WHOLE, UPPER, LOWER, LEFT, RIGHT = 15, 3, 12, 5, 10
-"""Which quarters of 8x8 pixels of a macroblock move: bits 0 and 1 for the upper two, 2 and 3 for the lower."""
+"""Which quarters of a macroblock move: bits 0 and 1 for the upper two, 2 and 3 for the lower."""
 
 _B_16X8, _B_8X16 = (
     np.array([4, 6]),
@@ -49,11 +49,12 @@ class Field:
     """How a picture's macroblocks have moved: whole numbers for (rows, columns) macroblocks.
 
     vectors: (2, rows, columns), x and y in quarters of a pixel, from a macroblock to where its content lies
-    in its reference. references: 0 for the earlier one, 1 for the later. moving: `WHOLE` or the half that follows
-    the vector, 0 for none; what does not stays where it is.
+    in its reference. references: 0 for the earlier one, 1 for the later. moving: `WHOLE` or the half that
+    follows the vector, 0 for none; the rest follows the vector in `others`.
     """
 
     vectors: Ints
+    others: Ints
     references: Ints
     moving: Ints
 
@@ -80,8 +81,8 @@ def predicted_pictures(
 ) -> Iterator[bytes]:
     """NAL units that each show the parts of two references that their field says; with each its `poc_lsb`.
 
-    The later reference is the last one before them in decoding order, the earlier one the last before that; frame_num
-    is one more than that of the later one. Needs `predicted_parameters`.
+    The later reference is the last one before them in decoding order, the earlier one the last before that;
+    frame_num is one more than that of the later one. Needs `predicted_parameters`.
     """
     shape = stream.sequence.mb_height, stream.sequence.mb_width
     if any(field.moving.shape != shape for _, field in pictures):
@@ -113,7 +114,7 @@ _Codes = tuple[Any, Any]
 
 @dataclass(frozen=True, eq=False)
 class _Blocks:
-    """Blocks beside others: x and y of their vectors, and their references, `_NONE` where there is no block."""
+    """Blocks beside others: x and y of their vectors; references, `_NONE` where there is no block."""
 
     x: Ints
     y: Ints
@@ -129,8 +130,8 @@ class _Blocks:
 class _Macroblocks:
     """The syntax elements of the macroblocks of some fields (7.3.4, 7.3.5), all at once.
 
-    The fields lie below one another, with one macroblock more on the left and right of each and above it: what is
-    not there has no reference. Everything is looked at as one row.
+    The fields lie below one another, with one macroblock more on the left and right of each and above it:
+    what is not there has no reference. Everything is looked at as one row.
     """
 
     def __init__(self, fields: Sequence[Field]) -> None:
@@ -138,16 +139,18 @@ class _Macroblocks:
         shape = len(fields), rows + 1, columns + 2
         inner = slice(None), slice(1, None), slice(1, -1)
         moving, references = np.zeros(shape, np.int8), np.full(shape, _NONE, np.int8)
-        x, y = np.zeros((2, *shape), np.int16)
+        x, y, other_x, other_y = np.zeros((4, *shape), np.int16)
         moving[inner] = [field.moving for field in fields]
         references[inner] = [field.references for field in fields]
         x[inner], y[inner] = ([field.vectors[axis] for field in fields] for axis in (0, 1))
-        rests = moving == 0
-        x[rests] = y[rests] = 0
-        moving[(x == 0) & (y == 0)] = WHOLE
+        other_x[inner], other_y[inner] = ([field.others[axis] for field in fields] for axis in (0, 1))
+        none = moving == 0
+        x[none], y[none] = other_x[none], other_y[none]
+        moving[none | ((x == other_x) & (y == other_y))] = WHOLE
         self._each, self._stride = rows * columns, columns + 2
         self._moving, self._references = moving.reshape(-1), references.reshape(-1)
         self._x, self._y = x.reshape(-1), y.reshape(-1)
+        self._other_x, self._other_y = other_x.reshape(-1), other_y.reshape(-1)
         is_there = np.zeros(shape, np.bool_)
         is_there[inner] = True
         self._is_there = is_there.reshape(-1)
@@ -156,7 +159,7 @@ class _Macroblocks:
         """The slice data of each field, one bit an element."""
         every = slice(self._stride + 1, self._moving.size - 1)
         around = self._around(every)
-        is_there, own = self._is_there[every], self._block(every, None)
+        is_there, own = self._is_there[every], self._block(every)
         expected = _median(own.references, *around)
         is_skipped = (own.x == expected[0]) & (own.y == expected[1]) & (self._moving[every] == WHOLE)
         is_skipped &= _is_direct(own.references, *around)
@@ -183,9 +186,8 @@ class _Macroblocks:
         """Codes of macroblocks of which one half moves (8.4.1.3 for 16x8 and 8x16)."""
         stride = self._stride
         left, above = at - 1, at - stride
-        own, is_first = self._block(at, None), half in (UPPER, LEFT)
-        references = own.references
-        first, second = (_Blocks(own.x * has, own.y * has, references) for has in (is_first, not is_first))
+        first, second = self._block(at, 0), self._block(at, 3)
+        references = first.references
         if half in (UPPER, LOWER):
             kinds = _B_16X8
             beside = self._around(at), (self._block(left, 3), first, self._block(left, 1))
@@ -205,7 +207,7 @@ class _Macroblocks:
         return [*codes, _ue(0, at)]
 
     def _around(self, at: Ints | slice) -> tuple[_Blocks, _Blocks, _Blocks]:
-        """What lies to the left of macroblocks, above, and above to the right or else to the left (6.4.11.7)."""
+        """What lies to the left, above, and above to the right or else to the left (6.4.11.7)."""
         left, above, right, corner = (
             slice(at.start - back, at.stop - back) if isinstance(at, slice) else at - back
             for back in (1, self._stride, self._stride - 1, self._stride + 1)
@@ -213,14 +215,17 @@ class _Macroblocks:
         beyond = self._block(right, 2).otherwise(self._block(corner, 3))
         return self._block(left, 1), self._block(above, 2), beyond
 
-    def _block(self, at: Ints | slice, quarter: int | None) -> _Blocks:
-        """A quarter of macroblocks, or with None what their moving part does."""
-        follows = np.int8(1) if quarter is None else self._moving[at] >> quarter & 1
-        return _Blocks(self._x[at] * follows, self._y[at] * follows, self._references[at])
+    def _block(self, at: Ints | slice, quarter: int | None = None) -> _Blocks:
+        """A quarter of macroblocks, or their moving part."""
+        x, y = self._x[at], self._y[at]
+        if quarter is not None:
+            follows = (self._moving[at] >> quarter & 1).astype(np.bool_)
+            x, y = np.where(follows, x, self._other_x[at]), np.where(follows, y, self._other_y[at])
+        return _Blocks(x, y, self._references[at])
 
 
 def _is_direct(references: Ints, *around: _Blocks) -> Flags:
-    """Where direct prediction comes to this reference alone: a neighbour has it, and none the other (8.4.1.2.2)."""
+    """Where direct prediction comes to this reference alone, as neighbours have no other (8.4.1.2.2)."""
     others = 1 - references
     has, has_other = (
         (around[0].references == which) | (around[1].references == which) | (around[2].references == which)
@@ -271,7 +276,7 @@ def _mvd(x: Ints, y: Ints) -> list[_Codes]:
 def _packed(
     groups: Sequence[tuple[Ints, Sequence[_Codes]]], coded: Ints, total: int, each: int
 ) -> Iterator[NDArray[np.uint8]]:
-    """The bits of every `each` of `total` macroblocks: codes by their places among the coded ones, then a run."""
+    """The bits of every `each` of `total` macroblocks: codes by place among the coded ones, and a run."""
     sizes = np.zeros(coded.size + 1, np.int64)
     for which, codes in groups:
         sizes[which] = sum((length for _, length in codes), np.zeros(which.size, np.int64))

@@ -48,6 +48,9 @@ held at least as long; shorter ones belong into a moving stretch where there is 
 HELD_QP = -2
 """The quantiser of a moving stretch's held picture above `still_crf`."""
 
+KNOWN_CRF = -0.25
+"""The quality of anchors above `crf`: what lies between them is as good as they are, at most."""
+
 FAST = {"subme": "1", "me": "dia", "partitions": "i8x8,i4x4"}
 """What moving pictures are encoded with instead of `veryfast`'s own: see docs/performance.md."""
 
@@ -200,8 +203,8 @@ def encode_moving(
 class Motion(Protocol):
     """A stretch whose movement is known: see `renderers.motion`.
 
-    frames: how many it has. anchors: those that are encoded, the first and the last among them. `field` says how
-    any other has moved since the anchors around it.
+    frames: how many it has. anchors: those that are encoded, the first and the last among them. `field` says
+    how any other has moved since the anchors around it.
     """
 
     @property
@@ -248,7 +251,7 @@ def encode_known(
     anchors = motion.anchors
     if hold and len(anchors) > 1 and anchors[-2] != anchors[-1] - 1:
         raise ValueError("the last two pictures of a stretch that is held are anchors")
-    encoder = _Encoder(spec, "hold" if hold else "moving", spec.crf, len(anchors), anchors)
+    encoder = _Encoder(spec, "hold" if hold else "moving", spec.crf + KNOWN_CRF, len(anchors), anchors)
     for index, frame in enumerate(frames):
         check()
         encoder.send(frame, PictureType.I if index == 0 else PictureType.P)

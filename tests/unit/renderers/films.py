@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -12,12 +12,14 @@ import av
 import numpy as np
 from hypothesis import strategies as st
 
+from renderers.chunks import encode_chunk
 from renderers.compose import Compositor
 from renderers.container import Part, join
+from renderers.pixels import Pixels
 from renderers.raster import draw_layer
-from renderers.scene import Layer, LayerPixels
+from renderers.scene import Layer, LayerPixels, State
 from renderers.timeline import Chunk, Timeline
-from renderers.video import Frame, VideoSpec, encode_moving, encode_still
+from renderers.video import Frame, VideoSpec
 from schemas.project import Project
 from schemas.settings import parse_settings
 from tests.unit.builders import Document, fade, image, move, project, rect, slide, text
@@ -33,14 +35,17 @@ LOSSLESS = replace(SPEC, crf=0, still_crf=0)
 
 @dataclass(frozen=True)
 class Film:
-    """A project and its timeline at 96 x 54 px and 24 frames a second."""
+    """A project and its timeline at 96 x 54 px, or another size, and 24 frames a second."""
 
     project: Project
+    size: tuple[int, int] = (SPEC.width, SPEC.height)
+    image: Callable[[str], Pixels] = images
 
     @cached_property
     def timeline(self) -> Timeline:
         """Its frames."""
-        asked = {"width": SPEC.width, "height": SPEC.height, "fps": FPS}
+        width, height = self.size
+        asked = {"width": width, "height": height, "fps": FPS}
         return Timeline(self.project, parse_settings(asked), {})
 
     @cached_property
@@ -56,19 +61,22 @@ class Film:
 
     def composed(self, chunk: Chunk) -> list[Frame]:
         """The pictures of a chunk, composed from its own layers and nothing else."""
-        line = self.timeline
-        known = line.layers(chunk)
-        compositor = Compositor(
-            line.canvas,
-            {layer.key: self._pixels(layer) for layer in known},
-            {layer.key: layer.blend_mode for layer in known},
-        )
-        numbers = range(chunk.first_frame, chunk.first_frame + chunk.frames)
-        return [compositor.frame(line.state(number)).copy() for number in numbers]
+        compositor = Compositor(self.timeline.canvas, *self.layers(chunk))
+        return [compositor.frame(state).copy() for state in self.states(chunk)]
+
+    def states(self, chunk: Chunk) -> list[State]:
+        """What each of its pictures shows."""
+        return [self.timeline.state(chunk.first_frame + number) for number in range(chunk.frames)]
+
+    def layers(self, chunk: Chunk) -> tuple[dict[str, LayerPixels], dict[str, str]]:
+        """Its own layers, and their blend modes."""
+        known = self.timeline.layers(chunk)
+        pixels = {layer.key: self._pixels(layer) for layer in known}
+        return pixels, {layer.key: layer.blend_mode for layer in known}
 
     def _pixels(self, layer: Layer) -> LayerPixels:
         if layer.key not in self._drawn:
-            drawn = draw_layer(layer, self.project, self.timeline.canvas, images, FONTS)
+            drawn = draw_layer(layer, self.project, self.timeline.canvas, self.image, FONTS)
             self._drawn[layer.key] = drawn
         return self._drawn[layer.key]
 
@@ -153,10 +161,8 @@ def _cut(chunk: Chunk, borders: set[int]) -> Iterator[Chunk]:
 
 def encoded(film: Film, chunk: Chunk, spec: VideoSpec) -> Part:
     """A chunk as the stage `encode` makes it: composed from its own layers, in an encoder of its own."""
-    frames = film.composed(chunk)
-    if chunk.kind == "still":
-        return Part(encode_still(spec, frames[0]), chunk.hold, chunk.lead)
-    return Part(encode_moving(spec, frames, hold=chunk.hold > 0), chunk.hold)
+    made = encode_chunk(spec, chunk, film.states(chunk), *film.layers(chunk), film.timeline.canvas)
+    return Part(made, chunk.hold, chunk.lead)
 
 
 def faded(before: Frame, after: Frame, weight: int) -> Frame:

@@ -11,6 +11,7 @@ import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
+from renderers.container import configuration
 from renderers.h264 import Stream
 from renderers.video import EncodedChunk, Frame
 
@@ -44,7 +45,7 @@ def flat(y: int, u: int, v: int, width: int = WIDTH, height: int = HEIGHT) -> Fr
 def decode_chunk(chunk: EncodedChunk) -> list[Frame]:
     """The pictures of one chunk in the order they are shown."""
     decoder = av.CodecContext.create("h264", "r")
-    decoder.extradata = Stream.of(chunk.sps, chunk.pps).configuration()
+    decoder.extradata = configuration(Stream.of(chunk.sps, chunk.pps))
     decoder.thread_count = 1
     frames = []
     for encoded in chunk.packets:

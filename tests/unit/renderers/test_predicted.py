@@ -41,7 +41,7 @@ class Given:
 
 
 def quarters(plane: Frame, margin: int) -> Samples:
-    """Luma at every quarter of a pixel (8.4.2.2.1): (4, 4, height, width) by fractions of y and x, edges repeated."""
+    """Luma at every quarter of a pixel (8.4.2.2.1): (4, 4, height, width), edges repeated."""
     full = np.pad(plane.astype(np.int64), margin + 3, "edge")
 
     def six(samples: Samples, axis: int) -> Samples:
@@ -49,7 +49,8 @@ def quarters(plane: Frame, margin: int) -> Samples:
         return a - 5 * b + 20 * c + 20 * d - 5 * e + f
 
     def shown(samples: Samples, bits: int) -> Samples:
-        return np.clip((samples + (1 << (bits - 1))) >> bits, 0, 255)
+        found: Samples = np.clip((samples + (1 << (bits - 1))) >> bits, 0, 255)
+        return found
 
     def mean(one: Samples, other: Samples) -> Samples:
         return (one + other + 1) >> 1
@@ -85,7 +86,7 @@ def moved(frames: Sequence[Frame], field: Field) -> Frame:
         for x in range(0, width, 8):
             row, column = y // 16, x // 16
             follows = field.moving[row, column] >> (y % 16 // 8 * 2 + x % 16 // 8) & 1
-            mx, my = (int(v) * int(follows) for v in field.vectors[:, row, column])
+            mx, my = (int(v) for v in (field.vectors if follows else field.others)[:, row, column])
             which = int(field.references[row, column])
             top, left = y + (my >> 2) + margin, x + (mx >> 2) + margin
             out[0][y : y + 8, x : x + 8] = lumas[which][my & 3, mx & 3, top : top + 8, left : left + 8]
@@ -103,18 +104,19 @@ def moved(frames: Sequence[Frame], field: Field) -> Frame:
 
 
 def random_field(seed: int, variety: int = 3) -> Field:
-    """Any vectors, references and parts; neighbours often alike, so that every rule of prediction is needed."""
+    """Any vectors, references and parts; neighbours often alike, so that every rule is needed."""
     rng = np.random.default_rng(seed)
     shape = ROWS, COLUMNS
     some = rng.integers(-260, 260, (variety, 2)) * rng.integers(0, 2, (variety, 1))
-    vectors = some.T[:, rng.integers(0, variety, shape)]
+    vectors, others = (some.T[:, rng.integers(0, variety, shape)] for _ in range(2))
+    others *= rng.integers(0, 2)
     patterns = np.array([WHOLE, WHOLE, 0, UPPER, LOWER, LEFT, RIGHT])
     moving = patterns[rng.integers(0, rng.integers(1, len(patterns) + 1), shape)]
-    return Field(vectors, rng.integers(0, 2, shape) * rng.integers(0, 2), moving)
+    return Field(vectors, others, rng.integers(0, 2, shape) * rng.integers(0, 2), moving)
 
 
 def video(path: Path, anchors: Sequence[int], fields: Callable[[int], Field]) -> list[Frame]:
-    """A file of anchors and what lies between them; what it should decode to, its anchors taken for granted."""
+    """A file of anchors and what lies between; what it should decode to, its anchors taken for granted."""
     frames = [picture(7 * number, WIDTH, HEIGHT) for number in anchors]
     motion = Given(anchors[-1] + 1, anchors, fields)
     join(path, SPEC, [Part(encode_known(SPEC, frames, motion, hold=False))], None)
@@ -128,7 +130,7 @@ def video(path: Path, anchors: Sequence[int], fields: Callable[[int], Field]) ->
 
 
 def test_such_pictures_can_be_written() -> None:
-    """Into what this system encodes; not where a rate is capped or the encoder does without B pictures or CABAC."""
+    """Into what this system encodes; not where a rate is capped, or without B pictures and CABAC."""
     assert can_predict(SPEC)
     assert not can_predict(VideoSpec(WIDTH, HEIGHT, FPS, preset="ultrafast"))
     assert not can_predict(VideoSpec(WIDTH, HEIGHT, FPS, max_bitrate=1_000_000))

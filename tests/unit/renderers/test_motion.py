@@ -1,0 +1,163 @@
+"""Movement that is known: which films are told and not encoded, and that they look as composed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from renderers._opencv import cv2
+from renderers.compose import Compositor
+from renderers.container import join
+from renderers.motion import GAPS, KnownMotion, known_motion
+from renderers.pixels import Pixels
+from renderers.video import VideoSpec
+from tests.unit.builders import Document, image, move, project, rect, slide, text
+from tests.unit.renderers.films import FPS, Film, encoded, psnr
+from tests.unit.renderers.media import decode_video, other_decoder, strict_decode
+
+SPEC = VideoSpec(320, 180, FPS)
+GROWS = move("scale", 0, 2, (1, 1.15), within=True)
+SHRINKS = move("scale", 0, 2, (1.15, 1), within=True)
+ENTERS = move("x", 0, 0.8, (-300, 0), easing="ease-out")
+LEAVES = move("x", 0.2, 0.8, (0, 320), easing="ease-in")
+WINDOW = {"x": 36, "y": 20, "width": 243, "height": 117}
+PHOTO = image("any", **WINDOW, animations=[GROWS])
+
+
+def photo(src: str) -> Pixels:
+    """A picture with detail of every size."""
+    rng = np.random.default_rng(5)
+    picture = np.full((360, 640, 4), 128, np.float32)
+    for cells in (8, 32, 128):
+        coarse = rng.normal(0, 30, (cells, cells, 3)).astype(np.float32)
+        picture[..., :3] += cv2.resize(coarse, (640, 360), interpolation=cv2.INTER_CUBIC)
+    picture[..., 3] = 255
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def film(*elements: Document, seconds: float = 2.0, **keys: object) -> Film:
+    """One slide with these elements."""
+    made = {**slide(seconds, *elements, color="#2050a0"), **keys}
+    return Film(project(slides=[made]), (SPEC.width, SPEC.height), photo)
+
+
+def motion(of: Film) -> KnownMotion | None:
+    """What is known of its first stretch."""
+    chunk = next(chunk for chunk in of.chunks if chunk.kind == "moving")
+    layers, modes = of.layers(chunk)
+    compositor = Compositor(of.timeline.canvas, layers, modes)
+    return known_motion(of.states(chunk), layers, of.timeline.canvas, compositor.bounds, hold=chunk.hold > 0)
+
+
+KNOWN = {
+    "a photo grows": film(PHOTO),
+    "a photo shrinks": film(image("any", **WINDOW, animations=[SHRINKS])),
+    "a photo fills the slide and grows": film(image("any", animations=[move("scale", 0, 2, (1, 1.3))])),
+    "a photo fills the slide and pans": film(
+        image("any", x=-60, width=420, animations=[move("x", 0, 2, (0, -35))])
+    ),
+    "a title enters": film(text("A title", animations=[ENTERS])),
+    "a title leaves": film(text("A title", animations=[LEAVES])),
+    "a title rises from below": film(text("A title", animations=[move("y", 0, 0.8, (200, 0))])),
+    "something appears": film(rect(start=0.3, animations=[move("y", 0.3, 0.5, (0, 60))])),
+    "a photo grows and a title enters": film(PHOTO, text("A title", y=145, height=30, animations=[ENTERS])),
+    "a photo grows slowly behind a title": film(
+        image("any", animations=[move("scale", 0, 2, (1, 1.03), within=True)]), text("A title", y=80)
+    ),
+    "a photo grows behind a box": film(PHOTO, rect("#ffcc00", x=100, y=50)),
+}
+
+UNKNOWN = {
+    "it fades": film(text("A title", animations=[move("opacity", 0, 1, (0, 1))])),
+    "it turns": film(rect(animations=[move("rotation", 0, 1, (0, 40))])),
+    "it grows over something": film(rect(animations=[move("scale", 0, 1, (1, 2))])),
+    "it moves over two colours": film(
+        text("A title", animations=[ENTERS]),
+        background={
+            "type": "linear-gradient",
+            "angle": 90,
+            "stops": [{"offset": 0, "color": "black"}, {"offset": 1, "color": "white"}],
+        },
+    ),
+    "it moves over something": film(
+        rect("#ffffff", x=0, y=0, width=60, height=40), text("A", animations=[ENTERS])
+    ),
+    "two cross each other": film(text("A title", animations=[ENTERS]), text("Another", animations=[LEAVES])),
+    "a photo with round corners": film(image("any", **WINDOW, radius=20, animations=[GROWS])),
+    "a photo grows quickly behind a title": film(
+        image("any", animations=[move("scale", 0, 1, (1, 4), within=True)]), text("A title", y=10)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_known_motion_looks_as_composed(tmp_path: Path, name: str) -> None:
+    """Few frames are encoded; the others look like what would have been, and decode without a warning."""
+    of = KNOWN[name]
+    known = motion(of)
+    assert known is not None
+    assert len(known.anchors) <= known.frames / 2
+    path = tmp_path / "known.mp4"
+    join(path, SPEC, [encoded(of, chunk, SPEC) for chunk in of.chunks], None)
+    strict_decode(path)
+    decoded = decode_video(path)
+    assert len(decoded) == of.timeline.total_frames
+    for number, (got, wanted) in enumerate(zip(decoded, of.frames, strict=True)):
+        assert psnr(got, wanted) >= 33, number
+    others = other_decoder(path)
+    assert all(np.array_equal(got, wanted) for got, wanted in zip(others, decoded, strict=True))
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_other_movement_is_left_to_the_encoder(name: str) -> None:
+    """Nothing is claimed to be known that is not."""
+    assert motion(UNKNOWN[name]) is None
+
+
+def test_a_background_at_rest_stays_bit_for_bit(tmp_path: Path) -> None:
+    """Beside what moves, the frames between two anchors repeat one of them."""
+    of = KNOWN["a title enters"]
+    known = motion(of)
+    assert known is not None
+    path = tmp_path / "known.mp4"
+    join(path, SPEC, [encoded(of, chunk, SPEC) for chunk in of.chunks], None)
+    decoded = decode_video(path)
+    below = slice(112, 180)
+    for number in range(1, known.anchors[1]):
+        anchors = [decoded[0], decoded[known.anchors[1]]]
+        assert any(np.array_equal(decoded[number][below], anchor[below]) for anchor in anchors)
+
+
+def test_anchors_are_few_and_the_last_is_one() -> None:
+    """The largest gap that does; a stretch that is held ends with two anchors."""
+    grows, enters = motion(KNOWN["a photo grows"]), motion(KNOWN["a title enters"])
+    assert grows is not None
+    assert enters is not None
+    steps = np.diff(grows.anchors)
+    assert set(steps[:-1].tolist()) == {GAPS[0]}
+    assert grows.anchors[-1] == grows.frames - 1
+    assert enters.anchors[-2:] == (enters.frames - 2, enters.frames - 1)
+
+
+def test_only_anchors_are_composed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies between is neither composed nor encoded."""
+    of = KNOWN["a photo grows"]
+    known = motion(of)
+    assert known is not None
+    composed = []
+    frame = Compositor.frame
+
+    def counted(self: Compositor, state: object) -> object:
+        composed.append(state)
+        return frame(self, state)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Compositor, "frame", counted)
+    part = encoded(of, of.chunks[0], SPEC)
+    assert len(composed) == len(known.anchors)
+    assert part.chunk.frames == known.frames
+    composed.clear()
+    capped = encoded(of, of.chunks[0], replace(SPEC, max_bitrate=2_000_000))
+    assert len(composed) == capped.chunk.frames
