@@ -81,6 +81,7 @@ CASES = (
     Case("minutes", "20 static slides × 30 s (10 min)", 20, 30.0),
     Case("fps60", "crossfades and titles at 60 fps", 10, 3.0, fade=0.5, title_moves=True, fps=60),
     Case("uhd", "crossfades at 2160p", 5, 3.0, fade=0.5, quality="2160p"),
+    Case("uhdzoom", "zooms and slide-ins at 2160p", 5, 3.0, zoom=True, title_moves=True, quality="2160p"),
 )
 
 

@@ -18,13 +18,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from renderers._opencv import cv2
 from renderers.predicted import FARTHEST, LEFT, LOWER, RIGHT, UPPER, WHOLE, Field, Flags, Ints
 from renderers.scene import Canvas, LayerPixels, Placement, SlideState, State
 from renderers.sprites import placed, zoomed
 from renderers.tiles import Affine, Rect, overlap, soft_edge
 from renderers.yuv import Plane
 
-GAPS = (8, 4, 2)
+GAPS = (8, 4)
 """Frames from one anchor to the next, the largest that will do."""
 STRETCH = 0.25
 """Pixels that a macroblock may grow on each side while all of it has one vector."""
@@ -285,8 +286,14 @@ class _Cover:
                 continue
             own = pixels.rgba[max(0, -top) :, max(0, -left) :, 3][: there.shape[0], : there.shape[1]]
             np.maximum(there, own, out=there)
-        blocks = alpha.reshape(rows, 2, _BLOCK, columns, 2, _BLOCK)
-        touched, hidden = blocks.max(axis=(2, 5)) > 0, blocks.min(axis=(2, 5)) == 255
+        # A block beside a letter must not be sampled from where the letter was.
+        reach = 2 * (math.ceil(STRAY) + _TAPS) + 1
+        grown = cv2.dilate(alpha, np.ones((reach, reach), np.uint8))
+        shape = rows, 2, _BLOCK, columns, 2, _BLOCK
+        touched, hidden = (
+            grown.reshape(shape).max(axis=(2, 5)) > 0,
+            alpha.reshape(shape).min(axis=(2, 5)) == 255,
+        )
         return cls(touched.transpose(0, 2, 1, 3), hidden.transpose(0, 2, 1, 3))
 
 

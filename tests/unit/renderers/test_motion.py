@@ -13,6 +13,7 @@ from renderers.compose import Compositor
 from renderers.container import join
 from renderers.motion import GAPS, KnownMotion, known_motion
 from renderers.pixels import Pixels
+from renderers.predicted import LEFT, LOWER, RIGHT, WHOLE
 from renderers.video import VideoSpec
 from tests.unit.builders import Document, image, move, project, rect, slide, text
 from tests.unit.renderers.films import FPS, Film, encoded, psnr
@@ -24,6 +25,7 @@ SHRINKS = move("scale", 0, 2, (1.15, 1), within=True)
 ENTERS = move("x", 0, 0.8, (-300, 0), easing="ease-out")
 LEAVES = move("x", 0.2, 0.8, (0, 320), easing="ease-in")
 WINDOW = {"x": 36, "y": 20, "width": 243, "height": 117}
+STOPS = [{"offset": 0, "color": "black"}, {"offset": 1, "color": "white"}]
 PHOTO = image("any", **WINDOW, animations=[GROWS])
 
 
@@ -65,7 +67,8 @@ KNOWN = {
     "something appears": film(rect(start=0.3, animations=[move("y", 0.3, 0.5, (0, 60))])),
     "a photo grows and a title enters": film(PHOTO, text("A title", y=145, height=30, animations=[ENTERS])),
     "a photo grows slowly behind a title": film(
-        image("any", animations=[move("scale", 0, 2, (1, 1.03), within=True)]), text("A title", y=80)
+        image("any", animations=[move("scale", 0, 2, (1, 1.09), within=True)]),
+        text("A title", y=80, color="yellow"),
     ),
     "a photo grows behind a box": film(PHOTO, rect("#ffcc00", x=100, y=50)),
 }
@@ -76,11 +79,7 @@ UNKNOWN = {
     "it grows over something": film(rect(animations=[move("scale", 0, 1, (1, 2))])),
     "it moves over two colours": film(
         text("A title", animations=[ENTERS]),
-        background={
-            "type": "linear-gradient",
-            "angle": 90,
-            "stops": [{"offset": 0, "color": "black"}, {"offset": 1, "color": "white"}],
-        },
+        background={"type": "linear-gradient", "angle": 90, "stops": STOPS},
     ),
     "it moves over something": film(
         rect("#ffffff", x=0, y=0, width=60, height=40), text("A", animations=[ENTERS])
@@ -161,3 +160,26 @@ def test_only_anchors_are_composed(monkeypatch: pytest.MonkeyPatch) -> None:
     composed.clear()
     capped = encoded(of, of.chunks[0], replace(SPEC, max_bitrate=2_000_000))
     assert len(composed) == capped.chunk.frames
+
+
+def test_blocks_beside_what_lies_on_a_picture_do_not_move() -> None:
+    """Else they would be sampled from where it was: a block's pixels and those that a sample is made of."""
+    bar = rect("#ffffff", x=48, y=0, width=16, height=180)
+    known = motion(film(image("any", animations=[move("scale", 0, 2, (1, 1.05), within=True)]), bar))
+    assert known is not None
+    assert known.field(1).moving[5, 1:6].tolist() == [WHOLE, LEFT, 0, RIGHT, WHOLE]
+
+
+def test_what_an_edge_cuts_follows_along_it_over_one_colour() -> None:
+    """A strip at a window's upper edge moves to the side with the rest, but not up: that edge stays."""
+    known = motion(KNOWN["a photo grows"])
+    assert known is not None
+    field = known.field(4)
+    row, column = 20 // 16, 40 // 16 + 1
+    assert field.moving[row, column] == LOWER
+    assert field.others[0, row, column] == field.vectors[0, row, column] != 0
+    assert field.others[1, row, column] == 0 != field.vectors[1, row, column]
+    gradient = {"type": "linear-gradient", "angle": 90, "stops": STOPS}
+    over_two = motion(film(PHOTO, background=gradient))
+    assert over_two is not None
+    assert not over_two.field(4).others.any()
