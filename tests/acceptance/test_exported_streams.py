@@ -236,8 +236,8 @@ def test_a_colour_chart_comes_back(tmp_path: Path, moving: bool) -> None:
     """Through the whole of `exportstream render`, every patch is what was asked for, in each of its pixels.
 
     Within two levels of the samples that are coded; in RGB within two for greys, primaries and mixtures. A
-    level of chroma is up to 1.9 of red or blue, and x264 is one or two off in some patches: in RGB four are
-    allowed there.
+    level of chroma is up to 1.9 of red or blue, and x264 is one off in some patches: in RGB three are allowed
+    there.
     """
     project, out = tmp_path / "chart.json", tmp_path / "chart.mp4"
     project.write_bytes(orjson.dumps(chart(moving)))
@@ -252,5 +252,5 @@ def test_a_colour_chart_comes_back(tmp_path: Path, moving: bool) -> None:
             left, top = n % COLUMNS * width, n // COLUMNS * height
             patch = samples[top + 8 : top + height - 8, left + 8 : left + width - 8]
             assert np.abs(patch - to_ycc(color)).max() <= 2, (number, color)
-            most = 2 if n < len(CHART) else 4
+            most = 2 if n < len(CHART) else 3
             assert np.abs(to_rgb(patch) - color).max() <= most, (number, color)

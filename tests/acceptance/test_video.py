@@ -226,7 +226,8 @@ def test_the_bitrate_is_a_cap(worker: LocalWorker) -> None:
     with io.BytesIO() as file:
         Image.fromarray(noise).save(file, "PNG")
         photo = worker.put("noise.png", file.getvalue())
-    moving = image(photo, x=-20, y=-20, width=360, height=220, animations=[move("x", 0, 3, (0, 20))])
+    turning = [move("x", 0, 3, (0, 20)), move("rotation", 0, 3, (0, 2))]
+    moving = image(photo, x=-20, y=-20, width=360, height=220, animations=turning)
     project = document(slides=[slide(3.0, moving)])
     sizes = {}
     for cap in (None, 200_000):
