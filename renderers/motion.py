@@ -253,10 +253,10 @@ class _Stretch:
         nearer = int(anchors[1] - frame < frame - anchors[0])
         shape = self._shape
         draft = _Draft(
-            np.zeros((2, *shape), np.int64),
-            np.zeros((2, *shape), np.int64),
-            np.full(shape, nearer, np.int64),
-            np.zeros(shape, np.int64),
+            np.zeros((2, *shape), np.int16),
+            np.zeros((2, *shape), np.int16),
+            np.full(shape, nearer, np.int8),
+            np.zeros(shape, np.int8),
             nearer,
         )
         if not all(part.apply(draft, frame, anchors) for part in self._parts):

@@ -50,6 +50,8 @@ HELD_QP = -2
 
 KNOWN_CRF = 0.25
 """The quality of anchors above `crf`."""
+KNOWN_LOOKAHEAD = 6
+"""Anchors that x264 looks ahead: each stands for eight frames, and takes as much memory as any frame."""
 KNOWN_KEY = 1.6
 """How many times its bits the key picture of known motion gets: what does not move is copied from it. x264
 raises a picture's quality by how many are made of it, and sees an eighth of them."""
@@ -385,7 +387,8 @@ def _x264_params(
     if kind == "still":
         # One third of the time of subme 7 with trellis, for 4 % more bytes and 0.3 dB less, at 51 dB.
         return params | {"mbtree": "0", "rc-lookahead": "0", "subme": "5", "trellis": "0"}
-    params |= {"rc-lookahead": str(_lookahead(spec))} | (FAST if spec.preset == "veryfast" else {})
+    lookahead = min(KNOWN_LOOKAHEAD, _lookahead(spec)) if is_known else _lookahead(spec)
+    params |= {"rc-lookahead": str(lookahead)} | (FAST if spec.preset == "veryfast" else {})
     zones = [f"0,0,b={KNOWN_KEY}"] if is_known else []
     if kind == "hold" and count > 1:
         # Without this the last picture, which nothing refers to, is the worst one of its stretch.
