@@ -31,8 +31,8 @@ LONGEST_ANSWER = 1 * MIB
 
 
 KEEPS_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
-"""For glibc (mallopt(3)): the memory of one picture is used again for the next. Each of its pages would otherwise
-be given back, mapped and cleared anew, which took a third of the time of decoding."""
+"""For glibc (mallopt(3)): the memory of one picture is used again for the next. Each of its pages would
+otherwise be given back, mapped and cleared anew, which took a third of the time of decoding."""
 
 
 class _Process:
