@@ -16,10 +16,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
-from renderers._opencv import cv2
-from renderers.predicted import FARTHEST, LEFT, LOWER, RIGHT, UPPER, WHOLE, Field, Flags, Ints
+from renderers.fields import MACROBLOCK, TAPS, Cover, Draft, Sides, Slide, Zoom
+from renderers.predicted import Field
 from renderers.scene import Canvas, LayerPixels, Placement, SlideState, State
 from renderers.sprites import placed, zoomed
 from renderers.tiles import Affine, Rect, overlap, soft_edge
@@ -27,15 +25,9 @@ from renderers.yuv import Plane
 
 GAPS = (8, 4)
 """Frames from one anchor to the next, the largest that will do."""
-STRETCH = 0.25
-"""Pixels that a macroblock may grow on each side while all of it has one vector."""
-EDGE, STRAY = 6.0, 1.0
-"""Pixels that a picture may be off where it is cut by a window's edge, and behind what lies on it."""
 WORTH = 0.5
 """The share of a stretch that has to be predicted for it to be worth while: anchors do without B pictures."""
 
-_MB, _BLOCK = 16, 8
-_TAPS = 3  # pixels beside a block that a sample between pixels is made of (8.4.2.2.1)
 _SOFT = 3  # pixels at a canvas's edge that a picture which fills it need not fill
 _REST = Placement()
 _EXACT = 1e-9
@@ -76,147 +68,11 @@ def known_motion(
     return _Stretch(canvas, parts, len(states)).motion(hold)
 
 
-class _Zoom:
-    """A picture behind a window at rest, larger or smaller from frame to frame."""
-
-    def __init__(
-        self, window: Rect, maps: Sequence[Affine], cover: _Cover, flat: tuple[bool, bool, bool, bool]
-    ) -> None:
-        """cover: what lies on it. flat: whether one colour lies to the left, above, to the right, below."""
-        self._maps = maps
-        x0, y0, x1, y1 = window
-        self._columns, self._rows = slice(x0 // _MB, -(-x1 // _MB)), slice(y0 // _MB, -(-y1 // _MB))
-        across, down = (np.arange(each.start, each.stop) * _MB for each in (self._columns, self._rows))
-        self._x = across, np.maximum(across, x0), np.minimum(across + _MB, x1), (x0, x1)
-        self._y = down, np.maximum(down, y0), np.minimum(down + _MB, y1), (y0, y1)
-        is_in = _inside(across, x0, x1)[None, :, None, :] & _inside(down, y0, y1)[:, None, :, None]
-        here = (self._rows, self._columns)
-        whole, self._patterns = _patterns(is_in), _patterns(is_in & ~cover.touched[here])
-        # Along an edge with one colour behind it, what it cuts follows the movement in that direction.
-        top, bottom = (down < y0)[:, None], (down + _MB > y1)[:, None]
-        left, right = (across < x0)[None, :], (across + _MB > x1)[None, :]
-        self._along = (
-            (top & flat[1] | bottom & flat[3]) & ~(left | right),
-            (left & flat[0] | right & flat[2]) & ~(top | bottom),
-        )
-        self._stays = tuple((self._patterns == 0) & ~along for along in self._along)
-        # How far off that may be to either side, in pixels, and what can be seen between what lies on it.
-        is_cut = top & (y0 % _BLOCK > 0) | bottom & (y1 % _BLOCK > 0)
-        is_cut = is_cut | left & (x0 % _BLOCK > 0) | right & (x1 % _BLOCK > 0)
-        is_cut &= ~((top | bottom) & (left | right))
-        is_seen = ~(cover.hidden[here] | ~is_in).all(axis=(2, 3)) & (whole != self._patterns)
-        limit = np.where(is_seen, STRAY, np.where(is_cut, EDGE, math.inf))
-        self._limits = tuple(np.where(along & ~is_seen, math.inf, limit) for along in self._along)
-
-    def apply(self, into: _Draft, frame: int, anchors: tuple[int, int]) -> bool:
-        """Write what moves into a field; False if the anchors do not show all that is needed well enough."""
-        now = self._maps[frame]
-        found = []
-        for anchor in anchors:
-            then = self._maps[anchor]
-            x, is_x = self._shift(self._x, now.a, now.x0, then.a, then.x0, FARTHEST[0])
-            y, is_y = self._shift(self._y, now.d, now.y0, then.d, then.y0, FARTHEST[1])
-            is_x, is_y = np.broadcast_arrays(is_x[None, :], is_y[:, None])
-            # Where only a cut part moves, it does so in one direction or not at all.
-            is_there = (is_x | self._stays[0]) & (is_y | self._stays[1])
-            found.append((*np.broadcast_arrays(x[None, :], y[:, None]), is_there))
-        nearer = into.nearer
-        (x, y, is_there), (far_x, far_y, is_far_there) = found[nearer], found[1 - nearer]
-        x, y = np.where(is_there, x, far_x), np.where(is_there, y, far_y)
-        if not (is_there | is_far_there).all():
-            return False
-        grown = abs(self._maps[anchors[nearer]].a / now.a - 1) * _MB / 2
-        if grown > STRETCH or any(
-            (np.abs(each) > 4 * limit).any() for each, limit in zip((x, y), self._limits, strict=True)
-        ):
-            return False
-        here = self._rows, self._columns
-        into.vectors[0][here], into.vectors[1][here] = x, y
-        into.others[0][here], into.others[1][here] = x * self._along[0], y * self._along[1]
-        into.references[here] = np.where(is_there, nearer, 1 - nearer)
-        into.moving[here] = self._patterns
-        return True
-
-    @staticmethod
-    def _shift(
-        axis: tuple[Ints, Ints, Ints, tuple[int, int]],
-        a: float,
-        at: float,
-        b: float,
-        to: float,
-        farthest: int,
-    ) -> tuple[Ints, Flags]:
-        """Along an axis: quarters of a pixel for each macroblock, and whether its source is in the window."""
-        begin, low, high, (first, last) = axis
-        centre = begin + _MB / 2
-        quarters = np.rint(4 * ((centre - at) / a * b + to - centre)).astype(np.int64)
-        is_there = (low + quarters / 4 >= first) & (high + quarters / 4 <= last)
-        return quarters, is_there & (np.abs(quarters) < 4 * farthest)
-
-
-class _Slide:
-    """Something that moves over one colour without changing."""
-
-    def __init__(self, canvas: Canvas, rects: Sequence[Rect | None], maps: Sequence[Affine]) -> None:
-        self._size = canvas.width, canvas.height
-        self._rects, self._maps = rects, maps
-
-    def apply(self, into: _Draft, frame: int, anchors: tuple[int, int]) -> bool:
-        """Write what moves into a field; False if no anchor shows all that is needed."""
-        nearer = into.nearer
-        order = (nearer, 1 - nearer)
-        here = _macroblocks(self._rects[frame])
-        # Where it was in the nearer anchor and no longer is, the colour has to come from the other one.
-        uncovered = np.zeros(into.moving.shape, np.bool_)
-        for which in order:
-            covered = np.zeros(into.moving.shape, np.bool_)
-            covered[_macroblocks(self._rects[anchors[which]])] = True
-            covered[here] = False
-            if which == nearer:
-                uncovered = covered
-            elif (uncovered & covered).any():
-                return False
-        into.references[uncovered] = 1 - nearer
-        if self._rects[frame] is None:
-            return True
-        rows, columns = here
-        down, across = (np.arange(each.start, each.stop) * _MB for each in (rows, columns))
-        todo = np.ones((down.size, across.size), np.bool_)
-        now = self._maps[frame]
-        for which in order:
-            if self._rects[anchors[which]] is None:
-                continue
-            then = self._maps[anchors[which]]
-            x, y = round(4 * (then.x0 - now.x0)), round(4 * (then.y0 - now.y0))
-            if abs(x) >= 4 * FARTHEST[0] or abs(y) >= 4 * FARTHEST[1]:
-                continue
-            is_x = (across + x / 4 >= 0) & (np.minimum(across + _MB, self._size[0]) + x / 4 <= self._size[0])
-            is_y = (down + y / 4 >= 0) & (np.minimum(down + _MB, self._size[1]) + y / 4 <= self._size[1])
-            take = todo & is_y[:, None] & is_x[None, :]
-            into.vectors[0][here][take], into.vectors[1][here][take] = x, y
-            into.references[here][take] = which
-            todo &= ~take
-        into.moving[here] = WHOLE
-        return not todo.any()
-
-
-@dataclass(eq=False)
-class _Draft:
-    """A field in the making; `nearer` is the reference of what rests."""
-
-    vectors: Ints
-    others: Ints
-    references: Ints
-    moving: Ints
-    nearer: int
-
-
 class _Stretch:
     """Looks for the fewest anchors."""
 
-    def __init__(self, canvas: Canvas, parts: Sequence[_Zoom | _Slide], frames: int) -> None:
-        self._shape = -(-canvas.height // _MB), -(-canvas.width // _MB)
-        self._parts, self._frames = parts, frames
+    def __init__(self, canvas: Canvas, parts: Sequence[Zoom | Slide], frames: int) -> None:
+        self._canvas, self._parts, self._frames = canvas, parts, frames
 
     def motion(self, hold: bool) -> KnownMotion | None:
         """The anchors, if there are few enough."""
@@ -251,56 +107,10 @@ class _Stretch:
 
     def _field(self, frame: int, anchors: tuple[int, int]) -> Field | None:
         nearer = int(anchors[1] - frame < frame - anchors[0])
-        shape = self._shape
-        draft = _Draft(
-            np.zeros((2, *shape), np.int16),
-            np.zeros((2, *shape), np.int16),
-            np.full(shape, nearer, np.int8),
-            np.zeros(shape, np.int8),
-            nearer,
-        )
+        draft = Draft.at_rest(self._canvas, nearer)
         if not all(part.apply(draft, frame, anchors) for part in self._parts):
             return None
-        return Field(draft.vectors, draft.others, draft.references, draft.moving)
-
-
-@dataclass(frozen=True, eq=False)
-class _Cover:
-    """Where something lies on a picture, and where that hides it: (rows, columns, 2, 2) quarters."""
-
-    touched: Flags
-    hidden: Flags
-
-    @classmethod
-    def of(cls, layers: Sequence[tuple[LayerPixels, Placement | None, Rect]], canvas: Canvas) -> _Cover:
-        """Of layers at rest, each with the rectangle that it touches."""
-        rows, columns = -(-canvas.height // _MB), -(-canvas.width // _MB)
-        alpha = np.zeros((rows * _MB, columns * _MB), np.uint8)
-        for pixels, placement, (x0, y0, x1, y1) in layers:
-            height, width = pixels.rgba.shape[:2]
-            left, top = pixels.x, pixels.y
-            there = alpha[max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)]
-            if placement is not None or pixels.scale != 1 or pixels.inside is not None:
-                part = alpha[y0:y1, x0:x1]
-                np.maximum(part, 1, out=part)
-                continue
-            own = pixels.rgba[max(0, -top) :, max(0, -left) :, 3][: there.shape[0], : there.shape[1]]
-            np.maximum(there, own, out=there)
-        # A block beside a letter must not be sampled from where the letter was.
-        reach = 2 * (math.ceil(STRAY) + _TAPS) + 1
-        grown = cv2.dilate(alpha, np.ones((reach, reach), np.uint8))
-        shape = rows, 2, _BLOCK, columns, 2, _BLOCK
-        touched, hidden = (
-            grown.reshape(shape).max(axis=(2, 5)) > 0,
-            alpha.reshape(shape).min(axis=(2, 5)) == 255,
-        )
-        return cls(touched.transpose(0, 2, 1, 3), hidden.transpose(0, 2, 1, 3))
-
-
-def _patterns(quarters: Flags) -> Ints:
-    """Which part of each macroblock moves, (rows, columns), where that is all of it or a half."""
-    patterns = (quarters * np.array([[1, 2], [4, 8]])).sum(axis=(2, 3))
-    return np.where(np.isin(patterns, (WHOLE, UPPER, LOWER, LEFT, RIGHT)), patterns, 0)
+        return draft.field()
 
 
 # --- what there is in a stretch ----------------------------------------------------------------------
@@ -311,7 +121,7 @@ def _parts(
     layers: Mapping[str, LayerPixels],
     canvas: Canvas,
     bounds: Callable[[str, Placement | None], Rect | None],
-) -> list[_Zoom | _Slide] | None:
+) -> list[Zoom | Slide] | None:
     """What moves, as far as it is known; None if anything else does."""
     size = canvas.width, canvas.height
     order = max((slide.layers for slide in slides), key=len)
@@ -327,7 +137,7 @@ def _parts(
     tracks = {key: [_seen(place, key, bounds) for place in places] for key in keys[1:]}
     hulls = {key: _hull([rect for _, rect in track]) for key, track in tracks.items()}
     moving = [key for key in keys[1:] if len({place if rect else None for place, rect in tracks[key]}) > 1]
-    parts: list[_Zoom | _Slide] = []
+    parts: list[Zoom | Slide] = []
     for key in moving:
         track = tracks[key]
         zoom = _zoom(layers[key], track, canvas)
@@ -345,7 +155,7 @@ def _parts(
                 if _is_bare(layers[key])
                 else (False,) * 4
             )
-            parts.append(_Zoom(window, maps, _Cover.of(on_it, canvas), flat))
+            parts.append(Zoom(window, maps, Cover.of(on_it, canvas), flat))
             continue
         slide = _slide(layers[key], track)
         hull = hulls[key]
@@ -356,7 +166,7 @@ def _parts(
             _touch(around, hulls[other]) for other in keys[1:] if other != key
         ):
             return None
-        parts.append(_Slide(canvas, [rect for _, rect in track], slide))
+        parts.append(Slide(canvas, [rect for _, rect in track], slide))
     return parts
 
 
@@ -423,7 +233,7 @@ def _clear(
     left, top = max(0, math.ceil(box[0] - _EXACT)), max(0, math.ceil(box[1] - _EXACT))
     right = min(canvas.width, math.floor(box[0] + box[2] + _EXACT))
     bottom = min(canvas.height, math.floor(box[1] + box[3] + _EXACT))
-    if right - left < 2 * _MB or bottom - top < 2 * _MB:
+    if right - left < 2 * MACROBLOCK or bottom - top < 2 * MACROBLOCK:
         return None
     if not bool((mask[top - y : bottom - y, left - x : right - x] == 255).all()):
         return None
@@ -448,31 +258,16 @@ def _is_bare(pixels: LayerPixels) -> bool:
     return pixels.inside is not None and pixels.inside.under is None
 
 
-def _flat_sides(
-    backdrop: LayerPixels, window: Rect, beside: Sequence[Rect | None], canvas: Canvas
-) -> tuple[bool, bool, bool, bool]:
+def _flat_sides(backdrop: LayerPixels, window: Rect, beside: Sequence[Rect | None], canvas: Canvas) -> Sides:
     """Whether the macroblocks at a window's left, top, right and bottom have one colour outside of it."""
     x0, y0, x1, y1 = window
-    left, top = x0 - x0 % _MB, y0 - y0 % _MB
-    right, bottom = min(canvas.width, x1 + -x1 % _MB), min(canvas.height, y1 + -y1 % _MB)
+    left, top = x0 - x0 % MACROBLOCK, y0 - y0 % MACROBLOCK
+    right, bottom = min(canvas.width, x1 + -x1 % MACROBLOCK), min(canvas.height, y1 + -y1 % MACROBLOCK)
     strips = (left, y0, x0, y1), (x0, top, x1, y0), (x1, y0, right, y1), (x0, y1, x1, bottom)
     a, b, c, d = (
         _is_flat(backdrop, strip) and not any(_touch(strip, other) for other in beside) for strip in strips
     )
     return a, b, c, d
-
-
-def _inside(begins: Ints, first: int, last: int) -> Flags:
-    """For macroblocks along an axis, which of their halves lie within first .. last."""
-    blocks = begins[:, None] + _BLOCK * np.arange(2)[None, :]
-    return (blocks >= first) & (blocks + _BLOCK <= last)
-
-
-def _macroblocks(rect: Rect | None) -> tuple[slice, slice]:
-    if rect is None:
-        return slice(0, 0), slice(0, 0)
-    x0, y0, x1, y1 = rect
-    return slice(y0 // _MB, -(-y1 // _MB)), slice(x0 // _MB, -(-x1 // _MB))
 
 
 def _hull(rects: Sequence[Rect | None]) -> Rect | None:
@@ -485,8 +280,11 @@ def _hull(rects: Sequence[Rect | None]) -> Rect | None:
 
 def _with_margins(hull: Rect, rects: Sequence[Rect | None]) -> Rect:
     """A hull and what is copied along with what moves in it: macroblocks, and what they are sampled from."""
-    margins = [(x0 % _MB, y0 % _MB, -x1 % _MB, -y1 % _MB) for x0, y0, x1, y1 in filter(None, rects)]
-    left, top, right, bottom = (max(each) + _TAPS for each in zip(*margins, strict=True))
+    margins = [
+        (x0 % MACROBLOCK, y0 % MACROBLOCK, -x1 % MACROBLOCK, -y1 % MACROBLOCK)
+        for x0, y0, x1, y1 in filter(None, rects)
+    ]
+    left, top, right, bottom = (max(each) + TAPS for each in zip(*margins, strict=True))
     return hull[0] - left, hull[1] - top, hull[2] + right, hull[3] + bottom
 
 
