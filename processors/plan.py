@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -243,19 +243,7 @@ class PlanStage:
 
 def planned_chunks(timeline: Timeline, video: Mapping[str, Any]) -> list[PlannedChunk]:
     """The chunks of a timeline, as the plan writes them down."""
-    return [
-        PlannedChunk(
-            key=c.key,
-            kind=c.kind,
-            index=c.index,
-            first_frame=c.first_frame,
-            frames=c.frames,
-            hold=c.hold,
-            slides=c.slides,
-            lead=c.lead,
-        )
-        for c in timeline.chunks(video)
-    ]
+    return [PlannedChunk(**asdict(chunk)) for chunk in timeline.chunks(video)]
 
 
 def planned(plan: Plan, now: datetime) -> Planned:

@@ -33,10 +33,8 @@ FARTHEST = 2047, 63
 WHOLE, UPPER, LOWER, LEFT, RIGHT = 15, 3, 12, 5, 10
 """Which quarters of a macroblock move: bits 0 and 1 for the upper two, 2 and 3 for the lower."""
 
-_B_16X8, _B_8X16 = (
-    np.array([4, 6]),
-    np.array([5, 7]),
-)  # mb_type by list (table 7-14); of one vector it is 1 or 2
+# mb_type by list (table 7-14); of one vector it is 1 or 2.
+_B_16X8, _B_8X16 = np.array([4, 6]), np.array([5, 7])
 _NONE = -1  # the reference of a block that is not there
 
 Ints = NDArray[Any]
@@ -65,6 +63,7 @@ def can_predict(stream: Stream) -> bool:
     return (
         stream.picture.cabac
         and not stream.picture.weighted
+        and stream.picture.weighted_bipred != 1
         and sequence.poc_type == 0
         and sequence.reorder >= 1
         and sequence.references >= 2

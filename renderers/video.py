@@ -48,7 +48,7 @@ held at least as long; shorter ones belong into a moving stretch where there is 
 HELD_QP = -2
 """The quantiser of a moving stretch's held picture above `still_crf`."""
 
-KNOWN_CRF = 0.25
+KNOWN_CRF = 0.1
 """The quality of anchors above `crf`."""
 KNOWN_LOOKAHEAD = 6
 """Anchors that x264 looks ahead: each stands for eight frames, and takes as much memory as any frame."""

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 from hypothesis import settings
 
-from tests.servers.base import Server, ServerUnavailable
+from tests.servers.base import Server
+from tests.servers.needs import needed
 
 if TYPE_CHECKING:
     from tests.servers.kafka_server import KafkaServer
@@ -40,13 +41,9 @@ ServerT = TypeVar("ServerT", bound=Server)
 @contextmanager
 def running(make: Callable[[], ServerT]) -> Iterator[ServerT]:
     """A server that runs, or the test's skip or failure."""
-    try:
+    with needed():
         server = make()
         server.start()
-    except ServerUnavailable as error:
-        if os.environ.get("EXPORTSTREAM_REQUIRE_SERVERS") == "1":
-            pytest.fail(f"A server is required and cannot be had: {error}", pytrace=False)
-        pytest.skip(str(error))
     try:
         yield server
     finally:

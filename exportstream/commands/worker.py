@@ -39,7 +39,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 
     configure_logs(settings.log_level)
     names = STAGES if "all" in options.stages else tuple(dict.fromkeys(options.stages))
-    _give_way(NICEST if set(names) <= BACKGROUND else NICE)
+    os.nice(NICEST if set(names) <= BACKGROUND else NICE)
     with work_folder(settings.temp_dir) as work_dir:
         stages = wiring.make_stages(settings, wiring.make_store(settings), work_dir, names)
         for module in sorted({module for name in names for module in HEAVY[name]}):
@@ -51,12 +51,6 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         threading.Thread(target=_tell, args=(runner, settings), name="readiness", daemon=True).start()
         runner.run()
     return exits.OK
-
-
-def _give_way(by: int) -> None:
-    os.nice(by)
-    if hasattr(os, "SCHED_BATCH"):  # Linux: computes, so never to interrupt what has just woken up
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _tell(runner: Runner, settings: Settings) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +11,7 @@ from renderers import fontfiles
 from tests.fidelity.cases import CASES, Case
 from tests.fidelity.compare import Result, compare
 from tests.fidelity.metrics import difference, ssim
-from tests.servers.base import ServerUnavailable
+from tests.servers.needs import needed
 
 ALIKE = 0.98
 """Structural similarity that each picture has at least."""
@@ -23,12 +22,8 @@ REACH = 1.0
 @pytest.fixture(scope="module")
 def results() -> dict[str, Result]:
     """All pictures, drawn both ways."""
-    try:
+    with needed():
         found, _ = compare(CASES)
-    except ServerUnavailable as error:
-        if os.environ.get("EXPORTSTREAM_REQUIRE_SERVERS") == "1":
-            pytest.fail(f"A browser is required and cannot be had: {error}", pytrace=False)
-        pytest.skip(str(error))
     return {result.case.name: result for result in found}
 
 
@@ -66,8 +61,6 @@ def test_other_line_breaks_are_told_apart() -> None:
     """A box that is narrower in our document than in the page is noticed by its lines."""
     case = next(case for case in CASES if case.name == "latin/wrap")
     narrow = replace(case, elements=({**case.elements[0], "width": 300},))
-    try:
+    with needed():
         (result,), _ = compare([narrow], shown=[case])
-    except ServerUnavailable as error:
-        pytest.skip(str(error))
     assert not result.starts

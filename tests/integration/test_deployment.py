@@ -12,6 +12,7 @@ import pytest
 
 from tests.servers import compose
 from tests.servers.base import ServerUnavailable
+from tests.servers.needs import needed
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRETS = {
@@ -22,12 +23,8 @@ SECRETS = {
 
 
 def _config(*more: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    try:
+    with needed():
         arguments = [*compose.command(), "-f", str(ROOT / "docker-compose.yml"), "config", *more]
-    except ServerUnavailable as error:
-        if os.environ.get("EXPORTSTREAM_REQUIRE_SERVERS") == "1":
-            pytest.fail(f"docker-compose is required and cannot be had: {error}", pytrace=False)
-        pytest.skip(str(error))
     clean = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return subprocess.run(arguments, capture_output=True, text=True, env=clean | environ, timeout=60)
 
@@ -57,10 +54,11 @@ def test_hadolint_accepts_the_dockerfile() -> None:
 
 
 def test_promtool_accepts_the_configuration() -> None:
-    """Where Prometheus is installed, its own checker reads the file."""
+    """Prometheus's own checker reads the file."""
     tool = shutil.which("promtool")
-    if tool is None:
-        pytest.skip("promtool is not installed: apt-get install prometheus")
+    with needed():
+        if tool is None:
+            raise ServerUnavailable("promtool is not installed: it is in Debian's package prometheus.")
     arguments = [tool, "check", "config", str(ROOT / "deploy" / "prometheus.yml")]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
