@@ -47,6 +47,7 @@ class _Process:
             stderr=subprocess.DEVNULL,
             environ={
                 "PYTHONPATH": os.pathsep.join([str(ROOT), *os.environ.get("PYTHONPATH", "").split()]),
+                "OPENBLAS_NUM_THREADS": "1",  # numpy's multiply no matrices here, but would wait for some
                 **KEEPS_MEMORY,
             },
         )

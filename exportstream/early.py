@@ -23,8 +23,7 @@ SIGNS: Mapping[str, bytes] = {"image": b'"image"', "audio": b'"audio"'}
 DRAWING = (
     "renderers.raster",
     "renderers.text",
-    "renderers.compose",
-    "renderers.video",
+    "renderers.chunks",
     "renderers.container",
 )
 """In the order in which they will be needed."""
