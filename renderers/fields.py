@@ -19,7 +19,7 @@ from renderers.tiles import Affine, Rect
 
 STRETCH = 0.25
 """Pixels that a macroblock may grow on each side while all of it has one vector."""
-EDGE, STRAY = 6.0, 1.0
+EDGE, STRAY = 3.0, 1.0
 """Pixels that a picture may be off where it is cut by a window's edge, and behind what lies on it."""
 
 MACROBLOCK = 16

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from renderers._opencv import cv2
 from renderers.compose import Compositor
@@ -14,7 +16,7 @@ from renderers.container import join
 from renderers.motion import GAPS, KnownMotion, known_motion
 from renderers.pixels import Pixels
 from renderers.predicted import LEFT, LOWER, RIGHT, WHOLE
-from renderers.video import VideoSpec
+from renderers.video import Frame, VideoSpec
 from tests.unit.builders import Document, image, move, project, rect, slide, text
 from tests.unit.renderers.films import FPS, Film, encoded, psnr
 from tests.unit.renderers.media import decode_video, other_decoder, strict_decode
@@ -183,3 +185,46 @@ def test_what_an_edge_cuts_follows_along_it_over_one_colour() -> None:
     over_two = motion(film(PHOTO, background=gradient))
     assert over_two is not None
     assert not over_two.field(4).others.any()
+
+
+@st.composite
+def moving(draw: st.DrawFn) -> Film:
+    """A photo anywhere that grows, shrinks or pans, and perhaps a word that slides, on one colour or two."""
+    x, y = draw(st.integers(-30, 150)), draw(st.integers(-30, 90))
+    scales = draw(st.tuples(*[st.sampled_from([1.0, 1.04, 1.1, 1.2])] * 2))
+    easing = draw(st.sampled_from(["linear", "ease-out", "ease-in-out"]))
+    grows = move("scale", 0, 1.5, scales, within=True, easing=easing)
+    pans = move("x", 0, 1.5, (0, draw(st.integers(-60, 60))), easing=easing)
+    size = {"width": draw(st.integers(60, 400)), "height": draw(st.integers(50, 240))}
+    elements = [image("any", x=x, y=y, **size, animations=[draw(st.sampled_from([grows, grows, pans]))])]
+    if draw(st.booleans()):
+        offsets = draw(st.tuples(*[st.integers(-340, 340)] * 2))
+        way = move(draw(st.sampled_from("xy")), 0, 0.7, offsets, easing=easing)
+        elements.append(
+            text("Word", x=draw(st.integers(0, 250)), y=draw(st.integers(0, 150)), animations=[way])
+        )
+    if draw(st.integers(0, 3)) == 0:
+        gradient = {"type": "linear-gradient", "angle": 90, "stops": STOPS}
+        return film(*elements, seconds=1.5, background=gradient)
+    return film(*elements, seconds=1.5)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(moving())
+def test_whatever_is_told_looks_as_composed(tmp_path: Path, of: Film) -> None:
+    """Random photos, windows, movements and backgrounds: known or not, nothing strays, in two decoders."""
+    path = tmp_path / "any.mp4"
+    join(path, SPEC, [encoded(of, chunk, SPEC) for chunk in of.chunks], None)
+    strict_decode(path)
+    decoded = decode_video(path)
+    for number, (got, wanted) in enumerate(zip(decoded, of.frames, strict=True)):
+        assert psnr(got, wanted) >= 33, number
+        assert worst_block(got, wanted) <= 30, number
+    assert all(np.array_equal(a, b) for a, b in zip(other_decoder(path), decoded, strict=True))
+
+
+def worst_block(got: Frame, wanted: Frame) -> float:
+    """The largest mean difference of luma over any 8x8 pixels, in levels."""
+    rows, columns = SPEC.height // 8, SPEC.width // 8
+    difference = np.abs(got[: rows * 8].astype(np.int16) - wanted[: rows * 8])
+    return float(difference.reshape(rows, 8, columns, 8).mean(axis=(1, 3)).max())
