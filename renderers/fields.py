@@ -19,7 +19,7 @@ from renderers.tiles import Affine, Rect
 
 STRETCH = 0.25
 """Pixels that a macroblock may grow on each side while all of it has one vector."""
-EDGE, STRAY = 3.0, 1.0
+EDGE, STRAY = 3.0, 0.5
 """Pixels that a picture may be off where it is cut by a window's edge, and behind what lies on it."""
 
 MACROBLOCK = 16
@@ -69,23 +69,28 @@ class Zoom:
         self._y = down, np.maximum(down, y0), np.minimum(down + MACROBLOCK, y1), (y0, y1)
         is_in = _inside(across, x0, x1)[None, :, None, :] & _inside(down, y0, y1)[:, None, :, None]
         here = (self._rows, self._columns)
-        whole, self._patterns = _patterns(is_in), _patterns(is_in & ~cover.touched[here])
+        self._patterns = _patterns(is_in & ~cover.touched[here])
+        is_seen = (is_in & cover.touched[here] & ~cover.hidden[here]).any(axis=(2, 3))
         # Along an edge with one colour behind it, what it cuts follows the movement in that direction.
         top, bottom = (down < y0)[:, None], (down + MACROBLOCK > y1)[:, None]
         left, right = (across < x0)[None, :], (across + MACROBLOCK > x1)[None, :]
         is_free = ~cover.touched[here].any(axis=(2, 3))
-        self._along = (
-            (top & flat[1] | bottom & flat[3]) & ~(left | right) & is_free,
-            (left & flat[0] | right & flat[2]) & ~(top | bottom) & is_free,
-        )
+        to_side = (top & flat[1] | bottom & flat[3]) & is_free
+        upright = (left & flat[0] | right & flat[2]) & is_free
+        is_corner = (top | bottom) & (left | right)
+        self._along = to_side & ~is_corner, upright & ~is_corner
+        # In a corner, only one of its two edges may be cut for the half along the other to follow so.
+        x_cut = left & (x0 % _BLOCK > 0) | right & (x1 % _BLOCK > 0)
+        y_cut = top & (y0 % _BLOCK > 0) | bottom & (y1 % _BLOCK > 0)
+        slides, climbs = is_corner & to_side & y_cut & ~x_cut, is_corner & upright & x_cut & ~y_cut
+        self._patterns = np.where(slides, np.where(left, RIGHT, LEFT), self._patterns)
+        self._patterns = np.where(climbs, np.where(top, LOWER, UPPER), self._patterns)
+        self._only = ~climbs, ~slides
         self._stays = tuple((self._patterns == 0) & ~along for along in self._along)
         # How far off that may be to either side, in pixels, and what can be seen between what lies on it.
-        is_cut = top & (y0 % _BLOCK > 0) | bottom & (y1 % _BLOCK > 0)
-        is_cut = is_cut | left & (x0 % _BLOCK > 0) | right & (x1 % _BLOCK > 0)
-        is_cut &= ~((top | bottom) & (left | right))
-        is_seen = ~(cover.hidden[here] | ~is_in).all(axis=(2, 3)) & (whole != self._patterns)
-        limit = np.where(is_seen, STRAY, np.where(is_cut, EDGE, math.inf))
-        self._limits = tuple(np.where(along & ~is_seen, math.inf, limit) for along in self._along)
+        limit = np.where(is_seen, STRAY, np.where(x_cut | y_cut, EDGE, math.inf))
+        freely = self._along[0] | slides, self._along[1] | climbs
+        self._limits = tuple(np.where(free & ~is_seen, math.inf, limit) for free in freely)
 
     def apply(self, into: Draft, frame: int, anchors: tuple[int, int]) -> bool:
         """Write what moves into a field; False if the anchors do not show all that is needed well enough."""
@@ -97,20 +102,21 @@ class Zoom:
             y, is_y = self._shift(self._y, now.d, now.y0, then.d, then.y0, FARTHEST[1])
             is_x, is_y = np.broadcast_arrays(is_x[None, :], is_y[:, None])
             # Where only a cut part moves, it does so in one direction or not at all.
-            is_there = (is_x | self._stays[0]) & (is_y | self._stays[1])
+            is_there = (is_x | self._stays[0] | ~self._only[0]) & (is_y | self._stays[1] | ~self._only[1])
             found.append((*np.broadcast_arrays(x[None, :], y[:, None]), is_there))
         nearer = into.nearer
         (x, y, is_there), (far_x, far_y, is_far_there) = found[nearer], found[1 - nearer]
         x, y = np.where(is_there, x, far_x), np.where(is_there, y, far_y)
         if not (is_there | is_far_there).all():
             return False
-        grown = abs(self._maps[anchors[nearer]].a / now.a - 1) * MACROBLOCK / 2
+        used = [nearer] if is_there.all() else [0, 1]
+        grown = max(abs(self._maps[anchors[which]].a / now.a - 1) for which in used) * MACROBLOCK / 2
         if grown > STRETCH or any(
             (np.abs(each) > 4 * limit).any() for each, limit in zip((x, y), self._limits, strict=True)
         ):
             return False
         here = self._rows, self._columns
-        into.vectors[0][here], into.vectors[1][here] = x, y
+        into.vectors[0][here], into.vectors[1][here] = x * self._only[0], y * self._only[1]
         into.others[0][here], into.others[1][here] = x * self._along[0], y * self._along[1]
         into.references[here] = np.where(is_there, nearer, 1 - nearer)
         into.moving[here] = self._patterns
@@ -191,8 +197,11 @@ class Cover:
     hidden: Flags
 
     @classmethod
-    def of(cls, layers: Sequence[tuple[LayerPixels, Placement | None, Rect]], canvas: Canvas) -> Cover:
-        """Of layers at rest, each with the rectangle that it touches."""
+    def of(cls, layers: Sequence[tuple[LayerPixels, Placement | None, Rect]], canvas: Canvas) -> Cover | None:
+        """Of layers at rest, each with the rectangle that it touches; None if a picture is seen through them.
+
+        Behind a veil it would stand still as a whole from one anchor to the next.
+        """
         rows, columns = -(-canvas.height // MACROBLOCK), -(-canvas.width // MACROBLOCK)
         alpha = np.zeros((rows * MACROBLOCK, columns * MACROBLOCK), np.uint8)
         for pixels, placement, (x0, y0, x1, y1) in layers:
@@ -213,13 +222,16 @@ class Cover:
             grown.reshape(shape).max(axis=(2, 5)) > 0,
             alpha.reshape(shape).min(axis=(2, 5)) == 255,
         )
+        veiled = (alpha.reshape(shape).min(axis=(2, 5)) > 0) & ~hidden
+        if veiled.all(axis=(1, 3)).any():
+            return None
         return cls(touched.transpose(0, 2, 1, 3), hidden.transpose(0, 2, 1, 3))
 
 
 def _patterns(quarters: Flags) -> Ints:
-    """Which part of each macroblock moves, (rows, columns), where that is all of it or a half."""
-    patterns = (quarters * np.array([[1, 2], [4, 8]])).sum(axis=(2, 3))
-    return np.where(np.isin(patterns, (WHOLE, UPPER, LOWER, LEFT, RIGHT)), patterns, 0)
+    """Which quarters of each macroblock move, (rows, columns)."""
+    patterns: Ints = (quarters * np.array([[1, 2], [4, 8]])).sum(axis=(2, 3))
+    return patterns
 
 
 def _inside(begins: Ints, first: int, last: int) -> Flags:

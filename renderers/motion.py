@@ -29,6 +29,7 @@ WORTH = 0.5
 """The share of a stretch that has to be predicted for it to be worth while: anchors do without B pictures."""
 
 _SOFT = 3  # pixels at a canvas's edge that a picture which fills it need not fill
+_EDGE = 1.0  # pixels at a window's edge that a picture need not fill
 _REST = Placement()
 _EXACT = 1e-9
 
@@ -138,6 +139,7 @@ def _parts(
     hulls = {key: _hull([rect for _, rect in track]) for key, track in tracks.items()}
     moving = [key for key in keys[1:] if len({place if rect else None for place, rect in tracks[key]}) > 1]
     parts: list[Zoom | Slide] = []
+    windows: list[Rect] = []
     for key in moving:
         track = tracks[key]
         zoom = _zoom(layers[key], track, canvas)
@@ -155,7 +157,11 @@ def _parts(
                 if _is_bare(layers[key])
                 else (False,) * 4
             )
-            parts.append(Zoom(window, maps, Cover.of(on_it, canvas), flat))
+            cover = Cover.of(on_it, canvas)
+            if cover is None or any(_touch(_whole_macroblocks(window), other) for other in windows):
+                return None
+            windows.append(_whole_macroblocks(window))
+            parts.append(Zoom(window, maps, cover, flat))
             continue
         slide = _slide(layers[key], track)
         hull = hulls[key]
@@ -203,6 +209,8 @@ def _zoom(pixels: LayerPixels, track: _Track, canvas: Canvas) -> tuple[Rect, lis
             return None
         maps = [zoomed(pixels, inside, place) for place, _ in track]
         window = _clear(inside.mask, inside.x, inside.y, inside.box, canvas)
+        if window is None or soft_edge(pixels.rgba) is None or not _fills(maps, pixels, window):
+            return None
     if window is None or any(abs(each.b) > _EXACT or abs(each.c) > _EXACT or each.a <= 0 for each in maps):
         return None
     return window, maps
@@ -220,6 +228,20 @@ def _filled(
     if max(left, top, canvas.width - right, canvas.height - bottom) > _SOFT:
         return None
     return 0, 0, canvas.width, canvas.height
+
+
+def _fills(maps: Sequence[Affine], pixels: LayerPixels, window: Rect) -> bool:
+    """Whether a picture fills its window all the time, but for a soft edge."""
+    height, width = pixels.rgba.shape[:2]
+    corners = [(*each.at(0, 0), *each.at(width, height)) for each in maps]
+    left, top, right, bottom = zip(*corners, strict=True)
+    missing = max(left) - window[0], max(top) - window[1], window[2] - min(right), window[3] - min(bottom)
+    return bool(max(missing) <= _EDGE)
+
+
+def _whole_macroblocks(window: Rect) -> Rect:
+    x0, y0, x1, y1 = window
+    return x0 - x0 % MACROBLOCK, y0 - y0 % MACROBLOCK, x1 + -x1 % MACROBLOCK, y1 + -y1 % MACROBLOCK
 
 
 def _clear(

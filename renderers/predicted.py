@@ -33,8 +33,8 @@ FARTHEST = 2047, 63
 WHOLE, UPPER, LOWER, LEFT, RIGHT = 15, 3, 12, 5, 10
 """Which quarters of a macroblock move: bits 0 and 1 for the upper two, 2 and 3 for the lower."""
 
-# mb_type by list (table 7-14); of one vector it is 1 or 2.
-_B_16X8, _B_8X16 = np.array([4, 6]), np.array([5, 7])
+# mb_type by list (table 7-14); of one vector it is 1 or 2, as is sub_mb_type (table 7-18).
+_B_16X8, _B_8X16, _B_8X8 = np.array([4, 6]), np.array([5, 7]), 22
 _NONE = -1  # the reference of a block that is not there
 
 Ints = NDArray[Any]
@@ -47,8 +47,8 @@ class Field:
     """How a picture's macroblocks have moved: whole numbers for (rows, columns) macroblocks.
 
     vectors: (2, rows, columns), x and y in quarters of a pixel, from a macroblock to where its content lies
-    in its reference. references: 0 for the earlier one, 1 for the later. moving: `WHOLE` or the half that
-    follows the vector, 0 for none; the rest follows the vector in `others`.
+    in its reference. references: 0 for the earlier one, 1 for the later. moving: the quarters that follow
+    the vector, as bits; the rest follows the vector in `others`.
     """
 
     vectors: Ints
@@ -175,10 +175,10 @@ class _Macroblocks:
         differences = (own.x[of] - expected[0][of], own.y[of] - expected[1][of])
         codes = [_ue(1 + own.references[of]), _second(of), *_mvd(*differences), _ue(0, of)]
         groups.append((which, [_ue(runs[which]), *codes]))
-        for half in (UPPER, LOWER, LEFT, RIGHT):
-            which = np.flatnonzero(halves == half)
-            if which.size:
-                groups.append((which, [_ue(runs[which]), *self._halves(at[which], half)]))
+        for pattern in set(np.unique(halves).tolist()) - {WHOLE}:
+            which = np.flatnonzero(halves == pattern)
+            split = self._halves if pattern in (UPPER, LOWER, LEFT, RIGHT) else self._quarters
+            groups.append((which, [_ue(runs[which]), *split(at[which], pattern)]))
         return _packed(groups, coded, int(is_there.sum()), self._each)
 
     def _halves(self, at: Ints, half: int) -> list[_Codes]:
@@ -203,6 +203,25 @@ class _Macroblocks:
             is_like = likely.references == references
             x, y = _median(references, *around)
             codes += _mvd(part.x - np.where(is_like, likely.x, x), part.y - np.where(is_like, likely.y, y))
+        return [*codes, _ue(0, at)]
+
+    def _quarters(self, at: Ints, pattern: int) -> list[_Codes]:
+        """Codes of macroblocks of which one quarter moves, or rests, or two that do not lie side by side."""
+        left, above = at - 1, at - self._stride
+        own = [self._block(at, quarter) for quarter in range(4)]
+        references = own[0].references
+        corner = self._block(above, 3).otherwise(self._block(above - 1, 3))
+        beyond = self._block(above + 1, 2).otherwise(self._block(above, 2))
+        beside = (
+            (self._block(left, 1), self._block(above, 2), corner),
+            (own[0], self._block(above, 3), beyond),
+            (self._block(left, 3), own[0], own[1]),
+            (own[2], own[1], own[0]),
+        )
+        codes = [_ue(_B_8X8, at), *[_ue(1 + references)] * 4, *[_second(at)] * 4]
+        for part, around in zip(own, beside, strict=True):
+            x, y = _median(references, *around)
+            codes += _mvd(part.x - x, part.y - y)
         return [*codes, _ue(0, at)]
 
     def _around(self, at: Ints | slice) -> tuple[_Blocks, _Blocks, _Blocks]:

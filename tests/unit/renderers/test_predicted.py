@@ -110,7 +110,7 @@ def random_field(seed: int, variety: int = 3) -> Field:
     some = rng.integers(-260, 260, (variety, 2)) * rng.integers(0, 2, (variety, 1))
     vectors, others = (some.T[:, rng.integers(0, variety, shape)] for _ in range(2))
     others *= rng.integers(0, 2)
-    patterns = np.array([WHOLE, WHOLE, 0, UPPER, LOWER, LEFT, RIGHT])
+    patterns = np.array([WHOLE, WHOLE, 0, UPPER, LOWER, LEFT, RIGHT, *range(16)])
     moving = patterns[rng.integers(0, rng.integers(1, len(patterns) + 1), shape)]
     return Field(vectors, others, rng.integers(0, 2, shape) * rng.integers(0, 2), moving)
 
