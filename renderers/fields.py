@@ -88,7 +88,9 @@ class Zoom:
         self._only = ~climbs, ~slides
         self._stays = tuple((self._patterns == 0) & ~along for along in self._along)
         # How far off that may be to either side, in pixels, and what can be seen between what lies on it.
-        limit = np.where(is_seen, STRAY, np.where(x_cut | y_cut, EDGE, math.inf))
+        # A corner is small, and often has to be taken from the anchor that is further away.
+        cut = np.where(slides | climbs, 2 * EDGE, np.where(x_cut | y_cut, EDGE, math.inf))
+        limit = np.where(is_seen, STRAY, cut)
         freely = self._along[0] | slides, self._along[1] | climbs
         self._limits = tuple(np.where(free & ~is_seen, math.inf, limit) for free in freely)
 
