@@ -19,7 +19,7 @@ import numpy as np
 from renderers import transitions
 from renderers.scene import Canvas, LayerPixels, Placement, SlideState, State
 from renderers.sprites import Sprite
-from renderers.tiles import Patch, Rect, overlap
+from renderers.tiles import Patch, Rect, overlap, touch
 from renderers.yuv import Frame, Plane, from_rgba, new_frame, planes
 
 RING = 3
@@ -137,7 +137,7 @@ class Compositor:
         """What entries put into a region, from bottom to top."""
         for entry in entries:
             rect = self.bounds(*entry)
-            if rect is not None and _touch(rect, region):
+            if rect is not None and touch(rect, region):
                 yield from self._sprites[entry[0]].patches(entry[1] or _REST)
 
     def _is_like(self, shown: State | None, backdrop: Entry) -> bool:
@@ -180,16 +180,11 @@ def _changed(old: SlideState, new: SlideState) -> Iterator[Entry]:
         yield from had | has
 
 
-def _touch(a: Rect, b: Rect) -> bool:
-    x0, y0, x1, y1 = overlap(a, b)
-    return x0 < x1 and y0 < y1
-
-
 def _disjoint(rects: list[Rect]) -> list[Rect]:
     """Rectangles that cover all of these and do not overlap."""
     found: list[Rect] = []
     for rect in rects:
-        while (other := next((each for each in found if _touch(each, rect)), None)) is not None:
+        while (other := next((each for each in found if touch(each, rect)), None)) is not None:
             found.remove(other)
             rect = (
                 min(rect[0], other[0]),

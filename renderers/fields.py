@@ -151,26 +151,22 @@ class Slide:
     def apply(self, into: Draft, frame: int, anchors: tuple[int, int]) -> bool:
         """Write what moves into a field; False if no anchor shows all that is needed."""
         nearer = into.nearer
-        order = (nearer, 1 - nearer)
         here = _macroblocks(self._rects[frame])
         # Where it was in the nearer anchor and no longer is, the colour has to come from the other one.
-        uncovered = np.zeros(into.moving.shape, np.bool_)
-        for which in order:
-            covered = np.zeros(into.moving.shape, np.bool_)
-            covered[_macroblocks(self._rects[anchors[which]])] = True
-            covered[here] = False
-            if which == nearer:
-                uncovered = covered
-            elif (uncovered & covered).any():
-                return False
-        into.references[uncovered] = 1 - nearer
+        left = np.zeros((2, *into.moving.shape), np.bool_)
+        for which, anchor in enumerate(anchors):
+            left[which][_macroblocks(self._rects[anchor])] = True
+            left[which][here] = False
+        if left.all(axis=0).any():
+            return False
+        into.references[left[nearer]] = 1 - nearer
         if self._rects[frame] is None:
             return True
         rows, columns = here
         down, across = (np.arange(each.start, each.stop) * MACROBLOCK for each in (rows, columns))
         todo = np.ones((down.size, across.size), np.bool_)
         now = self._maps[frame]
-        for which in order:
+        for which in (nearer, 1 - nearer):
             if self._rects[anchors[which]] is None:
                 continue
             then = self._maps[anchors[which]]

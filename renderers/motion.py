@@ -5,9 +5,10 @@ stretch are pictures that grow or shrink behind a window at rest, and things tha
 few frames are composed and encoded, the *anchors*; the frames between them are told to the decoder as vectors
 (`renderers.predicted`), to a quarter of a pixel. Whatever else moves, fades or turns is for the encoder.
 
-A block of 8x8 pixels follows a movement if it lies in it as a whole. What is cut by a window's edge stays as
-it is in the nearer anchor, which is shown within `GAPS[0] / 2` frames; so does what is seen between the
-letters of a text that lies on a picture. Anchors are as close as it takes for that not to be seen.
+A block of 8x8 pixels follows a movement if it lies in it as a whole. What is cut by a window's edge follows
+along the edge where one colour lies beside it, and else stays as it is in an anchor; so does what is seen
+between the letters of a text that lies on a picture. Anchors are as close as it takes for that not to be
+seen (`renderers.fields`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from renderers.fields import MACROBLOCK, TAPS, Cover, Draft, Sides, Slide, Zoom
 from renderers.predicted import Field
 from renderers.scene import Canvas, LayerPixels, Placement, SlideState, State
 from renderers.sprites import placed, zoomed
-from renderers.tiles import Affine, Rect, overlap, soft_edge
+from renderers.tiles import Affine, Rect, overlap, soft_edge, touch
 from renderers.yuv import Plane
 
 GAPS = (8, 4)
@@ -283,8 +284,7 @@ def _is_bare(pixels: LayerPixels) -> bool:
 def _flat_sides(backdrop: LayerPixels, window: Rect, beside: Sequence[Rect | None], canvas: Canvas) -> Sides:
     """Whether the macroblocks at a window's left, top, right and bottom have one colour outside of it."""
     x0, y0, x1, y1 = window
-    left, top = x0 - x0 % MACROBLOCK, y0 - y0 % MACROBLOCK
-    right, bottom = min(canvas.width, x1 + -x1 % MACROBLOCK), min(canvas.height, y1 + -y1 % MACROBLOCK)
+    left, top, right, bottom = overlap(_whole_macroblocks(window), (0, 0, canvas.width, canvas.height))
     strips = (left, y0, x0, y1), (x0, top, x1, y0), (x1, y0, right, y1), (x0, y1, x1, bottom)
     a, b, c, d = (
         _is_flat(backdrop, strip) and not any(_touch(strip, other) for other in beside) for strip in strips
@@ -311,7 +311,4 @@ def _with_margins(hull: Rect, rects: Sequence[Rect | None]) -> Rect:
 
 
 def _touch(a: Rect, b: Rect | None) -> bool:
-    if b is None:
-        return False
-    x0, y0, x1, y1 = overlap(a, b)
-    return x0 < x1 and y0 < y1
+    return b is not None and touch(a, b)

@@ -112,6 +112,12 @@ def overlap(a: Rect, b: Rect) -> Rect:
     return max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
 
 
+def touch(a: Rect, b: Rect) -> bool:
+    """Whether two rectangles have pixels in common."""
+    x0, y0, x1, y1 = overlap(a, b)
+    return x0 < x1 and y0 < y1
+
+
 def united(patches: Sequence[Patch]) -> Patch:
     """Patches on top of one another as one."""
     left, top, right, bottom = zip(*(patch.rect for patch in patches), strict=True)
