@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from renderers.fields import MACROBLOCK, TAPS, Cover, Draft, Sides, Slide, Zoom
-from renderers.predicted import Field
+from renderers.predicted import Field, KnownMotion
 from renderers.scene import Canvas, LayerPixels, Placement, SlideState, State
 from renderers.sprites import placed, zoomed
 from renderers.tiles import Affine, Rect, overlap, soft_edge, touch
@@ -33,19 +33,6 @@ _SOFT = 3  # pixels at a canvas's edge that a picture which fills it need not fi
 _EDGE = 1.0  # pixels at a window's edge that a picture need not fill
 _REST = Placement()
 _EXACT = 1e-9
-
-
-@dataclass(frozen=True, eq=False)
-class KnownMotion:
-    """A stretch of `frames` pictures, of which the anchors are encoded and the others have a field."""
-
-    frames: int
-    anchors: tuple[int, ...]
-    _fields: Mapping[int, Field] = field(repr=False)
-
-    def field(self, frame: int) -> Field:
-        """How a frame between two anchors has moved since them."""
-        return self._fields[frame]
 
 
 def known_motion(

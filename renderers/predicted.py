@@ -14,7 +14,7 @@ Clauses are those of ITU-T H.264 (08/2021).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -55,6 +55,19 @@ class Field:
     others: Ints
     references: Ints
     moving: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class KnownMotion:
+    """A stretch of `frames` pictures whose movement is known.
+
+    anchors: those that are encoded, the first and the last among them. fields: how each of the others has
+    moved since the anchors around it.
+    """
+
+    frames: int
+    anchors: tuple[int, ...]
+    fields: Mapping[int, Field]
 
 
 def can_predict(stream: Stream) -> bool:
@@ -102,8 +115,7 @@ def predicted_pictures(
             w.ue(first - 1)  # abs_diff_pic_num_minus1: the later one is 1 back, the earlier 2
             w.ue(3)
         stream.end_slice_header(w, cabac=False)
-        head = np.array([int(bit) for bit in w.to_text()], np.uint8)
-        rbsp = np.packbits(np.concatenate([head, bits, np.ones(1, np.uint8)]))
+        rbsp = np.packbits(np.concatenate([_digits(w), bits, np.ones(1, np.uint8)]))
         yield b"\x01" + escape(rbsp.tobytes())
 
 
@@ -291,6 +303,11 @@ def _mvd(x: Ints, y: Ints) -> list[_Codes]:
     ]
 
 
+def _digits(w: BitWriter) -> NDArray[np.uint8]:
+    """What was written, one bit an element."""
+    return np.array([int(bit) for bit in w.to_text()], np.uint8)
+
+
 def _packed(
     groups: Sequence[tuple[Ints, Sequence[_Codes]]], coded: Ints, total: int, each: int
 ) -> Iterator[NDArray[np.uint8]]:
@@ -318,5 +335,4 @@ def _packed(
         w = BitWriter()
         if behind:
             w.ue(behind)
-        tail = np.array([int(bit) for bit in w.to_text()], np.uint8)
-        yield np.concatenate([bits[starts[first] : starts[last]], tail])
+        yield np.concatenate([bits[starts[first] : starts[last]], _digits(w)])

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import av
 import numpy as np
@@ -26,7 +26,7 @@ from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from renderers import bitstream, h264, predicted
-from renderers.predicted import Field
+from renderers.predicted import KnownMotion
 from renderers.yuv import video_frame
 from schemas.checks import nothing
 from schemas.errors import InvalidInput
@@ -205,25 +205,6 @@ def encode_moving(
     return chunk
 
 
-class Motion(Protocol):
-    """A stretch whose movement is known: see `renderers.motion`.
-
-    frames: how many it has. anchors: those that are encoded, the first and the last among them. `field` says
-    how any other has moved since the anchors around it.
-    """
-
-    @property
-    def frames(self) -> int:
-        """How many there are."""
-
-    @property
-    def anchors(self) -> Sequence[int]:
-        """Which of them are encoded."""
-
-    def field(self, frame: int) -> Field:
-        """How another one has moved."""
-
-
 def can_predict(spec: VideoSpec) -> bool:
     """Whether pictures of known motion may be written into such a video (`encode_known`).
 
@@ -231,7 +212,7 @@ def can_predict(spec: VideoSpec) -> bool:
     """
     if spec.max_bitrate is not None or spec.crf <= 0:
         return False
-    return predicted.can_predict(_stream(replace(spec, crf=VideoSpec.crf, still_crf=VideoSpec.still_crf)))
+    return predicted.can_predict(_stream(spec))
 
 
 @lru_cache(maxsize=16)
@@ -243,7 +224,7 @@ def _stream(spec: VideoSpec) -> h264.Stream:
 def encode_known(
     spec: VideoSpec,
     frames: Iterable[Frame],
-    motion: Motion,
+    motion: KnownMotion,
     *,
     hold: bool,
     check: Callable[[], None] = nothing,
@@ -266,7 +247,7 @@ def encode_known(
     return replace(chunk, packets=tuple(_filled(chunk, motion)), frames=motion.frames)
 
 
-def _filled(chunk: EncodedChunk, motion: Motion) -> Iterator[Packet]:
+def _filled(chunk: EncodedChunk, motion: KnownMotion) -> Iterator[Packet]:
     """A chunk's anchors, each followed by the pictures between it and the one before."""
     stream = h264.Stream.of(chunk.sps, chunk.pps)
     before = 0
@@ -274,7 +255,7 @@ def _filled(chunk: EncodedChunk, motion: Motion) -> Iterator[Packet]:
         yield packet
         frame_num = stream.slice_header(bitstream.split_avcc(packet.data)[0]).frame_num + 1
         between = range(before + 1, packet.pts)
-        pictures = [(2 * number, motion.field(number)) for number in between]
+        pictures = [(2 * number, motion.fields[number]) for number in between]
         units = predicted.predicted_pictures(stream, frame_num, pictures)
         for number, unit in zip(between, units, strict=True):
             yield Packet(bitstream.join_avcc([unit]), number, False)

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from renderers._opencv import cv2
 from renderers.compose import Compositor
 from renderers.container import join
-from renderers.motion import GAPS, KnownMotion, known_motion
+from renderers.motion import GAPS, known_motion
 from renderers.pixels import Pixels
-from renderers.predicted import LEFT, LOWER, RIGHT, WHOLE
+from renderers.predicted import LEFT, LOWER, RIGHT, WHOLE, KnownMotion
 from renderers.video import Frame, VideoSpec
 from tests.unit.builders import Document, image, move, project, rect, slide, text
 from tests.unit.renderers.films import FPS, Film, encoded, psnr
@@ -190,14 +190,14 @@ def test_blocks_beside_what_lies_on_a_picture_do_not_move() -> None:
     bar = rect("#ffffff", x=48, y=0, width=16, height=180)
     known = motion(film(image("any", animations=[move("scale", 0, 2, (1, 1.05), within=True)]), bar))
     assert known is not None
-    assert known.field(1).moving[5, 1:6].tolist() == [WHOLE, LEFT, 0, RIGHT, WHOLE]
+    assert known.fields[1].moving[5, 1:6].tolist() == [WHOLE, LEFT, 0, RIGHT, WHOLE]
 
 
 def test_what_an_edge_cuts_follows_along_it_over_one_colour() -> None:
     """A strip at a window's upper edge moves to the side with the rest, but not up: that edge stays."""
     known = motion(KNOWN["a photo grows"])
     assert known is not None
-    field = known.field(4)
+    field = known.fields[4]
     row, column = 20 // 16, 40 // 16 + 1
     assert field.moving[row, column] == LOWER
     assert field.others[0, row, column] == field.vectors[0, row, column] != 0
@@ -205,7 +205,7 @@ def test_what_an_edge_cuts_follows_along_it_over_one_colour() -> None:
     gradient = {"type": "linear-gradient", "angle": 90, "stops": STOPS}
     over_two = motion(film(PHOTO, background=gradient))
     assert over_two is not None
-    assert not over_two.field(4).others.any()
+    assert not over_two.fields[4].others.any()
 
 
 @st.composite

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from renderers.container import Part, join
-from renderers.predicted import LEFT, LOWER, RIGHT, UPPER, WHOLE, Field
+from renderers.predicted import LEFT, LOWER, RIGHT, UPPER, WHOLE, Field, KnownMotion
 from renderers.video import Frame, VideoSpec, can_predict, encode_known
 from tests.unit.renderers.media import decode_video, other_decoder, picture, strict_decode
 
@@ -22,19 +21,6 @@ WIDTH, HEIGHT = 112, 96
 ROWS, COLUMNS = 6, 7
 SPEC = VideoSpec(WIDTH, HEIGHT, FPS)
 Samples = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Given:
-    """A motion that a test makes up."""
-
-    frames: int
-    anchors: Sequence[int]
-    fields: Callable[[int], Field]
-
-    def field(self, frame: int) -> Field:
-        """What was made up."""
-        return self.fields(frame)
 
 
 # --- what the standard says such a picture looks like -------------------------------------------------
@@ -118,11 +104,12 @@ def random_field(seed: int, variety: int = 3) -> Field:
 def video(path: Path, anchors: Sequence[int], fields: Callable[[int], Field]) -> list[Frame]:
     """A file of anchors and what lies between; what it should decode to, its anchors taken for granted."""
     frames = [picture(7 * number, WIDTH, HEIGHT) for number in anchors]
-    motion = Given(anchors[-1] + 1, anchors, fields)
+    between = set(range(anchors[-1])) - set(anchors)
+    motion = KnownMotion(anchors[-1] + 1, tuple(anchors), {number: fields(number) for number in between})
     join(path, SPEC, [Part(encode_known(SPEC, frames, motion, hold=False))], None)
     shown = decode_video(path)
     assert len(shown) == motion.frames
-    for number in set(range(motion.frames)) - set(anchors):
+    for number in between:
         before = shown[max(a for a in anchors if a < number)]
         after = shown[min(a for a in anchors if a > number)]
         shown[number] = moved([before, after], fields(number))
