@@ -48,7 +48,7 @@ def main(project: str, fps: str, quality: str, out: str) -> None:
         (plan,) = make_stages(settings, store, Path(folder), ("plan",), base=base, decoder=decoder)
         list(plan.handle(request, context))
         view = PlanCache(store, settings.limits).get(keys.plan_key(DEFAULT_TENANT, request.job_id))
-        resources = ResourcePool(store).of(view)
+        resources = ResourcePool(store).of(view.plan.assets, view.project.fonts)
         size = f"{view.canvas.width}x{view.canvas.height}"
         command = [
             *(imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "yuv420p"),

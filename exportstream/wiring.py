@@ -18,6 +18,7 @@ from exportstream.config import Settings
 from processors.assets import AssetGatherer
 from processors.documents import Documents
 from processors.encode import Encode
+from processors.frames import Frames
 from processors.history import StoredProjectHistory
 from processors.layers import Layers, SharedLayers, StoredLayers
 from processors.mix import Mix
@@ -170,9 +171,22 @@ def _plan(
     base: Path | None,
     width: int | None,
 ) -> PlanStage:
-    assets = AssetGatherer(store, make_source(settings, store, base), decoder, settings.limits, work_dir)
+    assets = _assets(settings, store, decoder, work_dir, base)
     documents = Documents(store, make_projects(settings, store))
     return PlanStage(store, plans, documents, assets, settings.limits, width=width or settings.width)
+
+
+def _assets(
+    settings: Settings, store: ObjectStore, decoder: SandboxedDecoder, work_dir: Path, base: Path | None
+) -> AssetGatherer:
+    return AssetGatherer(store, make_source(settings, store, base), decoder, settings.limits, work_dir)
+
+
+def make_frames(
+    settings: Settings, store: ObjectStore, decoder: SandboxedDecoder, work_dir: Path, base: Path
+) -> Frames:
+    """What draws single pictures; relative paths of a project start from `base`."""
+    return Frames(store, _assets(settings, store, decoder, work_dir, base), settings.limits)
 
 
 def _publisher(folder: Path | None) -> Callable[[Plan, Path], None] | None:

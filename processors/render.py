@@ -78,7 +78,7 @@ class Render:
         key = keys.layer_key(tenant, layer.key)
         if self._layers.exists(key):
             return
-        resources = self._resources.of(view)
+        resources = self._resources.of(view.plan.assets, view.project.fonts)
         pixels = draw_layer(layer, view.project, view.canvas, resources.image, resources.fonts)
         self._layers.put(key, pixels)
 

@@ -1,13 +1,15 @@
-"""What drawing needs of a plan's assets: images in their normal form, and fonts."""
+"""What drawing needs of a project's assets: images in their normal form, and fonts."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from connectors.store.base import ObjectStore
-from processors.plans import PlanView
+from schemas.plan import Asset
+from schemas.project import Font
 
 if TYPE_CHECKING:
     from renderers.fonts import FontSet
@@ -46,10 +48,10 @@ class ImageCache:
 
 
 class Resources:
-    """The images and fonts of one plan."""
+    """The images and fonts of one project."""
 
-    def __init__(self, view: PlanView, images: ImageCache, fonts: FontSet) -> None:
-        self._keys = {a.src: a.normal_key for a in view.plan.assets if a.kind == "image" and a.normal_key}
+    def __init__(self, assets: Iterable[Asset], images: ImageCache, fonts: FontSet) -> None:
+        self._keys = {a.src: a.normal_key for a in assets if a.kind == "image" and a.normal_key}
         self._images = images
         self.fonts = fonts
 
@@ -59,7 +61,7 @@ class Resources:
 
 
 class ResourcePool:
-    """Makes the resources of plans; plans with the same fonts share them."""
+    """Makes the resources of projects; those with the same fonts share them."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
@@ -67,15 +69,15 @@ class ResourcePool:
         self._fonts: OrderedDict[tuple[str, ...], FontSet] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, view: PlanView) -> Resources:
-        """The resources of a plan."""
-        return Resources(view, self._images, self._font_set(view))
+    def of(self, assets: Sequence[Asset], fonts: Sequence[Font]) -> Resources:
+        """The resources of a project: its gathered assets, and the fonts that the document names."""
+        return Resources(assets, self._images, self._font_set(assets, fonts))
 
-    def _font_set(self, view: PlanView) -> FontSet:
+    def _font_set(self, assets: Sequence[Asset], fonts: Sequence[Font]) -> FontSet:
         from renderers.fonts import CustomFont, FontSet
 
-        normal = {a.src: a.normal_key for a in view.plan.assets if a.kind == "font" and a.normal_key}
-        named = [font for font in view.project.fonts if font.src in normal]
+        normal = {a.src: a.normal_key for a in assets if a.kind == "font" and a.normal_key}
+        named = [font for font in fonts if font.src in normal]
         key = tuple(f"{f.family}|{f.weight}|{f.style}|{normal[f.src]}" for f in named)
         with self._lock:
             if key not in self._fonts:

@@ -180,6 +180,14 @@ class Timeline:
         """The frame that is shown at a time; the first or last for times before or after all."""
         return min(max(0, math.floor(exact(seconds) * self.fps)), self.total_frames - 1)
 
+    def slides_at(self, frame: int) -> range:
+        """The slides that a frame shows: one, or the two of a transition."""
+        last = bisect_right(self.borders, frame, hi=len(self.borders) - 1) - 1
+        first = last
+        while first and frame < self.borders[first] + self.overlaps[first - 1]:
+            first -= 1
+        return range(first, last + 1)
+
     def frame_state(self, seconds: float) -> State:
         """What is shown at a time."""
         return self.state(self.frame_at(seconds))

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from exportstream import exits
 from exportstream.commands.render import read_document
 from exportstream.config import Settings
 from exportstream.early import early_decoder
-from schemas import keys
 from schemas.errors import InvalidInput
 
 if TYPE_CHECKING:
     from connectors.decoder import SandboxedDecoder
-    from processors.plans import PlanView
-    from renderers.scene import LayerPixels
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
@@ -33,70 +29,28 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         early_decoder(document) as decoder,
         tempfile.TemporaryDirectory(prefix="exportstream-", dir=settings.temp_dir) as folder,
     ):
-        draw(document, base, options.at, options.output, settings, Path(folder), decoder)
+        options.output.write_bytes(draw(document, base, options.at, settings, Path(folder), decoder))
     return exits.OK
 
 
 def draw(
-    document: bytes,
-    base: Path,
-    seconds: float,
-    output: Path,
-    settings: Settings,
-    folder: Path,
-    decoder: SandboxedDecoder,
-) -> None:
-    """Write the picture at `seconds` to `output`. Raises InvalidInput for a project that cannot be drawn."""
-    from PIL import Image
-
-    from exportstream.wiring import local_store
-    from renderers.compose import Compositor
+    document: bytes, base: Path, seconds: float, settings: Settings, folder: Path, decoder: SandboxedDecoder
+) -> bytes:
+    """The picture at `seconds` as a PNG. Raises InvalidInput for a project that cannot be drawn."""
+    from exportstream.wiring import local_store, make_frames
+    from processors.stage import TaskContext
+    from renderers.png import encode_png
+    from schemas.messages import DEFAULT_TENANT
     from schemas.project import parse_project
+    from schemas.settings import parse_settings
 
     project = parse_project(document, settings.limits)
     size = {"width": _even(project.width), "height": _even(project.height)}
-    view, layer = _plan(document, base, size, settings, folder, local_store(folder / "store"), decoder)
-    timeline = view.timeline
-    number = timeline.frame_at(seconds)
-    wanted = timeline.frame_layers(number)
-    layers = {one.key: layer(one) for one in wanted}
-    modes = {one.key: one.blend_mode for one in wanted}
-    pixels = Compositor(timeline.canvas, layers, modes).rgba(timeline.state(number))
-    own = pixels[: round(project.height), : round(project.width), :3]
-    Image.fromarray(own.copy()).save(output, "PNG", compress_level=1)
-
-
-def _plan(
-    document: bytes,
-    base: Path,
-    size: dict[str, int],
-    settings: Settings,
-    folder: Path,
-    store: Any,
-    decoder: SandboxedDecoder,
-) -> tuple[PlanView, Any]:
-    """The plan of the project as a video of this size, and what draws its layers."""
-    from exportstream.wiring import make_stages
-    from processors.plans import PlanCache
-    from processors.resources import ResourcePool
-    from processors.stage import TaskContext
-    from renderers.raster import draw_layer
-    from schemas.messages import DEFAULT_TENANT, ExportRequest
-
-    key = keys.project_key(DEFAULT_TENANT, hashlib.sha256(document).hexdigest())
-    store.put(key, document, content_type="application/json")
-    given = {**size, "includeAudio": False}
-    request = ExportRequest(job_id="frame", format="mp4", settings=given, project_key=key, source="frame")
+    wanted = parse_settings({"format": "mp4", **size, "includeAudio": False})
+    frames = make_frames(settings, local_store(folder / "store"), decoder, folder, base)
     context = TaskContext(check=lambda: None, emit=lambda outgoing: None, now=lambda: datetime.now(UTC))
-    (plan,) = make_stages(settings, store, folder, ("plan",), base=base, decoder=decoder)
-    list(plan.handle(request, context))
-    view = PlanCache(store, settings.limits).get(keys.plan_key(DEFAULT_TENANT, request.job_id))
-    resources = ResourcePool(store).of(view)
-
-    def draw_one(layer: Any) -> LayerPixels:
-        return draw_layer(layer, view.project, view.canvas, resources.image, resources.fonts)
-
-    return view, draw_one
+    pixels = frames.draw(project, wanted, seconds, DEFAULT_TENANT, context)
+    return encode_png(pixels[: round(project.height), : round(project.width), :3])
 
 
 def _even(side: float) -> int:

@@ -56,8 +56,16 @@ class Film:
     @cached_property
     def frames(self) -> list[Frame]:
         """Every frame, composed by one compositor that has all layers, as if it were one chunk."""
-        whole = Chunk(0, "moving", 0, self.timeline.total_frames, 0, "")
-        return self.composed(whole)
+        return self.composed(self.whole)
+
+    @property
+    def whole(self) -> Chunk:
+        """All of it as one chunk."""
+        return Chunk(0, "moving", 0, self.timeline.total_frames, 0, "")
+
+    def compositor(self) -> Compositor:
+        """One that has all layers."""
+        return Compositor(self.timeline.canvas, *self.layers(self.whole))
 
     def composed(self, chunk: Chunk) -> list[Frame]:
         """The pictures of a chunk, composed from its own layers and nothing else."""

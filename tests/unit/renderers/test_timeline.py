@@ -531,3 +531,13 @@ def test_the_font_with_emoji_is_in_the_key_of_what_shows_them() -> None:
     here, there = (keys(timeline(*slides, prints={"Noto Color Emoji": sha})) for sha in ("a", "b"))
     assert here[0] != there[0]
     assert here[1] == there[1]
+
+
+@settings(deadline=None)
+@given(timelines())
+def test_slides_at_a_frame_are_those_that_its_picture_is_made_of(line: Timeline) -> None:
+    """All of them; and two only where the picture is a transition's."""
+    for number in range(line.total_frames):
+        slides = line.slides_at(number)
+        assert {layer.slide for layer in line.frame_layers(number)} <= set(slides)
+        assert len(slides) == (2 if isinstance(line.state(number), TransitionState) else 1)

@@ -1,0 +1,62 @@
+"""`exportstream frame`: a moment as a PNG, with the sandboxed decoder and files as users have them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+from PIL import Image
+
+from exportstream import exits
+from exportstream.cli import run
+from tests.acceptance.media import picture
+from tests.unit.builders import document, image, rect, slide
+
+
+def written(folder: Path, **keys: object) -> Path:
+    """A project as a file, with a picture beside it."""
+    (folder / "photo.png").write_bytes(picture())
+    path = folder / "project.json"
+    path.write_bytes(orjson.dumps(document(**keys)))
+    return path
+
+
+def test_a_moment_becomes_a_picture_of_the_documents_size(tmp_path: Path) -> None:
+    """Also where a side is odd, as no video may be; with a picture that is named by a relative path."""
+    box = rect("#ff0000", x=10, y=20, width=50, height=40)
+    photo = image("photo.png", x=200, y=0, width=100, height=100, fit="fill")
+    file = written(
+        tmp_path, width=321, height=181, slides=[slide(1.0), slide(1.0, box, photo, color="white")]
+    )
+    out = tmp_path / "frame.png"
+    assert run(["frame", str(file), "--at", "1.5", "-o", str(out)], {}) == exits.OK
+    with Image.open(out) as made:
+        pixels = np.asarray(made)
+    assert pixels.shape == (181, 321, 3)
+    assert pixels[40, 35].tolist() == [255, 0, 0]
+    assert pixels[170, 5].tolist() == [255, 255, 255]
+    with Image.open(tmp_path / "photo.png") as source:
+        shown = source.convert("RGB").resize((100, 100), Image.Resampling.BILINEAR)
+    middle = np.asarray(shown)[30:70, 30:70].astype(int)
+    assert np.abs(pixels[30:70, 230:270].astype(int) - middle).mean() < 6
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["frame.png", "photo.png", "project.json"]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--at", "-1"], "A moment is given in seconds from 0 on. [bad_time]"),
+        (["-o", "nowhere/frame.png"], "The folder nowhere does not exist. [no_such_folder]"),
+    ],
+)
+def test_what_cannot_be_done_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], told: str
+) -> None:
+    """In one sentence with a code; nothing is written."""
+    file = written(tmp_path, slides=[slide(1.0)])
+    out = tmp_path / "frame.png"
+    assert run(["frame", str(file), "-o", str(out), *options], {}) == exits.USAGE
+    assert told in capsys.readouterr().err
+    assert not out.exists()
