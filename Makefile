@@ -2,7 +2,8 @@
 
 VENV       := .venv
 BIN        := $(VENV)/bin
-CODE       := schemas renderers connectors processors producer_api exportstream tests examples bench
+PACKAGES   := schemas renderers connectors processors producer_api exportstream
+CODE       := $(PACKAGES) tests examples bench
 UV         ?= uv
 # Tests wait more than they compute. A file stays in one process, with the servers that it starts.
 PYTEST_ARGS ?= -n 2 --dist loadfile
@@ -33,7 +34,8 @@ $(VENV)/.runtime: requirements.txt requirements-build.txt pyproject.toml
 	@$(BIN)/python -c 'import pip' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV) || { echo "$(PYTHON) cannot create environments: install its venv module (Debian: apt-get install python3-venv)." >&2; exit 1; }
 	@echo "Installing what requirements.txt names (about a minute, once) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.txt -r requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --no-index -e .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --no-index --config-settings editable_mode=compat -e .
+	@$(BIN)/python -m compileall -q $(PACKAGES)
 	@touch $@
 	@echo "Installed: $(BIN)/exportstream"
 

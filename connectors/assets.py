@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
-from connectors.fetch import Download, FetchPolicy, fetch
+from connectors.fetch_policy import Download, FetchPolicy
 from connectors.store.base import FULL, ObjectStore, content_type_of, disk_error
 from schemas import keys
 from schemas.checks import nothing
@@ -60,6 +60,8 @@ class AssetSource:
         """Write the bytes to `path`. Raises Missing, InvalidInput or Unavailable."""
         scheme = src.partition(":")[0].lower()
         if scheme in ("http", "https"):
+            from connectors.fetch import fetch  # an HTTP client takes its time to load
+
             return fetch(src, path, self._policy.fetch, check=check)
         if scheme == "data":
             return _write(*_decode_data(src), path)

@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import ipaddress
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
+from connectors.fetch_policy import Download, FetchPolicy
 from connectors.store.base import write_blocks
 from connectors.wire import Address, Patience, Resolve, Wire, addresses, dial, is_public, system_resolve
 from schemas.checks import nothing
 from schemas.errors import InvalidInput, Missing, Unavailable
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 BLOCK = 1 << 16
 REDIRECTS = 5
@@ -30,37 +27,10 @@ PASSING = (408, 425, 429)
 SAFE = "/%:@!$&'()*+,;=~"
 
 
-@dataclass(frozen=True)
-class FetchPolicy:
-    """What may be fetched. allowed: networks that are reached although they are not public, and hosts
-    by name; http: without TLS too; max_bytes of a body; seconds: connect, stall between two blocks, total.
-
-    headers are sent to the host that is asked first, never to one that it redirects to.
-    """
-
-    allowed_networks: tuple[Network, ...] = ()
-    allowed_hosts: frozenset[str] = frozenset()
-    http: bool = False
-    max_bytes: int = 512 << 20
-    connect_s: float = 5.0
-    stall_s: float = 15.0
-    total_s: float = 300.0
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-
-@dataclass(frozen=True)
-class Download:
-    """A body on the local disk."""
-
-    sha256: str
-    size: int
-    content_type: str
-
-
 def fetch(
     url: str,
     path: Path,
-    policy: FetchPolicy = FetchPolicy(),
+    policy: FetchPolicy,
     *,
     check: Callable[[], None] = nothing,
     resolve: Resolve = system_resolve,

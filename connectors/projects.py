@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from connectors.fetch import FetchPolicy, fetch
+from connectors.fetch_policy import FetchPolicy
 from connectors.store.base import ObjectStore
 from schemas import keys
 from schemas.errors import InvalidInput, Missing
@@ -55,6 +55,8 @@ class HttpProjects:
 
     def load(self, project_ref: str) -> bytes:
         """The document. Raises Missing, InvalidInput or Unavailable."""
+        from connectors.fetch import fetch  # an HTTP client takes its time to load
+
         customer, project = (quote(part, safe="") for part in split_ref(project_ref))
         url = self._template.replace("{customer_id}", customer).replace("{project_id}", project)
         with tempfile.TemporaryDirectory(prefix="project-") as folder:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.assets import AssetPolicy, AssetSource
 from connectors.decoder import SandboxedDecoder
-from connectors.fetch import FetchPolicy
+from connectors.fetch_policy import FetchPolicy
 from connectors.projects import HttpProjects, StoredProjects
 from connectors.store.base import ObjectStore
 from connectors.store.files import FileStore

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import orjson
 
 from connectors.assets import AssetSource
-from connectors.fetch import Download
+from connectors.fetch_policy import Download
 from connectors.store.base import ObjectStore
 from processors.stage import TaskContext
 from schemas import keys

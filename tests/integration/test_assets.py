@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from connectors.assets import AssetPolicy, AssetSource
-from connectors.fetch import FetchPolicy
+from connectors.fetch_policy import FetchPolicy
 from connectors.projects import HttpProjects, StoredProjects
 from connectors.store.memory import MemoryStore
 from schemas.errors import InvalidInput, Missing

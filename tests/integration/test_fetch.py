@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors.fetch import FetchPolicy, fetch
+from connectors.fetch import fetch
+from connectors.fetch_policy import FetchPolicy
 from connectors.wire import is_public
 from schemas.errors import Cancelled, InvalidInput, Missing, Unavailable
 from tests.integration.web import Web, web_server

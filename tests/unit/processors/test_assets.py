@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from connectors.assets import AssetSource
-from connectors.fetch import Download
+from connectors.fetch_policy import Download
 from connectors.store.memory import MemoryStore
 from processors.assets import AssetGatherer
 from schemas.errors import InvalidInput, Missing, Unavailable

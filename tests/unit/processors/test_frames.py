@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from connectors.assets import AssetSource
-from connectors.fetch import Download
+from connectors.fetch_policy import Download
 from connectors.store.memory import MemoryStore
 from processors.assets import AssetGatherer
 from processors.frames import Frames
