@@ -72,13 +72,17 @@ class AssetGatherer:
         kinds: Collection[str],
         canvas: Canvas | None,
         context: TaskContext,
+        *,
+        whole: Project | None = None,
     ) -> Gathered:
         """The assets of the given kinds, decoded for use on `canvas`; with kind "font", used fonts too.
+
+        whole: what `project` is a part of; it decides the sizes of pictures, so that they are decoded once.
 
         Raises InvalidInput with the path of the first asset, in document order, that cannot be used.
         """
         refs = distinct([ref for ref in sources(project) if ref.kind in kinds])
-        sizes = needed_sizes(project, canvas)
+        sizes = needed_sizes(whole or project, canvas)
         with tempfile.TemporaryDirectory(dir=self._work_dir, prefix="assets-") as folder:
 
             def one(numbered: tuple[int, SourceRef]) -> Asset:

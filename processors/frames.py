@@ -1,4 +1,4 @@
-"""Moments of projects as single pictures: no plan, and no more fetched and drawn than the moment shows."""
+"""Moments of projects as single pictures: without a plan, and from no other slides than the moment shows."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Frames:
         seen = _emptied(project, whole.slides_at(number))
         if (problem := unsupported(seen)) is not None:
             raise problem
-        gathered = self._assets.gather(seen, tenant, {"image", "font"}, whole.canvas, context)
+        gathered = self._assets.gather(seen, tenant, {"image", "font"}, whole.canvas, context, whole=project)
         timeline = Timeline(seen, settings, fingerprints(gathered.assets, gathered.fonts), self._limits)
         resources = self._resources.of(gathered.assets, seen.fonts)
         layers = timeline.frame_layers(number)

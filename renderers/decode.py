@@ -57,7 +57,7 @@ def _load(request: Mapping[str, Any]) -> Answer:
 
 
 MODULES = {
-    "image": ("renderers.decode_image", "PIL.JpegImagePlugin", "zstandard"),
+    "image": ("renderers.decode_image", "PIL.JpegImagePlugin", "zstandard", "isal.isal_zlib"),
     "audio": ("renderers.decode_sound", "av"),
     "font": ("renderers.decode_font",),
 }

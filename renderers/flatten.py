@@ -1,30 +1,28 @@
-"""Slides in RGBA through Skia: for single pictures, and for what planes of YUV cannot do.
+"""Slides in RGBA, blended by Skia: for single pictures, and for what planes of YUV cannot do.
 
 That is every blend mode but `normal`: their formulas (W3C, Compositing and Blending Level 1, 5.8 and 5.9;
-Skia has them) are written for red, green and blue. Right first, and fast enough for one picture.
+Skia has them) are written for red, green and blue. Where layers lie is decided by the compositor's own
+sampling (`renderers.tiles`); Skia puts them on one another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from renderers._opencv import cv2
 from renderers._skia import skia
 from renderers.brushes import BLEND_MODES
-from renderers.scene import LayerPixels, Placement, SlideState
+from renderers.scene import Inside, LayerPixels, Placement, SlideState
 from renderers.sprites import Sprite, placed, unfaded, window, zoomed
-from renderers.tiles import Affine, Rect, soft_edge
+from renderers.tiles import Rect, sampled, soft_edge
 from renderers.yuv import Plane
 
 _REST = Placement()
-_SMOOTH = skia.SamplingOptions(skia.FilterMode.kLinear, skia.MipmapMode.kLinear)
-_THROUGH = skia.Paint()
-_THROUGH.setBlendMode(skia.BlendMode.kDstIn)
-_BEYOND = 2
-"""Pixels that a picture goes on for: enough for the soft edge of its mask."""
+_Part = tuple[int, int, Plane]
+"""Premultiplied pixels and where their corner lies."""
 
 
 def flatten(
@@ -44,77 +42,58 @@ def flatten(
         if (bounds := sprites[key].bounds(placement)) is None:
             continue
         layer, opacity = unfaded(layers[key])
-        mode = blend_modes.get(key, "normal")
         paint = skia.Paint()
         paint.setAlphaf(placement.opacity * opacity)
-        paint.setBlendMode(BLEND_MODES[mode])
-        if layer.inside is None and mode == "normal":
-            _draw_image(target, layer.rgba, placed(layer, placement), paint)
+        paint.setBlendMode(BLEND_MODES[blend_modes.get(key, "normal")])
+        parts = list(_parts(layer, placement, bounds))
+        if len(parts) == 1:
+            _draw(target, parts[0], paint)
             continue
-        with _group(target, bounds, paint):
-            _draw(target, layer, placement)
+        # As one, with one opacity and blend mode.
+        target.saveLayer(skia.Rect.MakeLTRB(*bounds), paint)
+        for part in parts:
+            _draw(target, part, skia.Paint())
+        target.restore()
     return pixels
 
 
-@contextmanager
-def _group(target: Any, bounds: Rect, paint: Any) -> Iterator[None]:
-    """What is drawn meanwhile is put on the picture as one, with the paint's opacity and blend mode."""
-    target.save()
-    target.clipRect(skia.Rect.MakeLTRB(*bounds))
-    target.saveLayer(None, paint)
-    yield
-    target.restore()
-    target.restore()
-
-
-def _draw(target: Any, pixels: LayerPixels, placement: Placement) -> None:
+def _parts(pixels: LayerPixels, placement: Placement, rect: Rect) -> Iterator[_Part]:
+    """What a layer puts into a rectangle, from bottom to top."""
     inside = pixels.inside
     if inside is None:
-        _draw_image(target, pixels.rgba, placed(pixels, placement))
+        affine = placed(pixels, placement)
+        if (corner := affine.whole()) is not None:
+            yield *corner, pixels.rgba
+        else:
+            yield *rect[:2], sampled(pixels.rgba, affine, rect)
         return
     if inside.under is not None:
-        _draw(target, inside.under, placement)
-    target.saveLayer(None, skia.Paint())
-    cut = soft_edge(pixels.rgba)
-    if cut is not None and placement.within >= 1:
-        picture = _going_on(pixels.rgba, cut)
-        _draw_image(target, picture, zoomed(pixels, inside, placement, -_BEYOND))
-    else:
-        _draw_image(target, pixels.rgba, zoomed(pixels, inside, placement))
-    target.saveLayer(None, _THROUGH)
-    _draw_image(target, np.dstack([inside.mask] * 4), window(pixels, inside, placement))
-    target.restore()
-    target.restore()
+        yield from _parts(inside.under, placement, rect)
+    yield *rect[:2], _through(pixels, inside, placement, rect)
     if inside.over is not None:
-        _draw(target, inside.over, placement)
+        yield from _parts(inside.over, placement, rect)
 
 
-def _going_on(rgba: Plane, cut: int) -> Plane:
-    """A picture without its outer `cut` pixels, the last of the others going on to `_BEYOND` its edges."""
-    inner = rgba[cut : len(rgba) - cut, cut : rgba.shape[1] - cut]
-    beyond = (cut + _BEYOND, cut + _BEYOND)
-    return np.pad(inner, (beyond, beyond, (0, 0)), "edge")
+def _through(pixels: LayerPixels, inside: Inside, placement: Placement, rect: Rect) -> Plane:
+    """The picture, zoomed, as seen through its mask. Where it fills that, its own soft edges are not seen."""
+    cut = soft_edge(pixels.rgba) if placement.within >= 1 else None
+    height, width = pixels.rgba.shape[:2]
+    own = pixels.rgba[cut : height - cut, cut : width - cut] if cut else pixels.rgba
+    picture = sampled(own, zoomed(pixels, inside, placement, cut or 0), rect, goes_on=cut is not None)
+    mask = sampled(inside.mask, window(pixels, inside, placement), rect)
+    through: Plane = cv2.multiply(picture, cv2.merge([mask] * 4), scale=1 / 255)
+    return through
 
 
-def _draw_image(target: Any, rgba: Plane, affine: Affine, paint: Any = None) -> None:
-    """Draw a picture at `affine`, its edges fading to nothing over a pixel if they lie between pixels.
+def _draw(target: Any, part: _Part, paint: Any) -> None:
+    """Put pixels where they lie.
 
     As an image and not as a shader: those skia-python copies by way of a PNG file each time (a tenth of a
-    second for a picture of 1080p).
+    second for a picture of 1080p). The image holds no reference to the pixels: they have to outlive it.
     """
-    corner = affine.whole()
-    if corner is None:
-        rgba = np.pad(rgba, ((1, 1), (1, 1), (0, 0)))
+    x, y, rgba = part
+    rgba = np.ascontiguousarray(rgba)
     image = skia.Image.fromarray(
-        np.ascontiguousarray(rgba),
-        colorType=skia.kRGBA_8888_ColorType,
-        alphaType=skia.AlphaType.kPremul_AlphaType,
-        copy=False,  # it is drawn at once
+        rgba, colorType=skia.kRGBA_8888_ColorType, alphaType=skia.AlphaType.kPremul_AlphaType, copy=False
     )
-    if corner is not None:
-        target.drawImage(image, *corner, skia.SamplingOptions(), paint)
-        return
-    target.save()
-    target.concat(skia.Matrix.MakeAll(affine.a, affine.b, affine.x0, affine.c, affine.d, affine.y0, 0, 0, 1))
-    target.drawImage(image, -1, -1, _SMOOTH, paint)
-    target.restore()
+    target.drawImage(image, x, y, skia.SamplingOptions(), paint)

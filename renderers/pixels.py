@@ -25,6 +25,7 @@ _CHECKSUM = struct.Struct(">I")  # CRC-32 of what stands before and behind it
 _MAGIC, _VERSION = b"XSpx", 2
 _STORED, _ZSTD = 0, 1
 _MOST_DIMENSIONS = 4
+_LARGEST = 1 << 30  # bytes: 268 megapixels
 _LEVEL = -5  # a third of the time of level 1; photographs take a third more bytes
 _TRIALS, _TRIAL = 8, 1 << 14  # pieces that are packed to see what it gives, and their bytes
 _WORTH = 0.8
@@ -87,7 +88,10 @@ def unpack(data: bytes) -> tuple[Pixels, dict[str, Any]]:
         raise InvalidInput("broken_pixels", "The stored picture is cut off.")
     names, body = rest[4 * dimensions :][:described], rest[4 * dimensions + described :]
     shape = struct.unpack_from(f">{dimensions}I", rest)
-    size = math.prod(shape)
+    if (size := math.prod(shape)) > _LARGEST or coding not in (_STORED, _ZSTD):
+        raise InvalidInput(
+            "broken_pixels", "The stored picture is larger, or packed in another way, than any."
+        )
     try:
         if (len(body) if coding == _STORED else zstandard.frame_content_size(body)) != size:
             raise InvalidInput("broken_pixels", "The stored picture is not of the size it names.")

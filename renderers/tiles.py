@@ -205,7 +205,7 @@ class Tile:
 
     def reduced(self, ratio: float) -> _Grid:
         """The planes for showing `ratio` pixels of the tile as one of the picture."""
-        steps = max(0, math.ceil(math.log(max(ratio, _EPSILON) / _FINEST) / math.log(_STEP)))
+        steps = _steps(ratio)
         if steps == 0:
             return self.aligned(0, 0)
         if steps not in self._levels:
@@ -273,6 +273,26 @@ class Tile:
         corner = affine.whole()
         is_aligned = corner is not None and not (corner[0] % 2 or corner[1] % 2)
         return self.is_opaque and self._is_even and is_aligned
+
+
+def _steps(ratio: float) -> int:
+    """How often `ratio` pixels for one are to be reduced by `_STEP` before they are sampled."""
+    return max(0, math.ceil(math.log(max(ratio, _EPSILON) / _FINEST) / math.log(_STEP)))
+
+
+def sampled(pixels: Plane, affine: Affine, rect: Rect, *, goes_on: bool = False) -> Plane:
+    """A rectangle of the plane in which pixels, of any number of channels, lie at `affine`.
+
+    As a `Tile` is sampled, but in one piece. goes_on: the last pixels are repeated around it, rather than 0.
+    """
+    height, width = pixels.shape[:2]
+    if steps := _steps(1 / math.sqrt(abs(affine.determinant))):
+        size = max(1, round(width / _STEP**steps)), max(1, round(height / _STEP**steps))
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    linear = np.diag((pixels.shape[1] / width, pixels.shape[0] / height)) @ affine.inverse()
+    origin = linear @ np.array([rect[0] - affine.x0, rect[1] - affine.y0])
+    source = Source(np.ascontiguousarray(pixels), goes_on=goes_on)
+    return source.sample(linear, origin, (rect[2] - rect[0], rect[3] - rect[1]))
 
 
 def even(points: Sequence[tuple[float, float]], canvas: tuple[int, int]) -> Rect | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from exportstream import exits
 from exportstream.commands.render import read_document
 from exportstream.config import Settings
 from exportstream.early import early_decoder
+from exportstream.reporting import check_output
 from schemas.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -21,9 +23,8 @@ if TYPE_CHECKING:
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """Draw one moment."""
     document, base = read_document(options.file)
-    if not options.output.parent.is_dir():
-        raise InvalidInput("no_such_folder", f"The folder {options.output.parent} does not exist.")
-    if options.at < 0:
+    check_output(options.output)
+    if not (math.isfinite(options.at) and options.at >= 0):
         raise InvalidInput("bad_time", "A moment is given in seconds from 0 on.")
     with (
         early_decoder(document) as decoder,
@@ -45,11 +46,13 @@ def draw(
     from schemas.settings import parse_settings
 
     project = parse_project(document, settings.limits)
+    # Videos have even sides of 16 or more: what a document lacks is added at its right and lower edge.
     size = {"width": _even(project.width), "height": _even(project.height)}
     wanted = parse_settings({"format": "mp4", **size, "includeAudio": False})
     frames = make_frames(settings, local_store(folder / "store"), decoder, folder, base)
     context = TaskContext(check=lambda: None, emit=lambda outgoing: None, now=lambda: datetime.now(UTC))
-    pixels = frames.draw(project, wanted, seconds, DEFAULT_TENANT, context)
+    filled = project.model_copy(update=size)
+    pixels = frames.draw(filled, wanted, seconds, DEFAULT_TENANT, context)
     return encode_png(pixels[: round(project.height), : round(project.width), :3])
 
 

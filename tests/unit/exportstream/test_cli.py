@@ -35,7 +35,10 @@ COMMANDS = (
     "doctor",
 )
 SMALL = ("--quality", "720p", "--fps", "24")
-HEAVY = {"fastapi", "starlette", "uvicorn", "confluent_kafka", "faust", "sqlalchemy", "aiokafka", "rich"}
+HEAVY = {
+    *("fastapi", "starlette", "uvicorn", "confluent_kafka", "faust", "sqlalchemy", "aiokafka", "rich"),
+    *("http", "ssl"),
+}
 
 
 def environ(folder: Path) -> dict[str, str]:
@@ -168,17 +171,22 @@ def test_render_reads_standard_input_and_tells_in_json(tmp_path: Path) -> None:
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-def test_render_loads_neither_web_framework_nor_kafka_nor_sql(tmp_path: Path) -> None:
-    """Its start is what benchmarks feel."""
+@pytest.mark.parametrize(
+    ("command", "options"), [("render", ["-q", "--quality", "720p"]), ("frame", [])], ids=["render", "frame"]
+)
+def test_no_web_framework_kafka_sql_or_http_is_loaded(
+    tmp_path: Path, command: str, options: list[str]
+) -> None:
+    """Their start is what benchmarks feel."""
     project = write(tmp_path, document(slides=[slide(0.1, rect())]))
     output = str(tmp_path / "x.mp4")
     code = (
         "import sys; from exportstream.cli import run; code = run(sys.argv[1:], {}); "
         "print(code, *sorted({name.partition('.')[0] for name in sys.modules}))"
     )
-    command = [sys.executable, "-c", code, "render", project, "-o", output, "-q", "--quality", "720p"]
+    arguments = [sys.executable, "-c", code, command, project, "-o", output, *options]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, env=environ(tmp_path), check=True
+        arguments, capture_output=True, text=True, timeout=60, env=environ(tmp_path), check=True
     )
     ended, *modules = done.stdout.split()
     assert (ended, done.stderr) == ("0", "")

@@ -48,7 +48,10 @@ def test_a_moment_becomes_a_picture_of_the_documents_size(tmp_path: Path) -> Non
     ("options", "told"),
     [
         (["--at", "-1"], "A moment is given in seconds from 0 on. [bad_time]"),
+        (["--at", "nan"], "A moment is given in seconds from 0 on. [bad_time]"),
+        (["--at", "inf"], "A moment is given in seconds from 0 on. [bad_time]"),
         (["-o", "nowhere/frame.png"], "The folder nowhere does not exist. [no_such_folder]"),
+        (["-o", "."], ". is a folder: name the file to write. [is_a_folder]"),
     ],
 )
 def test_what_cannot_be_done_is_said(
@@ -60,3 +63,18 @@ def test_what_cannot_be_done_is_said(
     assert run(["frame", str(file), "-o", str(out), *options], {}) == exits.USAGE
     assert told in capsys.readouterr().err
     assert not out.exists()
+
+
+@pytest.mark.parametrize("size", [(17, 5), (8, 8), (320, 11), (321, 181)])
+def test_elements_lie_where_the_document_says(tmp_path: Path, size: tuple[int, int]) -> None:
+    """To the pixel, also in documents smaller than any video, and in those with odd sides."""
+    width, height = size
+    half = rect("#ff0000", x=0, y=0, width=width // 2, height=height)
+    file = written(tmp_path, width=width, height=height, slides=[slide(1.0, half, color="#0000ff")])
+    out = tmp_path / "frame.png"
+    assert run(["frame", str(file), "-o", str(out)], {}) == exits.OK
+    with Image.open(out) as made:
+        pixels = np.asarray(made)
+    assert pixels.shape == (height, width, 3)
+    assert (pixels[:, : width // 2] == (255, 0, 0)).all()
+    assert (pixels[:, width // 2 :] == (0, 0, 255)).all()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,13 +46,26 @@ class Watched(AssetSource):
         return None
 
 
+class Watching(InProcessDecoder):
+    """A decoder that notes its jobs."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Mapping[str, Any]] = []
+
+    def run(self, job: Mapping[str, Any], check: Callable[[], None]) -> dict[str, Any]:
+        """The answer to one job."""
+        self.jobs.append(job)
+        return super().run(job, check)
+
+
 class Drawer:
     """Draws frames of projects that are 320 x 180, in that size."""
 
     def __init__(self, folder: Path) -> None:
         store = MemoryStore()
         self._source = Watched(store)
-        assets = AssetGatherer(store, self._source, InProcessDecoder(), DEFAULT, folder)
+        self._decoder = Watching()
+        assets = AssetGatherer(store, self._source, self._decoder, DEFAULT, folder)
         self._frames = Frames(store, assets, DEFAULT)
         self._context = Stream(folder).context()
 
@@ -59,6 +73,11 @@ class Drawer:
     def asked(self) -> list[str]:
         """The sources that were fetched."""
         return self._source.asked
+
+    @property
+    def decoded(self) -> list[Mapping[str, Any]]:
+        """What the decoder was asked for."""
+        return self._decoder.jobs
 
     def at(self, film: Project, seconds: float) -> Pixels:
         """The picture at a time."""
@@ -86,6 +105,16 @@ def test_every_frame_is_as_in_the_film(drawer: Drawer) -> None:
     for number in range(film.timeline.total_frames):
         expected = compositor.rgba(film.timeline.state(number))
         assert np.array_equal(drawer.at(film.project, (number + 0.5) / FPS), expected), number
+
+
+def test_a_picture_is_decoded_as_for_the_film(drawer: Drawer) -> None:
+    """Once, for the largest size at which any slide shows it, seen or not."""
+    small, large = ({"width": side, "height": side * 2 / 3} for side in (120, 210))
+    photo = inline(picture(480, 320), "image/png")
+    film = project(slides=[slide(1.0, image(photo, **small)), slide(1.0, image(photo, **large))])
+    drawer.at(film, 0.5)
+    drawer.at(film, 1.5)
+    assert [(job["max_width"], job["max_height"]) for job in drawer.decoded] == [(210, 140)]
 
 
 def test_only_what_is_seen_is_fetched(drawer: Drawer) -> None:

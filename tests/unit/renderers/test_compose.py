@@ -222,13 +222,16 @@ def test_transitions_end_at_the_slides(kind: str) -> None:
     assert np.array_equal(made.frame(TransitionState(before, after, kind, 1.0)), fresh.frame(after))
 
 
-def test_pictures_are_what_frames_are() -> None:
-    """A single picture in RGBA shows what the frame of the same state shows."""
+@pytest.mark.parametrize("scale", [1.2, 1.0, 0.7, 0.5, 0.3, 0.2, 0.05])
+def test_pictures_are_what_frames_are(scale: float) -> None:
+    """A single picture in RGBA shows what the frame of the same state shows, at all sizes."""
     picture, mask = smooth(40, 30, 5), np.clip(disc(40, 30)[..., 3] * 2.0, 0, 255).astype(np.uint8)
-    made = compositor(photo=_zooming(picture, mask, 50, 20))
+    box = np.full((30, 50, 4), 255, np.uint8)  # with hard edges
+    made = compositor(photo=_zooming(picture, mask, 50, 20), box=tile(box, 60, 40))
     state = slide(
-        ("disc", Placement(dx=3.5, dy=1.25, scale=1.2, rotation=30, opacity=0.8)),
-        ("photo", Placement(dx=-2, within=1.3, rotation=10)),
+        ("disc", Placement(dx=3.5, dy=1.25, scale=scale, rotation=30, opacity=0.8)),
+        ("box", Placement(dx=2.3, dy=-1.6, scale=scale)),
+        ("photo", Placement(dx=-2, within=1.3, scale=scale, rotation=10)),
     )
     for shown in (state, TransitionState(state, slide(under="other"), "fade", 0.3)):
         pairs = list(zip(planes(made.frame(shown)), planes(from_rgba(made.rgba(shown))), strict=True))

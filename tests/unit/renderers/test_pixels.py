@@ -60,8 +60,8 @@ def test_cut_off_bytes_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("at", "values"),
-    [(5, [7]), (6, [0]), (6, [5]), (7, [0, 0, 1, 0]), (15, [255, 255, 255, 255]), (27, [0])],
-    ids=["coding", "no dimension", "too many", "longer than all", "size", "JSON"],
+    [(5, [7]), (6, [0]), (6, [5]), (7, [0, 0, 1, 0]), (15, [255, 255, 255, 255]), (18, [1]), (27, [0])],
+    ids=["coding", "no dimension", "too many", "longer than all", "huge", "size", "JSON"],
 )
 @pytest.mark.parametrize(
     "array", [np.arange(120, dtype=np.uint8).reshape(5, 6, 4), NOISE], ids=["packed", "as it is"]
