@@ -48,13 +48,15 @@ held at least as long; shorter ones belong into a moving stretch where there is 
 HELD_QP = -2.5
 """The quantiser of a moving stretch's held picture above `still_crf`."""
 
-KNOWN_CRF = 0.1
+MOVING_KEY = 2.0
+"""How many times its bits the first picture of a stretch gets: what does not move is copied from it."""
+KNOWN_CRF = -1.5
 """The quality of anchors above `crf`."""
 KNOWN_LOOKAHEAD = 6
 """Anchors that x264 looks ahead: each stands for eight frames, and takes as much memory as any frame."""
 KNOWN_KEY = 1.7
-"""How many times its bits the key picture of known motion gets: what does not move is copied from it. x264
-raises a picture's quality by how many are made of it, and sees an eighth of them."""
+"""As `MOVING_KEY` for known motion: x264 raises a picture's quality by how many are made of it, and sees an
+eighth of them."""
 
 FAST = {"subme": "1", "me": "dia", "partitions": "i8x8,i4x4"}
 """What moving pictures are encoded with instead of `veryfast`'s own: see docs/performance.md."""
@@ -78,7 +80,7 @@ class VideoSpec:
     height: int
     fps: int
     codec: str = "libx264"
-    crf: float = 18.2
+    crf: float = 19.8
     still_crf: float = 17.5
     preset: str = "veryfast"
     max_bitrate: int | None = None
@@ -370,12 +372,13 @@ def _x264_params(
         return params | {"mbtree": "0", "rc-lookahead": "0", "subme": "5", "trellis": "0"}
     lookahead = min(KNOWN_LOOKAHEAD, _lookahead(spec)) if is_known else _lookahead(spec)
     params |= {"rc-lookahead": str(lookahead)} | (FAST if spec.preset == "veryfast" else {})
-    zones = [f"0,0,b={KNOWN_KEY}"] if is_known else []
+    if not is_known and spec.preset == "veryfast":
+        params["trellis"] = "1"
+    zones = [f"0,0,b={KNOWN_KEY if is_known else MOVING_KEY}"]
     if kind == "hold" and count > 1:
         # Without this the last picture, which nothing refers to, is the worst one of its stretch.
         zones.append(f"{count - 1},{count - 1},q={min(51, round(spec.still_crf + HELD_QP))}")
-    if zones:
-        params["zones"] = "/".join(zones)
+    params["zones"] = "/".join(zones)
     if spec.max_bitrate is not None:
         rate = _moving_rate(spec.max_bitrate, count / spec.fps)
         params |= {"vbv-maxrate": str(rate), "vbv-bufsize": str(max(1, int(rate * MOVING_BUFFER)))}

@@ -194,7 +194,15 @@ CHECKER: list[tuple[int, int, int]] = [
 PATCHES = CHART + CHECKER
 
 
-def chart(moving: bool) -> Document:
+MOVES = {
+    "still": None,
+    "told": [move(duration=1, values=(0, 1200))],
+    "encoded": [move(duration=1, values=(0, 1200)), move("rotation", duration=1, values=(0, 9))],
+}
+"""What happens to a line below the chart, by the way in which that is encoded."""
+
+
+def chart(moves: list[Document] | None) -> Document:
     """The chart on a slide, over which a line moves at the lower edge or nothing does."""
     width, height = 1280 // COLUMNS, 700 // ROWS
     patches = [
@@ -204,8 +212,8 @@ def chart(moving: bool) -> Document:
         }
         for n, (r, g, b) in enumerate(PATCHES)
     ]  # fmt: skip
-    line = rect("white", x=0, y=710, width=60, height=8, animations=[move(duration=1, values=(0, 1200))])
-    return document(width=1280, height=720, slides=[slide(1, *patches, *([line] if moving else []))])
+    line = [rect("white", x=0, y=710, width=60, height=8, animations=moves)] if moves else []
+    return document(width=1280, height=720, slides=[slide(1, *patches, *line)])
 
 
 def ycc(frame: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -231,8 +239,8 @@ def to_ycc(color: tuple[int, int, int]) -> NDArray[np.float64]:
     return np.array([16 + 219 * y, 128 + 224 * (blue - y) / 1.8556, 128 + 224 * (red - y) / 1.5748])
 
 
-@pytest.mark.parametrize("moving", [False, True], ids=["still", "moving"])
-def test_a_colour_chart_comes_back(tmp_path: Path, moving: bool) -> None:
+@pytest.mark.parametrize("way", MOVES)
+def test_a_colour_chart_comes_back(tmp_path: Path, way: str) -> None:
     """Through the whole of `exportstream render`, every patch is what was asked for, in each of its pixels.
 
     Within two levels of the samples that are coded; in RGB within two for greys, primaries and mixtures. A
@@ -240,7 +248,7 @@ def test_a_colour_chart_comes_back(tmp_path: Path, moving: bool) -> None:
     there.
     """
     project, out = tmp_path / "chart.json", tmp_path / "chart.mp4"
-    project.write_bytes(orjson.dumps(chart(moving)))
+    project.write_bytes(orjson.dumps(chart(MOVES[way])))
     command = [sys.executable, "-m", "exportstream", "render", str(project), "-o", str(out), "--quiet"]
     subprocess.run([*command, "--quality", "720p", "--fps", "24"], cwd=ROOT, check=True)
     frames = decode_video(out)
