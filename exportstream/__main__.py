@@ -9,6 +9,10 @@ import gc
 gc.disable()
 
 import os  # noqa: E402
+
+# numpy's BLAS would start a thread for each core, which spin for a while; we multiply no matrices.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import signal  # noqa: E402
 import sys  # noqa: E402
 from types import FrameType  # noqa: E402
