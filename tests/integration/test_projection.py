@@ -235,8 +235,10 @@ def test_duplicates_and_a_kill_in_the_middle_lose_and_invent_nothing(site: Site)
         for request in requests:
             job = site.wait(request.job_id, lambda job: job.terminal)
             assert job.model_dump() == folded(request, *told[request.job_id]).model_dump()
-        newest = newest_of(site.snapshots(lambda found: ended(found) == len(requests)))
-    assert newest == {job.id: job for job in site.jobs.get_many([r.job_id for r in requests]).values()}
+        rows = {job.id: job for job in site.jobs.get_many([r.job_id for r in requests]).values()}
+        # A request may be read after the facts of its job: what it adds is told after the end.
+        newest = newest_of(site.snapshots(lambda found: newest_of(found) == rows))
+    assert newest == rows
 
 
 def test_a_dropped_table_is_rebuilt_from_the_snapshots(site: Site) -> None:
@@ -341,11 +343,6 @@ def newest_of(snapshots: list[Job]) -> dict[str, Job]:
         if job.id not in newest or newest[job.id].version <= job.version:
             newest[job.id] = job
     return newest
-
-
-def ended(snapshots: list[Job]) -> int:
-    """How many jobs have ended."""
-    return len({job.id for job in snapshots if job.terminal})
 
 
 def kinds(messages: list[Message]) -> list[str | None]:
