@@ -89,9 +89,7 @@ def unpack(data: bytes) -> tuple[Pixels, dict[str, Any]]:
     names, body = rest[4 * dimensions :][:described], rest[4 * dimensions + described :]
     shape = struct.unpack_from(f">{dimensions}I", rest)
     if (size := math.prod(shape)) > _LARGEST or coding not in (_STORED, _ZSTD):
-        raise InvalidInput(
-            "broken_pixels", "The stored picture is larger, or packed in another way, than any."
-        )
+        raise InvalidInput("broken_pixels", "The stored picture is too large, or packed in an unknown way.")
     try:
         if (len(body) if coding == _STORED else zstandard.frame_content_size(body)) != size:
             raise InvalidInput("broken_pixels", "The stored picture is not of the size it names.")
