@@ -401,15 +401,19 @@ def _tabbed(paragraph: _Paragraph, glyphs: Glyphs, used: float) -> Glyphs:
 
 
 def _justified(runs: list[Glyphs], line: _Broken, free: float) -> list[Glyphs]:
-    """Share the free width among the spaces inside the line (CSS Text 3, `text-justify: auto`)."""
+    """Share the free width among the spaces inside the line, and after its emoji (CSS Text 3,
+    `text-justify: auto`).
+    """
     text = line.paragraph.text
     visible = line.end
     while visible > line.start and text[visible - 1] in " \t":
         visible -= 1
-    gaps = [at for at in range(line.start, visible) if text[at] in " \u00a0" or _expands(text, at, visible)]
-    if free <= 0 or not gaps:
+    places = {at for at in range(line.start, visible) if text[at] in " \u00a0" or _expands(text, at, visible)}
+    shown = [cluster for glyphs in runs for cluster in glyphs.clusters if cluster < visible]
+    places |= {at for glyphs in runs for at in _pictures(glyphs)} - {max(shown, default=0)}
+    if free <= 0 or not places:
         return runs
-    share, places, found = free / len(gaps), frozenset(gaps), []
+    share, found = free / len(places), []
     for glyphs in runs:
         advances = [
             advance + (share if cluster in places else 0.0)
@@ -417,6 +421,12 @@ def _justified(runs: list[Glyphs], line: _Broken, free: float) -> list[Glyphs]:
         ]
         found.append(replace(glyphs, advances=advances, width=sum(advances)))
     return found
+
+
+def _pictures(glyphs: Glyphs) -> list[int]:
+    """The emoji that have a width: joiners that joined nothing have none."""
+    pairs = zip(glyphs.clusters, glyphs.advances, strict=True)
+    return [cluster for cluster, advance in pairs if advance and glyphs.item.face.is_emoji]
 
 
 def _expands(text: str, at: int, end: int) -> bool:
