@@ -5,8 +5,9 @@ FROM python:3.11-slim AS build
 WORKDIR /src
 RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
-COPY requirements.txt requirements-build.txt ./
-RUN pip install --only-binary :all: --require-hashes -r requirements-build.txt -r requirements.txt
+COPY requirements.txt requirements-build.txt requirements-fonts.txt ./
+RUN pip install --only-binary :all: --require-hashes -r requirements-build.txt -r requirements.txt \
+    && pip install --only-binary :all: --require-hashes --no-deps -r requirements-fonts.txt
 COPY pyproject.toml requirements.in README.md LICENSE ./
 COPY schemas schemas
 COPY renderers renderers
@@ -19,12 +20,7 @@ RUN pip install --no-build-isolation --no-deps --no-index . \
     && python -m compileall -q /opt/venv/lib
 
 FROM python:3.11-slim
-# Emoji in colour: the one font that does not come as a package. The distribution's version will do.
-# hadolint ignore=DL3008
-RUN apt-get update \
-    && apt-get install --yes --no-install-recommends fonts-noto-color-emoji \
-    && rm -rf /var/lib/apt/lists/* \
-    && useradd --uid 10001 --no-create-home --home-dir /work --shell /usr/sbin/nologin exportstream \
+RUN useradd --uid 10001 --no-create-home --home-dir /work --shell /usr/sbin/nologin exportstream \
     && install --directory --owner=10001 --group=10001 /work /data
 COPY --from=build /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH \

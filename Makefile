@@ -29,11 +29,12 @@ install: $(VENV)/.runtime ## create .venv with the command .venv/bin/exportstrea
 dev: $(VENV)/.dev ## add what the checks need
 	@:
 
-$(VENV)/.runtime: requirements.txt requirements-build.txt pyproject.toml
+$(VENV)/.runtime: requirements.txt requirements-build.txt requirements-fonts.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and was not found: install it, or say make PYTHON=/path/to/python3.11." >&2; exit 1; }
 	@$(BIN)/python -c 'import pip' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV) || { echo "$(PYTHON) cannot create environments: install its venv module (Debian: apt-get install python3-venv)." >&2; exit 1; }
 	@echo "Installing what requirements.txt names (about a minute, once) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.txt -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-fonts.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --no-index --config-settings editable_mode=compat -e .
 	@$(BIN)/python -m compileall -q $(PACKAGES)
 	@touch $@
@@ -90,10 +91,13 @@ bench: dev ## measure: all of bench/ that needs nothing else, or BENCH=engine al
 docs: install ## write the table of settings into README.md anew
 	$(BIN)/python -m exportstream.config README.md
 
+LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	--no-emit-index-url --no-emit-find-links
+
 lock: ## choose versions anew and write their hashes (needs uv)
 	for name in requirements requirements-build requirements-dev; do \
-		$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-			--no-emit-index-url --no-emit-find-links $$name.in -o $$name.txt || exit 1; done
+		$(LOCK) $$name.in -o $$name.txt || exit 1; done
+	$(LOCK) --no-deps requirements-fonts.in -o requirements-fonts.txt
 
 clean: ## remove what was made, but the environment
 	rm -rf build dist out data *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis \

@@ -42,7 +42,7 @@ class Frames:
         if (problem := unsupported(seen)) is not None:
             raise problem
         gathered = self._assets.gather(seen, tenant, {"image", "font"}, whole.canvas, context, whole=project)
-        timeline = Timeline(seen, settings, fingerprints(gathered.assets, gathered.fonts), self._limits)
+        timeline = Timeline(seen, settings, fingerprints(gathered.assets), self._limits)
         resources = self._resources.of(gathered.assets, seen.fonts)
         layers = timeline.frame_layers(number)
         drawn = {

@@ -145,7 +145,7 @@ class PlanStage:
         picture = canvas(project, settings, self._limits)
         gathered = self._assets.gather(project, tenant, kinds, picture, context)
         assets = gathered.assets
-        timeline = Timeline(project, settings, fingerprints(assets, gathered.fonts), self._limits)
+        timeline = Timeline(project, settings, fingerprints(assets), self._limits)
         spec = video_spec(settings, picture)
         chunks = planned_chunks(timeline, spec.cache_fields())
         sound = sound_spec(project, assets, settings, timeline.seconds) if with_sound else None

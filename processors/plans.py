@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from connectors.store.base import ObjectStore
 from schemas.errors import InvalidInput, Missing
 from schemas.limits import DEFAULT, Limits
-from schemas.plan import Asset, Plan, PlannedChunk, UsedFont
+from schemas.plan import Asset, Plan, PlannedChunk
 from schemas.project import Project, parse_project
 from schemas.settings import ExportSettings, parse_settings
 
@@ -69,7 +69,7 @@ class PlanView:
     @property
     def fingerprints(self) -> dict[str, str]:
         """What stands for each asset in content keys."""
-        return fingerprints(self.plan.assets, self.plan.fonts)
+        return fingerprints(self.plan.assets)
 
     def chunk(self, position: int) -> Chunk:
         """The chunk at `position` of the missing ones, as the timeline speaks of it."""
@@ -80,9 +80,9 @@ class PlanView:
         return [self.timeline.state(n) for n in range(chunk.first_frame, chunk.first_frame + chunk.frames)]
 
 
-def fingerprints(assets: Iterable[Asset], fonts: Iterable[UsedFont]) -> dict[str, str]:
-    """What stands for the bytes of assets, by source, and of fonts, by family, in content keys."""
-    return {font.family: font.sha256 for font in fonts} | {a.src: a.fingerprint for a in assets}
+def fingerprints(assets: Iterable[Asset]) -> dict[str, str]:
+    """What stands for the bytes of assets, by source, in content keys."""
+    return {asset.src: asset.fingerprint for asset in assets}
 
 
 def timeline_chunk(planned: PlannedChunk) -> Chunk:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from renderers import fontfiles
-from renderers.fonts import CustomFont, FontSet, han_region, is_emoji, is_invisible, script_of
+from renderers.fonts import CustomFont, FontSet, han_region, is_invisible, script_of, shows_emoji
 from schemas.elements import TextElement
 from schemas.plan import UsedFont
 from schemas.project import Project
@@ -31,16 +31,14 @@ def used_fonts(project: Project, fonts: FontSet, custom: Sequence[CustomFont]) -
     own = {font.family for font in custom}
     found = {(font.family, font.sha256) for font in custom if font.family in families}
     found |= {(f.family, f.sha256) for f in fontfiles.SHIPPED if f.family in families - own}
-    if fontfiles.EMOJI_FAMILY in families - own and (path := fontfiles.find_emoji()) is not None:
-        found.add((fontfiles.EMOJI_FAMILY, fontfiles.fingerprint(path)))
     return tuple(UsedFont(family=family, sha256=sha256) for family, sha256 in sorted(found))
 
 
 def _families(element: TextElement, fonts: FontSet) -> Iterator[str]:
     characters = _characters(element)
     region = han_region(element.text)
-    if fonts.has_colour_emoji and any(map(is_emoji, characters)):
-        yield fontfiles.EMOJI_FAMILY
+    if shows_emoji(element.text):
+        yield fontfiles.EMOJI.family
     for family, weight, italic in dict.fromkeys(_styles(element)):
         primary = fonts.face(family, weight, italic)
         yield primary.family

@@ -21,11 +21,6 @@ def text_warnings(project: Project, fonts: FontSet) -> list[str]:
             unknown.setdefault(family, path)
         for script in fonts.coverage(text, families[0] if families else "sans-serif"):
             uncovered.setdefault(script, path)
-    grey = [
-        f"{path}: this machine has no font with emoji in colour; they are drawn without, if at all."
-        for path, text, _ in _texts(project)
-        if fonts.wants_colour_emoji(text)
-    ]
     replaced = [
         f"{path}: the font {family!r} is not available here; the default font is used instead."
         for family, path in unknown.items()
@@ -34,7 +29,7 @@ def text_warnings(project: Project, fonts: FontSet) -> list[str]:
         f"{path}: no font covers the script {script}; its characters show as boxes."
         for script, path in uncovered.items()
     ]
-    return [*replaced[:MOST], *boxes[:MOST], *grey[:1]]
+    return [*replaced[:MOST], *boxes[:MOST]]
 
 
 def _texts(project: Project) -> Iterator[tuple[str, str, list[str]]]:

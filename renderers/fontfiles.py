@@ -1,11 +1,12 @@
 """The fonts that ship with the product, as files of packages: what, where, and with which bytes.
 
-All are under the SIL Open Font License 1.1. The SHA-256 of each file is written down here: a test holds
-them against what is installed, and they are part of the names of what is drawn, so another version of a
-font is another picture. Noto Sans, Noto Serif and their siblings are those of Google Fonts' repository; Noto
-Sans CJK is byte for byte that of Debian's fonts-noto-cjk; FiraGO, Fira Mono and the symbols come in the
-package pymupdf-fonts as compressed modules. Colour emoji are no part of it: no package of the index holds
-them under a free licence, so they are the system's.
+The SHA-256 of each file is written down here, and a test holds them against what is installed. Noto Sans,
+Noto Serif and their siblings are those of Google Fonts' repository; Noto Sans CJK is byte for byte that of
+Debian's fonts-noto-cjk; FiraGO, Fira Mono and the symbols come in the package pymupdf-fonts as compressed
+modules. All of these are under the SIL Open Font License 1.1.
+
+Emoji are Twemoji, © Twitter, Inc and other contributors, under CC-BY 4.0: pictures of 72 px, in a package of
+widgets that is there for this file alone (requirements-fonts.in).
 """
 
 from __future__ import annotations
@@ -87,6 +88,15 @@ def _module(
 ) -> FontFile:
     return FontFile(family, _MODULES, name, size, sha256, weights, italic)
 
+
+EMOJI = FontFile(
+    "Twemoji",
+    "qextrawidgets",
+    "fonts/Twemoji-17.0.2.ttf",
+    3857500,
+    "795b1c0fb2b89e9341826aa36fdee6510edcdee2ad6226e0d386130ab0ea2910",
+)
+"""The font that all emoji are drawn with, whatever font their text has."""
 
 SHIPPED: tuple[FontFile, ...] = (
     FontFile(
@@ -239,6 +249,7 @@ SHIPPED: tuple[FontFile, ...] = (
         60812,
         "1a14e6903bd0450b931b595c6095b3562278b16ec1ec3fd89314616a16623923",
     ),
+    EMOJI,
 )
 
 GENERIC: dict[str, str] = {
@@ -259,32 +270,9 @@ GENERIC: dict[str, str] = {
     **dict.fromkeys(
         ("monospace", "ui-monospace", "courier", "courier new", "consolas", "menlo", "monaco"), "Fira Mono"
     ),
-    "emoji": "Noto Color Emoji",
+    **dict.fromkeys(("emoji", "noto color emoji", "apple color emoji", "segoe ui emoji"), EMOJI.family),
 }
 """Families that everybody may name, in lower case, and the shipped family that stands for them."""
-
-EMOJI_FAMILY = "Noto Color Emoji"
-_EMOJI_PLACES = (
-    "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf",
-    "/usr/share/fonts/noto/NotoColorEmoji.ttf",
-    "/usr/share/fonts/google-noto-emoji/NotoColorEmoji.ttf",
-    "/usr/share/fonts/google-noto-color-emoji-fonts/NotoColorEmoji.ttf",
-)
-
-
-def find_emoji() -> Path | None:
-    """The system's Noto Color Emoji, if it has one."""
-    return next((path for path in map(Path, _EMOJI_PLACES) if path.is_file()), None)
-
-
-def fingerprint(path: Path) -> str:
-    """A digest of a font's directory, which holds a checksum of each table (OpenType, `Table
-    Directory`): 11 MB stay unread.
-    """
-    with path.open("rb") as file:
-        head = file.read(12)
-        directory = file.read(16 * int.from_bytes(head[4:6], "big"))
-    return sha256(head + directory)
 
 
 def sha256(data: bytes) -> str:

@@ -11,7 +11,6 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
-from pathlib import Path
 from typing import Any
 
 from renderers import fontfiles
@@ -58,7 +57,7 @@ class Face:
         self.family = source.family
         self.weight = min(max(weight, source.weights[0]), source.weights[1])
         self.synthetic_bold = weight >= _BOLD_FROM > source.weights[1] and not source.is_emoji
-        self.synthetic_italic = italic and not source.italic and not source.is_emoji
+        self.synthetic_italic = italic and not source.italic
         self.is_emoji = source.is_emoji
         self._source = source
         self._drawn = b""
@@ -173,50 +172,40 @@ def _manager() -> Any:
 class _Source:
     """Where a face's bytes come from."""
 
-    def __init__(self, file: FontFile | CustomFont | Path) -> None:
+    def __init__(self, file: FontFile | CustomFont) -> None:
         self._file = file
-        self._custom_weights: tuple[int, int] | None = None
+        self.family = file.family
         if isinstance(file, FontFile):
-            self.family, self.italic, self.index = file.family, file.italic, file.index
-        elif isinstance(file, CustomFont):
-            self.family, self.italic, self.index = file.family, file.style != "normal", 0
+            self.italic, self.index = file.italic, file.index
         else:
-            self.family, self.italic, self.index = fontfiles.EMOJI_FAMILY, False, 0
-        self.is_emoji = isinstance(file, Path)
+            self.italic, self.index = file.style != "normal", 0
+        self.is_emoji = file is fontfiles.EMOJI
 
     @cached_property
     def weights(self) -> tuple[int, int]:
         """The weights that the font can have: an axis, or one weight twice."""
         if isinstance(self._file, FontFile):
             return self._file.weights
-        if isinstance(self._file, CustomFont):
-            return self._file.weight, self._file.weight
-        return 400, 400
+        return self._file.weight, self._file.weight
 
     @cached_property
     def is_variable(self) -> bool:
         """Whether there is an axis `wght`."""
         if isinstance(self._file, FontFile):
             return self._file.weights[0] < self._file.weights[1]
-        if isinstance(self._file, CustomFont):
-            import uharfbuzz
+        import uharfbuzz
 
-            return any(axis.tag == "wght" for axis in uharfbuzz.Face(self.data).axis_infos)
-        return False
+        return any(axis.tag == "wght" for axis in uharfbuzz.Face(self.data).axis_infos)
 
     @cached_property
     def data(self) -> bytes:
         """The file."""
-        if isinstance(self._file, FontFile):
-            return self._file.load()
-        return self._file.data if isinstance(self._file, CustomFont) else self._file.read_bytes()
+        return self._file.load() if isinstance(self._file, FontFile) else self._file.data
 
-    @cached_property
+    @property
     def sha256(self) -> str:
         """Of the file, without reading a shipped one."""
-        if isinstance(self._file, FontFile | CustomFont):
-            return self._file.sha256
-        return fontfiles.fingerprint(self._file)
+        return self._file.sha256
 
 
 @lru_cache(maxsize=1)
@@ -226,8 +215,6 @@ def _shipped() -> dict[str, tuple[_Source, ...]]:
     for file in fontfiles.SHIPPED:
         name = file.family.lower()
         families[name] = (*families.get(name, ()), _Source(file))
-    if (emoji := fontfiles.find_emoji()) is not None:
-        families[fontfiles.EMOJI_FAMILY.lower()] = (_Source(emoji),)
     return families
 
 
@@ -262,7 +249,7 @@ LAST = (
     "Noto Sans Arabic",
     "Noto Sans Devanagari",
     "Noto Sans Thai",
-    fontfiles.EMOJI_FAMILY,
+    fontfiles.EMOJI.family,
 )
 
 _REGIONS = (("Hang", "KR"), ("Hira", "JP"), ("Kana", "JP"), ("Bopo", "TC"))
@@ -294,11 +281,6 @@ class FontSet:
         yield from _shipped().items()
         yield from self._custom.items()
 
-    @property
-    def has_colour_emoji(self) -> bool:
-        """Whether emoji can be drawn in colour on this machine."""
-        return fontfiles.EMOJI_FAMILY.lower() in _shipped()
-
     def unknown_families(self, families: Iterable[str]) -> list[str]:
         """Those names of `families` (each may be a CSS list) that no font answers to, in order."""
         names = (name for family in families for name in split_families(family))
@@ -311,12 +293,16 @@ class FontSet:
         return _shipped().get(fontfiles.GENERIC.get(name, name).lower())
 
     def face(self, family: str, weight: int = 400, italic: bool = False) -> Face:
-        """The face for a CSS font-family list: of the first family that is known, else of sans-serif."""
+        """The face for a CSS font-family list: of the first family that is known, else of sans-serif.
+
+        A family of emoji is passed over: they are drawn with theirs in any case, and it has no other ink.
+        """
         key = (family, weight, italic)
         found = self._faces.get(key)
         if found is None:
-            sources = next(filter(None, map(self._sources, split_families(family))), None)
-            source = _match(sources or _shipped()["noto sans"], weight, italic)
+            named = filter(None, map(self._sources, split_families(family)))
+            sources = next((s for s in named if not s[0].is_emoji), _shipped()["noto sans"])
+            source = _match(sources, weight, italic)
             found = self._faces[key] = _face(source, weight, italic)
         return found
 
@@ -334,15 +320,15 @@ class FontSet:
         name, _, region = script.partition("-")
         regional = (f"Noto Sans CJK {region}",) if region else ()
         for family in dict.fromkeys((*regional, *FALLBACKS.get(name, ()), *LAST)):
-            if self._sources(family) is not None:
-                face = self.face(family, weight, italic)
-                if face.has(codepoint):
-                    return face
+            is_emoji_family = family == fontfiles.EMOJI.family
+            face = self.emoji_face(italic) if is_emoji_family else self.face(family, weight, italic)
+            if face.has(codepoint):
+                return face
         return None
 
-    def emoji_face(self) -> Face | None:
-        """The face with emoji in colour, if the machine has one."""
-        return self.face(fontfiles.EMOJI_FAMILY) if self.has_colour_emoji else None
+    def emoji_face(self, italic: bool = False) -> Face:
+        """The face with emoji in colour."""
+        return _face(_shipped()[fontfiles.EMOJI.family.lower()][0], 400, italic)
 
     def coverage(self, text: str, family: str = "sans-serif") -> list[str]:
         """The scripts of `text` that no font covers, as people call them: `["Tibetan"]`; mostly empty."""
@@ -356,10 +342,6 @@ class FontSet:
             ):
                 missing.setdefault(_script_name(character))
         return list(missing)
-
-    def wants_colour_emoji(self, text: str) -> bool:
-        """Whether `text` has emoji that this machine can only draw without colour, or not at all."""
-        return not self.has_colour_emoji and any(map(is_emoji, text))
 
 
 def _face(source: _Source, weight: int, italic: bool) -> Face:
@@ -438,6 +420,11 @@ def is_invisible(character: str) -> bool:
         or 0xE0000 <= code <= 0xE0FFF
         or code in (0x00AD, 0x034F, 0x061C, 0xFEFF)
     )
+
+
+def shows_emoji(text: str) -> bool:
+    """Whether some of the text is drawn as emoji."""
+    return not text.isascii() and ("\ufe0f" in text or any(map(is_emoji, text)))
 
 
 def is_emoji(character: str) -> bool:

@@ -119,7 +119,6 @@ _COMMON = frozenset(("Zyyy", "Zinh", "Zzzz"))
 
 def _faces(text: str, styles: Sequence[Style], scripts: Sequence[str], fonts: FontSet) -> list[Face]:
     region = "" if text.isascii() else han_region(text)
-    emoji = None if text.isascii() else fonts.emoji_face()
     found: list[Face] = []
     for at, character in enumerate(text):
         style = styles[at]
@@ -128,9 +127,11 @@ def _faces(text: str, styles: Sequence[Style], scripts: Sequence[str], fonts: Fo
             found.append(found[-1])
             continue
         following = text[at + 1] if at + 1 < len(text) else ""
-        if emoji is not None and _shown_as_emoji(character, following) and emoji.has(ord(character)):
-            found.append(emoji)
-            continue
+        if _shown_as_emoji(character, following):
+            emoji = fonts.emoji_face(style.italic)
+            if emoji.has(ord(character)):
+                found.append(emoji)
+                continue
         if primary.has(ord(character)) or is_invisible(character) or unicodedata.category(character) == "Cc":
             found.append(primary)
             continue
@@ -239,7 +240,9 @@ def shape(
     clusters = [info.cluster + begin for info in infos]
     advances = [position.x_advance * scale for position in positions]
     if item.face.is_emoji:
-        advances = [float(round(advance)) for advance in advances]  # as Skia measures pictures
+        # A picture is as wide as it is drawn, which is not quite what the table `hmtx` says.
+        widths = item.face.at(item.style.size).getWidths(ids)
+        advances = [width if advance else 0.0 for width, advance in zip(widths, advances, strict=True)]
     offsets = None
     if any(position.x_offset or position.y_offset for position in positions):
         offsets = [(position.x_offset * scale, -position.y_offset * scale) for position in positions]

@@ -17,8 +17,8 @@ from typing import Any
 
 from renderers import ENGINE_VERSION
 from renderers.animation import Curve
-from renderers.fontfiles import EMOJI_FAMILY
-from renderers.fonts import is_emoji
+from renderers.fontfiles import EMOJI
+from renderers.fonts import shows_emoji
 from renderers.scene import Canvas, Layer, Placement, SlideState
 from schemas.elements import ImageElement, TextElement, VideoElement
 from schemas.hashing import content_hash
@@ -68,7 +68,7 @@ class Actor:
 class SlideScene:
     """A slide of `frames` frames at `fps`, on a canvas.
 
-    fingerprints stand for the bytes of sources, and under its name, of the font with emoji.
+    fingerprints stand for the bytes of sources.
     """
 
     def __init__(
@@ -304,9 +304,8 @@ class SlideScene:
                 content["src"] = self._fingerprint(element.src)
             if isinstance(element, TextElement):
                 content["fonts"] = self._fonts
-                if any(map(is_emoji, element.text)):
-                    # The other fonts come with the engine; this one, with the machine that plans.
-                    content["emoji"] = self._fingerprint(EMOJI_FAMILY)
+                if shows_emoji(element.text):
+                    content["emoji"] = EMOJI.sha256
             self._contents[actor.index] = content_hash(content)
         return self._contents[actor.index]
 

@@ -52,7 +52,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from (_package(name) for name in PACKAGES)
     yield _guarded("Skia", "pip install skia-python", _skia)
     yield _guarded("FFmpeg", "pip install imageio-ffmpeg, or set FFMPEG_BINARY", _ffmpeg)
-    yield _guarded("fonts", "pip install -r requirements.txt brings a default set", _fonts)
+    yield _guarded("fonts", "make install", _fonts)
     yield _isolation()
     yield _disk(settings)
     yield _guarded(
@@ -103,15 +103,11 @@ def _ffmpeg() -> str:
 
 
 def _fonts() -> str:
-    from renderers.fonts import FontSet
+    from renderers.fontfiles import SHIPPED
 
-    fonts = FontSet()
-    emoji = (
-        "emoji in colour"
-        if fonts.has_colour_emoji
-        else "no colour emoji: install a package with Noto Color Emoji"
-    )
-    return f"default set, {emoji}"
+    for file in SHIPPED:
+        file.load()
+    return f"{len({file.family for file in SHIPPED})} families, emoji in colour"
 
 
 def _isolation() -> Finding:

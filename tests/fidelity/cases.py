@@ -33,11 +33,6 @@ class Case:
         slide = {"duration": 1, "background": self.background, "elements": elements}
         return {"version": 1, "width": WIDTH, "height": HEIGHT, "slides": [slide]}
 
-    @property
-    def needs_emoji(self) -> bool:
-        """Whether it shows emoji, which only some machines have a font for."""
-        return self.name.startswith("emoji")
-
 
 WHITE: Part = {"type": "solid", "color": "white"}
 _PANGRAM = (
@@ -211,6 +206,11 @@ def _emoji() -> Iterator[Case]:
     yield _case("emoji/flags", _text("🇫🇷🇯🇵🇧🇷 🇺🇳 🏴󠁧󠁢󠁳󠁣󠁴󠁿 🏳️‍🌈", fontSize=48))
     yield _case("emoji/families", _text("👨‍👩‍👧‍👦 👩🏽‍🚀 🧑‍🤝‍🧑 👩‍❤️‍👨", fontSize=48))
     yield _case("emoji/keycaps", _text("1️⃣ #️⃣ ☎️ ☎︎ ©️ ©", fontSize=48))
+    words = "a 😀👍🏽🇫🇷 small ❤️ text 👩‍❤️‍👨 with emoji 🎉 that wraps over the lines 🚀 and 🏴󠁧󠁢󠁳󠁣󠁴󠁿 more"
+    yield _case("emoji/small", _text(words, fontSize=17))
+    yield _case("emoji/large", _text("😀👍🏽", fontSize=160))
+    yield _case("emoji/justify", _text(words, fontSize=22, align="justify"))
+    yield _case("emoji/bold italic", _text("😀👍🏽🇫🇷 ab 🎉", fontSize=40, fontWeight=700, fontStyle="italic"))
 
 
 def _gradients() -> Iterator[Case]:

@@ -162,21 +162,11 @@ def _faces(folder: Path) -> str:
         (folder / name).write_bytes(_single(data, font.index) if data[:4] == b"ttcf" else data)
         low, high = font.weights
         rules.append(
-            _face(font.family, name, f"{low} {high}" if low < high else str(low), italic=font.italic)
+            f"@font-face {{ font-family: '{font.family}'; src: url({name}); "
+            f"font-weight: {f'{low} {high}' if low < high else low}; "
+            f"font-style: {'italic' if font.italic else 'normal'} }}"
         )
-    emoji = fontfiles.find_emoji()
-    if emoji is not None:
-        (folder / "emoji").symlink_to(emoji)
-        rules.append(_face(fontfiles.EMOJI_FAMILY, "emoji", "400"))
     return " ".join(rules)
-
-
-def _face(family: str, name: str, weight: str, *, italic: bool = False) -> str:
-    style = "italic" if italic else "normal"
-    return (
-        f"@font-face {{ font-family: '{family}'; src: url({name}); "
-        f"font-weight: {weight}; font-style: {style} }}"
-    )
 
 
 def _single(data: bytes, index: int) -> bytes:

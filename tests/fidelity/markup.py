@@ -12,7 +12,7 @@ from math import hypot
 from typing import Any
 
 from renderers import fontfiles
-from renderers.fonts import FALLBACKS, LAST, han_region, is_emoji, script_of, split_families
+from renderers.fonts import FALLBACKS, LAST, han_region, script_of, shows_emoji, split_families
 
 Style = dict[str, str]
 Document = dict[str, Any]
@@ -178,8 +178,8 @@ def _svg(element: Document, box: Style) -> str:
 def families(names: str, text: str) -> str:
     """A CSS font-family list that falls back as `renderers.fonts` does for the scripts of this text."""
     wanted = [fontfiles.GENERIC.get(name.lower(), name) for name in split_families(names)]
-    if any(map(is_emoji, text)) or "\ufe0f" in text:
-        wanted.append(fontfiles.EMOJI_FAMILY)
+    if shows_emoji(text):
+        wanted.append(fontfiles.EMOJI.family)
     region = han_region(text)
     if region:
         wanted.append(f"Noto Sans CJK {region}")

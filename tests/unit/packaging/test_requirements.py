@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-LOCKED = ["requirements.txt", "requirements-build.txt", "requirements-dev.txt"]
+LOCKED = ["requirements.txt", "requirements-build.txt", "requirements-dev.txt", "requirements-fonts.txt"]
 OURS = ["schemas", "renderers", "connectors", "processors", "producer_api", "exportstream"]
 BY_NAME = {"cv2", "newmm_tokenizer", "pymupdf_fonts", "skia"}
 """Modules that are imported by their name in a string, which the syntax tree does not show."""
@@ -50,7 +50,7 @@ def test_every_requirement_is_one_version_with_hashes(file: str) -> None:
         assert re.match(r"[\w.-]+==[\w.+!]+( ; [^-]+?)?\s+--hash=sha256:[0-9a-f]{64}", line), line[:80]
 
 
-@pytest.mark.parametrize("file", [*LOCKED, "requirements.in", "requirements-build.in", "requirements-dev.in"])
+@pytest.mark.parametrize("file", [*LOCKED, *(file.replace(".txt", ".in") for file in LOCKED)])
 def test_no_requirement_says_where_it_comes_from(file: str) -> None:
     """Neither an index nor a path: that is a matter of whoever installs."""
     text = (ROOT / file).read_text(encoding="utf-8")
@@ -79,11 +79,12 @@ def test_what_the_product_imports_is_required() -> None:
 
 
 def test_what_is_required_is_used() -> None:
-    """Each package of requirements.in has a module that the code mentions."""
+    """Each package of requirements.in and requirements-fonts.in has a module that the code mentions."""
     code = "\n".join(
         path.read_text(encoding="utf-8") for name in OURS for path in (ROOT / name).rglob("*.py")
     )
-    lines = (ROOT / "requirements.in").read_text(encoding="utf-8").splitlines()
+    files = [ROOT / "requirements.in", ROOT / "requirements-fonts.in"]
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     named = [_normal(match[0]) for line in lines if (match := re.match(r"[\w.-]+", line))]
     modules: dict[str, list[str]] = {}
     for module, distributions in packages_distributions().items():

@@ -144,6 +144,14 @@ def test_fonts_are_those_that_draw_something(tmp_path: Path) -> None:
     assert (asset["kind"], asset["sha256"]) == ("font", sha256(data))
 
 
+def test_the_font_of_emoji_is_in_the_manifest(tmp_path: Path) -> None:
+    """By its name and hash, where a text shows some."""
+    stream = Stream(tmp_path)
+    stream.export("job", document(slides=[slide(0.25, text("Party 🎉"))]))
+    emoji = {"family": "Twemoji", "sha256": fontfiles.EMOJI.sha256}
+    assert emoji in manifest_of(stream, "job")["fonts"]
+
+
 def test_sound_and_documents_have_a_manifest_too(tmp_path: Path) -> None:
     """An MP3 names its sound, a JSON its assets; neither has chunks or fonts."""
     stream = Stream(tmp_path)

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+
 import pytest
 
 from renderers import fontfiles
-from renderers.fonts import CustomFont, FontSet, han_region, is_emoji, script_of, split_families
+from renderers.fonts import (
+    CustomFont,
+    FontSet,
+    han_region,
+    is_emoji,
+    script_of,
+    shows_emoji,
+    split_families,
+)
+from schemas.errors import Unavailable
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +30,33 @@ def fonts() -> FontSet:
 def test_shipped_fonts_are_the_known_ones(file: fontfiles.FontFile) -> None:
     """Every installed font has the digest that is written down, so two machines draw the same."""
     assert fontfiles.sha256(file.load()) == file.sha256
+
+
+def test_a_font_that_is_not_there_is_named() -> None:
+    """The error says which package to install, and another file than the known one is not drawn with."""
+    with pytest.raises(Unavailable, match="no_such_package") as caught:
+        replace(fontfiles.EMOJI, package="no_such_package").load()
+    assert caught.value.code == "font_missing"
+    with pytest.raises(Unavailable, match="that is known here"):
+        replace(fontfiles.EMOJI, size=1).load()
+
+
+def test_emoji_have_one_font_whatever_family_is_named(fonts: FontSet) -> None:
+    """It is the shipped one, whose package is not imported; a text's letters have a font that has letters."""
+    assert fonts.emoji_face().family == fontfiles.EMOJI.family
+    assert fonts.emoji_face().has(ord("😀"))
+    assert fontfiles.EMOJI.package not in sys.modules
+    names = ["emoji", "Noto Color Emoji", "Apple Color Emoji", "Segoe UI Emoji", "Twemoji"]
+    assert fonts.unknown_families(names) == []
+    assert {fonts.face(name).family for name in names} == {"Noto Sans"}
+    assert fonts.face("'Apple Color Emoji', serif").family == "Noto Serif"
+    assert [shows_emoji(text) for text in ("a", "é☎", "é☎\ufe0f", "1\ufe0f\u20e3", "a🎉")] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
 
 
 def test_generic_families_have_a_font(fonts: FontSet) -> None:

@@ -53,6 +53,25 @@ def test_fallback_fonts_do_not_make_lines_higher() -> None:
     assert mixed.lines[0].baseline == plain.lines[0].baseline
 
 
+@pytest.mark.parametrize("sequence", ["👋🏽", "🇫🇷", "👨‍👩‍👧‍👦", "👩🏽‍🚀", "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "1️⃣", "❤️"])
+def test_a_sequence_of_emoji_is_one_picture(sequence: str) -> None:
+    """Skin tones, flags, families and keycaps are one glyph of the emoji font, as wide as it is drawn."""
+    (run,) = lay_out(_element(sequence, font_size=61, font_family="serif"), FONTS).lines[0].runs
+    assert run.glyphs.item.face.family == "Twemoji"
+    assert [width for width in run.glyphs.advances if width] == [76.0]
+
+
+def test_justified_lines_give_room_to_emoji() -> None:
+    """What is free is shared among spaces and emoji, but for one that ends the line."""
+    text = "a 👍🏽🇫🇷 b 🎉 wrapped"
+    loose, wide = (lay_out(_element(text, align=align), FONTS).lines[0] for align in ("left", "justify"))
+    assert text[wide.start : wide.end] == "a 👍🏽🇫🇷 b 🎉 "
+    runs = zip(loose.runs, wide.runs, strict=True)
+    grown = [after.glyphs.width - before.glyphs.width for before, after in runs]
+    room = (200 - loose.width) / 5
+    assert grown == pytest.approx([room, 2 * room, 2 * room, 0, 0])
+
+
 def test_a_larger_span_makes_its_line_higher() -> None:
     """Only the line that the span is on grows."""
     layout = lay_out(_element("a\nb", spans=[{"start": 2, "end": 3, "font_size": 40}]), FONTS)

@@ -104,6 +104,17 @@ def test_a_layer_over_its_backdrop_is_the_slide(name: str, kind: Any) -> None:
     assert difference.max() <= (16 if name in ("line", "path") else 2.5)  # Skia's edges depend on the clip
 
 
+def test_emoji_are_drawn_in_their_colours() -> None:
+    """Whatever colour their text has; skin tones differ, and an italic one slants."""
+    part = {"type": "text", "fontSize": 60, "color": "black"}
+    thumbs = [draw(project({**part, "text": f"👍{tone}"})).astype(int) for tone in ("", "🏻", "🏿")]
+    for pixels in thumbs:
+        assert np.ptp(pixels[..., :3], axis=2).max() > 30
+    assert np.abs(thumbs[1] - thumbs[2]).max() > 100
+    slanted = draw(project({**part, "text": "👍", "fontStyle": "italic"}))
+    assert np.abs(slanted - thumbs[0]).max() > 100
+
+
 def test_a_tile_knows_its_centre() -> None:
     """The centre of the element's box is where the tile says, at any scale."""
     element = {"type": "shape", "shape": "rect", "x": 33, "y": 21, "width": 40, "height": 30, "fill": "red"}
