@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from exportstream import exits
 from exportstream.commands.render import read_document
 from exportstream.config import Settings
-from exportstream.early import early_decoder
+from exportstream.early import early_decoder, uncollected
 from exportstream.reporting import check_output
 from schemas.errors import InvalidInput
 
@@ -38,12 +38,13 @@ def draw(
     document: bytes, base: Path, seconds: float, settings: Settings, folder: Path, decoder: SandboxedDecoder
 ) -> bytes:
     """The picture at `seconds` as a PNG. Raises InvalidInput for a project that cannot be drawn."""
-    from exportstream.wiring import local_store, make_frames
-    from processors.stage import TaskContext
-    from renderers.png import encode_png
-    from schemas.messages import DEFAULT_TENANT
-    from schemas.project import parse_project
-    from schemas.settings import parse_settings
+    with uncollected():
+        from exportstream.wiring import local_store, make_frames
+        from processors.stage import TaskContext
+        from renderers.png import encode_png
+        from schemas.messages import DEFAULT_TENANT
+        from schemas.project import parse_project
+        from schemas.settings import parse_settings
 
     project = parse_project(document, settings.limits)
     # Videos have even sides of 16 or more: what a document lacks is added at its right and lower edge.

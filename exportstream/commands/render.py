@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exportstream.config import Settings
-from exportstream.early import early_decoder, give_memory_back
+from exportstream.early import early_decoder, give_memory_back, uncollected
 from exportstream.progress import Progress
 from exportstream.reporting import check_output, report
 from schemas import keys
@@ -39,9 +39,10 @@ def _export(
     document: bytes, base: Path, options: argparse.Namespace, settings: Settings, decoder: SandboxedDecoder
 ) -> Job:
     # Loaded here, when the decoder is starting already: together these take most of the time.
-    from exportstream.local import run_local
-    from exportstream.wiring import local_stages, local_store
-    from schemas.messages import DEFAULT_TENANT, ExportRequest
+    with uncollected():
+        from exportstream.local import run_local
+        from exportstream.wiring import local_stages, local_store
+        from schemas.messages import DEFAULT_TENANT, ExportRequest
 
     format_ = options.format or format_of(options.output) or "mp4"
     with tempfile.TemporaryDirectory(prefix="exportstream-", dir=settings.temp_dir) as folder:
