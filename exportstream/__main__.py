@@ -28,7 +28,7 @@ def main() -> int:
     try:
         return run(sys.argv[1:], os.environ)
     finally:
-        # The interpreter would look for garbage once more, in all that was ever loaded: a tenth of a short run.
+        # The interpreter would look once more for garbage, in all that it loaded: a tenth of a short run.
         gc.freeze()
 
 
