@@ -68,7 +68,7 @@ def decode_image(path: str, out: str, needed: Size, max_megapixels: float) -> di
     else:
         pixels, source = _raster(path, kind, needed, max_megapixels)
     height, width = pixels.shape[:2]
-    opaque = bool((pixels[..., 3] == 255).all())
+    opaque = kind == "JPEG" or bool((pixels[..., 3] == 255).all())
     meta = {"source_width": source[0], "source_height": source[1], "opaque": opaque}
     Path(out).write_bytes(pack(pixels, meta))
     return {"width": width, "height": height, "format": kind, "warnings": warnings, **meta}

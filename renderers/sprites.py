@@ -76,7 +76,6 @@ class Sprite:
         self._pixels = pixels
         self._canvas = canvas
         inside = pixels.inside
-        self._tile = Tile(pixels.rgba, is_picture=inside is not None)
         self._parts: tuple[Sprite | None, Sprite | None] = (None, None)
         if inside is not None:
             self._mask = Tile(inside.mask)
@@ -85,6 +84,10 @@ class Sprite:
             )
             self._parts = under, over
         self._last: tuple[Placement, tuple[Patch, ...]] | None = None
+
+    @cached_property
+    def _tile(self) -> Tile:
+        return Tile(self._pixels.rgba, is_picture=self._pixels.inside is not None)
 
     def bounds(self, placement: Placement) -> Rect | None:
         """The rectangle with even edges that it touches, or None if it is not on the canvas."""

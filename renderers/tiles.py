@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -175,12 +176,21 @@ class Tile:
             height, width = (side - (side - self.cut) % 2 if side - self.cut > 1 else side for side in sides)
             pixels = pixels[self.cut : height, self.cut : width]
         self._pixels = np.ascontiguousarray(pixels)
-        alpha = pixels if pixels.ndim == 2 else pixels[..., 3]
+        self._is_picture = is_picture
         self._is_even = not (pixels.shape[0] % 2 or pixels.shape[1] % 2)
-        self.is_opaque = bool((alpha == 255).all())
-        self.may_go_on = is_picture and self.is_opaque and self._is_even
         self._aligned: dict[tuple[int, int], _Grid] = {}
         self._levels: dict[int, _Grid] = {}
+
+    @cached_property
+    def is_opaque(self) -> bool:
+        """Whether nothing shows through."""
+        alpha = self._pixels if self._pixels.ndim == 2 else self._pixels[..., 3]
+        return bool((alpha == 255).all())
+
+    @cached_property
+    def may_go_on(self) -> bool:
+        """Whether its last pixels may be repeated around it."""
+        return self._is_picture and self._is_even and self.is_opaque
 
     @property
     def size(self) -> tuple[int, int]:
@@ -311,6 +321,9 @@ def soft_edge(rgba: Plane) -> int | None:
     alpha = rgba[..., 3]
     for cut in (0, 1, 2):
         inner = alpha[cut : len(alpha) - cut, cut : alpha.shape[1] - cut]
-        if inner.size and bool((inner == 255).all()):
-            return cut
+        if not inner.size:
+            return None
+        edges = (inner[0], inner[-1], inner[:, 0], inner[:, -1])
+        if all((edge == 255).all() for edge in edges):  # if the middle is not opaque, no cut makes it so
+            return cut if bool((inner == 255).all()) else None
     return None
