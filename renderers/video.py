@@ -50,6 +50,8 @@ HELD_QP = -2.5
 
 MOVING_KEY = 2.0
 """How many times its bits the first picture of a stretch gets: what does not move is copied from it."""
+SMOOTH_CRF = 2.5
+"""The quality below `crf` of what is encoded at more than 30 frames a second: each is seen half as long."""
 KNOWN_CRF = -1.5
 """The quality of anchors above `crf`."""
 KNOWN_LOOKAHEAD = 6
@@ -195,7 +197,8 @@ def encode_moving(
             frames = [frame.copy() for frame in frames]
         count = len(frames)
     length = count or 0
-    crf = spec.still_crf if hold and length == 1 else spec.crf
+    is_smooth = spec.fps > 30 and spec.crf > 0  # 0 is without loss
+    crf = spec.still_crf if hold and length == 1 else spec.crf + SMOOTH_CRF * is_smooth
     encoder = _Encoder(spec, "hold" if hold else "moving", crf, length)
     for index, frame in enumerate(frames):
         check()

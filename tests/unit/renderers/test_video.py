@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renderers import bitstream, h264
-from renderers.video import STILL_SECONDS, EncodedChunk, Frame, Packet, VideoSpec, encode_moving, encode_still
+from renderers.video import (
+    SMOOTH_CRF,
+    STILL_SECONDS,
+    EncodedChunk,
+    Frame,
+    Packet,
+    VideoSpec,
+    encode_moving,
+    encode_still,
+)
 from schemas.errors import Cancelled, InvalidInput
 from tests.unit.renderers.media import FPS, HEIGHT, WIDTH, decode_chunk, flat, noise, picture
 
@@ -49,6 +58,18 @@ def test_a_damaged_chunk_is_refused(chunk: EncodedChunk, data: st.DataObject) ->
     for broken in (bytes(changed), good[:at], good + b"x", b"garbage" * 20):
         with pytest.raises(InvalidInput):
             EncodedChunk.from_bytes(broken)
+
+
+def test_more_frames_a_second_need_less_of_each() -> None:
+    """Above 30 a second what is encoded is coarser, by `SMOOTH_CRF`; stills are not."""
+    smooth = replace(SPEC, fps=60)
+    errors = [
+        error(decode_chunk(encode_moving(spec, MOVING, hold=False))[-1], MOVING[-1])
+        for spec in (replace(SPEC, fps=30), smooth, replace(smooth, crf=SPEC.crf - SMOOTH_CRF))
+    ]
+    assert errors[1] > 1.2 * errors[0]
+    assert errors[2] < errors[1]
+    assert encode_still(smooth, MOVING[0]).packets == encode_still(replace(SPEC, fps=30), MOVING[0]).packets
 
 
 def test_a_still_is_one_key_picture_of_high_quality() -> None:
