@@ -20,7 +20,10 @@ from renderers.tiles import Affine, Rect
 STRETCH = 0.25
 """Pixels that a macroblock may grow on each side while all of it has one vector."""
 EDGE, STRAY = 3.0, 0.5
-"""Pixels that a picture may be off where it is cut by a window's edge, and behind what lies on it."""
+"""Pixels that a picture may be off where it is cut by a window's edge, and behind what lies on it.
+
+Of a picture whose short side is 1080 or less; of larger ones in proportion, as they are looked at as a whole.
+"""
 
 MACROBLOCK = 16
 TAPS = 3
@@ -56,7 +59,9 @@ class Draft:
 class Zoom:
     """A picture behind a window at rest, larger or smaller from frame to frame."""
 
-    def __init__(self, window: Rect, maps: Sequence[Affine], cover: Cover, flat: Sides) -> None:
+    def __init__(
+        self, canvas: Canvas, window: Rect, maps: Sequence[Affine], cover: Cover, flat: Sides
+    ) -> None:
         """cover: what lies on it. flat: whether one colour lies to the left, above, to the right, below."""
         self._maps = maps
         x0, y0, x1, y1 = window
@@ -89,8 +94,9 @@ class Zoom:
         self._stays = tuple((self._patterns == 0) & ~along for along in self._along)
         # How far off that may be to either side, in pixels, and what can be seen between what lies on it.
         # A corner is small, and often has to be taken from the anchor that is further away.
+        fine = _fineness(canvas)
         cut = np.where(slides | climbs, 2 * EDGE, np.where(x_cut | y_cut, EDGE, math.inf))
-        limit = np.where(is_seen, STRAY, cut)
+        limit = np.where(is_seen, STRAY, cut) * fine
         freely = self._along[0] | slides, self._along[1] | climbs
         self._limits = tuple(np.where(free & ~is_seen, math.inf, limit) for free in freely)
 
@@ -213,7 +219,7 @@ class Cover:
             own = pixels.rgba[max(0, -top) :, max(0, -left) :, 3][: there.shape[0], : there.shape[1]]
             np.maximum(there, own, out=there)
         # A block beside a letter must not be sampled from where the letter was.
-        reach = 2 * (math.ceil(STRAY) + TAPS) + 1
+        reach = 2 * (math.ceil(STRAY * _fineness(canvas)) + TAPS) + 1
         grown = cv2.dilate(alpha, np.ones((reach, reach), np.uint8))
         shape = rows, 2, _BLOCK, columns, 2, _BLOCK
         touched, hidden = (
@@ -224,6 +230,10 @@ class Cover:
         if veiled.all(axis=(1, 3)).any():
             return None
         return cls(touched.transpose(0, 2, 1, 3), hidden.transpose(0, 2, 1, 3))
+
+
+def _fineness(canvas: Canvas) -> float:
+    return max(1.0, min(canvas.width, canvas.height) / 1080)
 
 
 def _patterns(quarters: Flags) -> Ints:

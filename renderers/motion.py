@@ -149,7 +149,7 @@ def _parts(
             if cover is None or any(_touch(_whole_macroblocks(window), other) for other in windows):
                 return None
             windows.append(_whole_macroblocks(window))
-            parts.append(Zoom(window, maps, cover, flat))
+            parts.append(Zoom(canvas, window, maps, cover, flat))
             continue
         slide = _slide(layers[key], track)
         hull = hulls[key]

@@ -164,6 +164,16 @@ def test_anchors_are_few_and_the_last_is_one() -> None:
     assert enters.anchors[-2:] == (enters.frames - 2, enters.frames - 1)
 
 
+def test_a_film_twice_as_large_has_the_same_anchors() -> None:
+    """What may be seen is a matter of the picture's size, not of its pixels."""
+    grows = image("any", **WINDOW, animations=[move("scale", 0, 2, (1, 1.06), within=True)])
+    of = project(slides=[slide(2.0, grows, color="#2050a0")])
+    half, whole = (motion(Film(of, size, photo)) for size in ((1920, 1080), (3840, 2160)))
+    assert half is not None
+    assert whole is not None
+    assert whole.anchors == half.anchors
+
+
 def test_only_anchors_are_composed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What lies between is neither composed nor encoded."""
     of = KNOWN["a photo grows"]
