@@ -5,8 +5,8 @@ whole process; CPU is that of it and all its children; memory is that of the lar
 (ru_maxrss of wait4(2)). VMAF compares each way's video with its own frames, encoded without loss.
 
 Projects, lossless references and other people's programs lie under `--cache` (.cache). MoviePy is used if
-there is an environment of its own at .cache/peers/moviepy, Remotion if it was installed into
-.cache/peers/remotion; docs/performance.md says how. editly needs a native `canvas` that npm would fetch.
+there is an environment of its own at .cache/peers/moviepy, Remotion and editly if they were installed into
+.cache/peers/remotion and .cache/peers/editly; docs/performance.md says how.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ from typing import Any
 import imageio_ffmpeg
 import orjson
 
+from bench import editly
 from bench.projects import CASES, Case, write
 
 ROOT = Path(__file__).resolve().parents[1]
-WAYS = ("ours", "concat", "pipe", "png", "moviepy", "remotion")
+WAYS = ("ours", "concat", "pipe", "png", "moviepy", "remotion", "editly")
 LONG_S = 90.0
 """A case whose first run takes longer is not run again by slow peers."""
-ONCE = ("png", "moviepy", "remotion")
+ONCE = ("png", "moviepy", "remotion", "editly")
 
 
 @dataclass
@@ -99,6 +100,8 @@ def command_of(way: str, case: Case, cache: Path, out: Path) -> list[str] | None
             return None
     if way == "remotion":
         return remotion(case, cache, out)
+    if way == "editly":
+        return editly.command(case, cache, out)
     return [python, "-m", "bench.peers", way, case.name, str(projects), str(out)]
 
 
@@ -146,7 +149,7 @@ def vmaf(out: Path, reference: Path) -> float | None:
 
 def reference_of(way: str, case: Case, cache: Path) -> Path | None:
     """The way's own frames without loss, made once; None where they are not to be had."""
-    if way == "remotion" or case.frames > 2000:
+    if way in ("remotion", "editly") or case.frames > 2000:
         return None
     path = cache / "bench" / f"{case.name}-{'ours' if way == 'ours' else 'peers'}.mkv"
     if not path.exists():

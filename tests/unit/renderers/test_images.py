@@ -25,6 +25,7 @@ def drawn(
     fit: str = "cover",
     radius: float | None = None,
     crop: Crop | None = None,
+    opacity: float = 1.0,
 ) -> Pixels:
     """The picture in `BOX` on a coloured ground; at: x, y and scale of the box on it."""
     out = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
@@ -33,7 +34,13 @@ def drawn(
     target.translate(*at[:2])
     target.scale(at[2], at[2])
     box = skia.Rect.MakeWH(*BOX)
+    if opacity < 1:
+        paint = skia.Paint()
+        paint.setAlphaf(opacity)
+        target.saveLayer(box, paint)
     images.draw_fitted(target, pixels, box, fit, (0.5, 0.5), crop, within=(box, radius))
+    if opacity < 1:
+        target.restore()
     return out
 
 
@@ -103,6 +110,15 @@ def test_what_shows_through_is_blended(by_skia: Callable[..., Pixels], middles: 
     assert middles == [True]
     assert ours[32, 42].tolist() == [0x20, 0x40, 0x60, 0xFF]  # the corner, where the disc is not
     away = np.abs(ours.astype(int) - by_skia(pixels))
+    assert away.max() <= 2
+
+
+def test_a_layer_of_its_own_lies_where_it_should(by_skia: Callable[..., Pixels], middles: list[bool]) -> None:
+    """Skia's layers begin elsewhere than the canvas."""
+    pixels, at = smooth(800, 533), (110.5, 90.3, 1.1)
+    ours = drawn(pixels, at, opacity=0.5)
+    assert middles == [True]
+    away = np.abs(ours.astype(int) - by_skia(pixels, at, opacity=0.5))
     assert away.max() <= 2
 
 
