@@ -86,14 +86,15 @@ def give_memory_back() -> None:
 @contextmanager
 def uncollected() -> Iterator[None]:
     """Import without a look for garbage: nothing that modules leave behind is, now or later."""
-    known = len(sys.modules)
+    known, was_enabled = len(sys.modules), gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if len(sys.modules) > known:
             gc.freeze()
-        gc.enable()
+        if was_enabled:
+            gc.enable()
 
 
 def load(names: Sequence[str] = DRAWING) -> None:

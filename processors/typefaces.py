@@ -28,7 +28,8 @@ def used_fonts(project: Project, fonts: FontSet, custom: Sequence[CustomFont]) -
         if isinstance(element, TextElement)
         for family in _families(element, fonts)
     }
-    own = {font.family for font in custom}
+    # The project's own font replaces a shipped one of its name, but for emoji, which no font replaces.
+    own = {font.family for font in custom} - {fontfiles.EMOJI.family}
     found = {(font.family, font.sha256) for font in custom if font.family in families}
     found |= {(f.family, f.sha256) for f in fontfiles.SHIPPED if f.family in families - own}
     return tuple(UsedFont(family=family, sha256=sha256) for family, sha256 in sorted(found))

@@ -63,7 +63,8 @@ def _read(package: str, name: str) -> bytes:
         return (Path(spec.origin).parent / name).read_bytes()
     except (ImportError, OSError) as error:
         raise Unavailable(
-            "font_missing", f"The package {package} with the font {name} is not installed."
+            "font_missing",
+            f"The package {package} with the font {name} is not installed; `make install` brings all fonts.",
         ) from error
 
 

@@ -1,21 +1,17 @@
 """Pictures in their boxes: fit, position, crop, corners, border.
 
-Skia takes 20 to 40 ns for each px where an edge or a clip is smoothed, be it far from both, and as long to
-sample a picture at another size. So it draws what lies along the edges; the middle is copied, or sampled by
-OpenCV, in a fifth of the time.
+Skia draws them, but for the middle of large ones (`renderers.middles`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 from renderers import brushes
 from renderers._skia import skia
+from renderers.middles import around, clipped, draw_middle, image_of, middle_of
 from renderers.pixels import Pixels
 from schemas.elements import ImageElement
 from schemas.paint import Crop
@@ -25,10 +21,6 @@ Placed = tuple[Any, Any]
 
 _STRICT = skia.Canvas.kStrict_SrcRectConstraint
 _BILINEAR = skia.SamplingOptions(skia.FilterMode.kLinear, skia.MipmapMode.kNone)
-_WORTH = 200_000  # px; for fewer, OpenCV is not loaded
-_LONGEST = 32_000  # samples of a side: OpenCV counts them in 16 bits
-_SAME = 1e-6
-_NEAR = 1e-3
 
 
 def draw_image(
@@ -89,7 +81,7 @@ def place(
     part = skia.Rect.MakeWH(width, height)
     if crop is not None:
         part = skia.Rect.MakeXYWH(crop.x * width, crop.y * height, crop.width * width, crop.height * height)
-    if fit == "fill":
+    if fit == "fill" or part.isEmpty():
         return part, box
     ratios = box.width() / part.width(), box.height() / part.height()
     factor = max(ratios) if fit == "cover" else min(ratios)
@@ -101,13 +93,17 @@ def place(
     if fit == "contain" or whole.width() <= 0 or whole.height() <= 0:
         return part, whole
     across, down = part.width() / whole.width(), part.height() / whole.height()
-    seen = skia.Rect.MakeXYWH(
-        part.left() + (box.left() - whole.left()) * across,
-        part.top() + (box.top() - whole.top()) * down,
-        box.width() * across,
-        box.height() * down,
+    # Rounded, its edge may lie a little inside the box: what is seen ends there.
+    seen = skia.Rect.MakeLTRB(*whole)
+    if not seen.intersect(box):
+        return part, skia.Rect.MakeEmpty()
+    source = skia.Rect.MakeLTRB(
+        part.left() + (seen.left() - whole.left()) * across,
+        part.top() + (seen.top() - whole.top()) * down,
+        part.left() + (seen.right() - whole.left()) * across,
+        part.top() + (seen.bottom() - whole.top()) * down,
     )
-    return seen, box
+    return source, seen
 
 
 def _snapped(edge: float, scale: float) -> float:
@@ -132,105 +128,27 @@ def draw_fitted(
     matrix = target.getTotalMatrix()
     scale = matrix.mapRadius(1)
     source, placed = place(pixels.shape[1], pixels.shape[0], box, fit, position, crop, scale)
+    if source.isEmpty() or placed.isEmpty():
+        return
     shown = matrix.mapRect(placed)
     ratio = min(source.width() / max(shown.width(), 1), source.height() / max(shown.height(), 1))
     if ratio >= 2:
         # It is shown larger elsewhere, and was decoded for that.
         pixels = _halved(pixels, int(math.log2(ratio)))
         source, placed = place(pixels.shape[1], pixels.shape[0], box, fit, position, crop, scale)
+        shown = matrix.mapRect(placed)
     whole = target.getDeviceClipBounds()
-    middle = _middle(matrix, shown, within, whole)
-    if middle is not None and _draw_middle(target, pixels, source, shown, middle):
-        parts = _around(whole, middle)
+    middle = middle_of(matrix, shown, within, whole)
+    if middle is not None and draw_middle(target, pixels, source, shown, middle):
+        parts = around(whole, middle)
     else:
         parts = [whole]
-    image = _image(pixels)
+    image = image_of(pixels)
     for part in parts:
-        with _clipped(target, part, matrix):
+        with clipped(target, part, matrix):
             if within is not None:
                 clip_rounded(target, *within)
             target.drawImageRect(image, source, placed, _BILINEAR, skia.Paint(AntiAlias=True), _STRICT)
-
-
-def _image(pixels: Pixels) -> Any:
-    """Lives on the array's memory, which has to be kept until it is drawn."""
-    return skia.Image.fromarray(
-        pixels, colorType=skia.kRGBA_8888_ColorType, alphaType=skia.AlphaType.kPremul_AlphaType, copy=False
-    )
-
-
-@contextmanager
-def _clipped(target: Any, part: Any, matrix: Any) -> Iterator[None]:
-    """With nothing painted outside of `part`, an IRect of px of the output."""
-    target.save()
-    target.resetMatrix()
-    target.clipRect(skia.Rect.Make(part), doAntiAlias=False)
-    target.setMatrix(matrix)
-    yield
-    target.restore()
-
-
-def _middle(matrix: Any, shown: Any, within: tuple[Any, float | None] | None, whole: Any) -> Any:
-    """The px (IRect) of the output that a picture and the box around it cover entirely.
-
-    None if that is little, or the picture is turned.
-    """
-    if not matrix.isScaleTranslate() or matrix.getScaleX() <= 0 or matrix.getScaleY() <= 0:
-        return None
-    middle = shown.roundIn()
-    if within is not None:
-        box, radius = within
-        # Skia draws an arc a little differently where it is cut: so none is.
-        corner = min(radius or 0.0, box.width() / 2, box.height() / 2)
-        if not middle.intersect(matrix.mapRect(box.makeInset(0, corner)).roundIn()):
-            return None
-    if not middle.intersect(whole) or middle.width() * middle.height() < _WORTH:
-        return None
-    return middle
-
-
-def _draw_middle(target: Any, pixels: Pixels, source: Any, shown: Any, middle: Any) -> bool:
-    """Paint the part `middle` of a picture that is `shown` upright; whether that was possible."""
-    axes = (
-        (source.left(), source.width() / shown.width(), shown.left(), middle.left()),
-        (source.top(), source.height() / shown.height(), shown.top(), middle.top()),
-    )
-    steps = [step for _, step, _, _ in axes]
-    starts = [first + (at + 0.5 - left) * step - 0.5 for first, step, left, at in axes]
-    lies = [round(start) for start in starts]
-    if all(abs(step - 1) < _SAME for step in steps) and all(
-        abs(start - whole) < _NEAR for start, whole in zip(starts, lies, strict=True)
-    ):
-        corner = middle.left() - lies[0], middle.top() - lies[1]
-    else:
-        left, top = math.floor(source.left()), math.floor(source.top())
-        pixels = pixels[top : math.ceil(source.bottom()), left : math.ceil(source.right())]
-        if max(pixels.shape) > _LONGEST:
-            return False
-        from renderers._opencv import cv2
-
-        pixels = cv2.warpAffine(
-            pixels,
-            np.array([[steps[0], 0, starts[0] - left], [0, steps[1], starts[1] - top]]),
-            (middle.width(), middle.height()),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        corner = middle.left(), middle.top()
-    with _clipped(target, middle, skia.Matrix.I()):
-        target.drawImage(_image(pixels), *corner)
-    return True
-
-
-def _around(whole: Any, middle: Any) -> list[Any]:
-    """What is left of a rectangle without its middle, as up to four (IRect)."""
-    parts = [
-        skia.IRect.MakeLTRB(whole.left(), whole.top(), whole.right(), middle.top()),
-        skia.IRect.MakeLTRB(whole.left(), middle.bottom(), whole.right(), whole.bottom()),
-        skia.IRect.MakeLTRB(whole.left(), middle.top(), middle.left(), middle.bottom()),
-        skia.IRect.MakeLTRB(middle.right(), middle.top(), whole.right(), middle.bottom()),
-    ]
-    return [part for part in parts if not part.isEmpty()]
 
 
 def _halved(pixels: Pixels, times: int) -> Pixels:

@@ -324,6 +324,6 @@ def soft_edge(rgba: Plane) -> int | None:
         if not inner.size:
             return None
         edges = (inner[0], inner[-1], inner[:, 0], inner[:, -1])
-        if all((edge == 255).all() for edge in edges):  # if the middle is not opaque, no cut makes it so
+        if all((edge == 255).all() for edge in edges):  # no drawing leaves a soft edge within an opaque one
             return cut if bool((inner == 255).all()) else None
     return None

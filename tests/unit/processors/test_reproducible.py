@@ -150,6 +150,10 @@ def test_the_font_of_emoji_is_in_the_manifest(tmp_path: Path) -> None:
     stream.export("job", document(slides=[slide(0.25, text("Party 🎉"))]))
     emoji = {"family": "Twemoji", "sha256": fontfiles.EMOJI.sha256}
     assert emoji in manifest_of(stream, "job")["fonts"]
+    fonts = [{"family": "Twemoji", "src": inline(brand(), "font/ttf")}]
+    words = text("A 🎉", fontFamily="Twemoji, serif")
+    stream.export("own", document(slides=[slide(0.25, words)], fonts=fonts))
+    assert emoji in manifest_of(stream, "own")["fonts"]
 
 
 def test_sound_and_documents_have_a_manifest_too(tmp_path: Path) -> None:

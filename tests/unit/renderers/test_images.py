@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from renderers import brushes, images
+from renderers import middles as drawn_apart
 from renderers._skia import skia
 from renderers.pixels import Pixels
 from schemas.paint import Crop
@@ -26,8 +27,10 @@ def drawn(
     radius: float | None = None,
     crop: Crop | None = None,
     opacity: float = 1.0,
+    border: float = 0.0,
+    position: tuple[float, float] = (0.5, 0.5),
 ) -> Pixels:
-    """The picture in `BOX` on a coloured ground; at: x, y and scale of the box on it."""
+    """The picture in `BOX`, less a border, on a coloured ground; at: x, y and scale of the box on it."""
     out = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
     target = skia.Surface.MakeRasterDirect(brushes.image_info(WIDTH, HEIGHT), out, WIDTH * 4).getCanvas()
     target.clear(0xFF204060)
@@ -38,7 +41,8 @@ def drawn(
         paint = skia.Paint()
         paint.setAlphaf(opacity)
         target.saveLayer(box, paint)
-    images.draw_fitted(target, pixels, box, fit, (0.5, 0.5), crop, within=(box, radius))
+    inner = box.makeInset(border, border)
+    images.draw_fitted(target, pixels, inner, fit, position, crop, within=(box, radius))
     if opacity < 1:
         target.restore()
     return out
@@ -50,7 +54,7 @@ def by_skia(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pixels]:
 
     def draw(*arguments: Any, **named: Any) -> Pixels:
         with monkeypatch.context() as patch:
-            patch.setattr(images, "_WORTH", 10**9)
+            patch.setattr(drawn_apart, "_WORTH", 10**9)
             return drawn(*arguments, **named)
 
     return draw
@@ -60,13 +64,13 @@ def by_skia(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pixels]:
 def middles(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Whether each middle was drawn apart."""
     found: list[bool] = []
-    draw = images._draw_middle
+    draw = drawn_apart.draw_middle
 
     def told(*arguments: Any) -> bool:
         found.append(draw(*arguments))
         return found[-1]
 
-    monkeypatch.setattr(images, "_draw_middle", told)
+    monkeypatch.setattr("renderers.images.draw_middle", told)
     return found
 
 
@@ -111,6 +115,33 @@ def test_what_shows_through_is_blended(by_skia: Callable[..., Pixels], middles: 
     assert ours[32, 42].tolist() == [0x20, 0x40, 0x60, 0xFF]  # the corner, where the disc is not
     away = np.abs(ours.astype(int) - by_skia(pixels))
     assert away.max() <= 2
+
+
+@pytest.mark.parametrize("border", [1.5, 3.0, 4.0])
+@pytest.mark.parametrize("scale", [0.9, 1.0, 1.125, 4 / 3])
+@pytest.mark.parametrize("position", [(0.0, 0.0), (0.5, 0.5), (1.0, 1.0)])
+def test_a_picture_within_a_border(
+    by_skia: Callable[..., Pixels],
+    middles: list[bool],
+    border: float,
+    scale: float,
+    position: tuple[float, float],
+) -> None:
+    """Its edge is rounded to whole px, which may lie inside of the border."""
+    pixels, at = smooth(800, 450), (0.0, 0.0, scale)
+    ours = drawn(pixels, at, border=border, position=position)
+    assert middles == [True]
+    away = np.abs(ours.astype(int) - by_skia(pixels, at, border=border, position=position))
+    assert away.max() <= 2
+
+
+@pytest.mark.parametrize("fit", ["cover", "contain", "fill"])
+@pytest.mark.parametrize("width", [1e-12, 1e-9, 1e-6])
+@pytest.mark.parametrize("x", [0.0, 0.5, 0.99999999])
+def test_next_to_nothing_of_a_picture(fit: str, width: float, x: float) -> None:
+    """A crop of less than a px is no error."""
+    crop = Crop(x=x, y=0.0, width=min(width, 1 - x), height=1.0)
+    assert drawn(smooth(800, 533), fit=fit, crop=crop)[0, 0, 3] == 255
 
 
 def test_a_layer_of_its_own_lies_where_it_should(by_skia: Callable[..., Pixels], middles: list[bool]) -> None:
