@@ -10,6 +10,7 @@ import ctypes
 import gc
 import importlib
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +21,10 @@ from typing import Any
 from connectors.decoder import LIMITS, SandboxedDecoder
 from schemas.checks import nothing
 
-SIGNS: Mapping[str, bytes] = {"image": b'"image"', "audio": b'"audio"'}
+SIGNS: Mapping[str, re.Pattern[bytes]] = {
+    "image": re.compile(rb'"image"'),
+    "audio": re.compile(rb'"audio"\s*:\s*\[\s*\{'),
+}
 """What stands in a document that needs the decoder, by its operation. A wrong guess costs a start."""
 DRAWING = (
     "renderers.raster",
@@ -53,9 +57,9 @@ class EarlyDecoder(SandboxedDecoder):
 @contextmanager
 def early_decoder(document: bytes) -> Iterator[SandboxedDecoder]:
     """A decoder for what a document seems to need, starting now."""
-    needed = [operation for operation, sign in SIGNS.items() if sign in document]
-    files = max((document.count(SIGNS[operation]) for operation in needed), default=0)
-    decoder = EarlyDecoder(2 if files > 2 and (os.cpu_count() or 1) > 1 else 1, load)
+    files = {operation: len(sign.findall(document)) for operation, sign in SIGNS.items()}
+    needed = [operation for operation, count in files.items() if count]
+    decoder = EarlyDecoder(2 if max(files.values()) > 2 and (os.cpu_count() or 1) > 1 else 1, load)
     warming = threading.Thread(target=_warm, args=(decoder, needed[:1]), name="warm", daemon=True)
     warming.start()
     try:
