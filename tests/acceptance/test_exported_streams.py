@@ -243,9 +243,8 @@ def to_ycc(color: tuple[int, int, int]) -> NDArray[np.float64]:
 def test_a_colour_chart_comes_back(tmp_path: Path, way: str) -> None:
     """Through the whole of `exportstream render`, every patch is what was asked for, in each of its pixels.
 
-    Within two levels of the samples that are coded; in RGB within two for greys, primaries and mixtures. A
-    level of chroma is up to 1.9 of red or blue, and x264 is one off in some patches: in RGB three are allowed
-    there.
+    Within two levels, of the samples that are coded and in RGB. A level of chroma is up to 1.9 of red or
+    blue, and x264 is one off in some patches where something moves: a ColorChecker's may be three off there.
     """
     project, out = tmp_path / "chart.json", tmp_path / "chart.mp4"
     project.write_bytes(orjson.dumps(chart(MOVES[way])))
@@ -260,5 +259,5 @@ def test_a_colour_chart_comes_back(tmp_path: Path, way: str) -> None:
             left, top = n % COLUMNS * width, n // COLUMNS * height
             patch = samples[top + 8 : top + height - 8, left + 8 : left + width - 8]
             assert np.abs(patch - to_ycc(color)).max() <= 2, (number, color)
-            most = 2 if n < len(CHART) else 3
+            most = 2 if n < len(CHART) or way == "still" else 3
             assert np.abs(to_rgb(patch) - color).max() <= most, (number, color)
