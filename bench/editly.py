@@ -14,9 +14,10 @@ from typing import Any
 import imageio_ffmpeg
 import orjson
 
+from bench.peers import X264
 from bench.projects import ZOOM, Case
 
-X264 = ["-vf", "format=yuv420p", "-c:v", "libx264", "-preset", "medium", "-crf", "23"]
+PICTURE = ["-vf", "format=yuv420p", *X264]
 SOUND = ["-c:a", "aac", "-b:a", "192k"]
 
 
@@ -37,7 +38,7 @@ def command(case: Case, cache: Path, out: Path) -> list[str] | None:
         "outPath": str(out.absolute()),
         "ffmpegPath": imageio_ffmpeg.get_ffmpeg_exe(),
         "ffprobePath": str(probe),
-        "customOutputArgs": X264 + (SOUND if case.sounds else []),
+        "customOutputArgs": PICTURE + (SOUND if case.sounds else []),
         "defaults": {"transition": {"name": "fade", "duration": case.fade} if case.fade else None},
         "clips": [
             {"duration": slide["duration"], "layers": _layers(slide, project, case, folder)}

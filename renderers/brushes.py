@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from renderers._skia import skia
+from renderers.pixels import Pixels
 from schemas.colors import parse_color
 from schemas.paint import LinearGradient, Paint, RadialGradient, Shadow, Stop, Stroke
 
@@ -133,6 +134,15 @@ def _stops(stops: tuple[Stop, ...]) -> tuple[list[int], list[float]]:
 def image_info(width: int, height: int) -> Any:
     """The format of all our pixels: RGBA, 8 bits, premultiplied."""
     return skia.ImageInfo.Make(width, height, skia.kRGBA_8888_ColorType, skia.AlphaType.kPremul_AlphaType)
+
+
+def image_of(pixels: Pixels) -> Any:
+    """Skia's image of premultiplied pixels: it lives on the array's memory, which has to be kept until it is
+    drawn.
+    """
+    return skia.Image.fromarray(
+        pixels, colorType=skia.kRGBA_8888_ColorType, alphaType=skia.AlphaType.kPremul_AlphaType, copy=False
+    )
 
 
 def sigma(blur: float) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 
 from renderers._opencv import cv2
 from renderers._skia import skia
-from renderers.brushes import BLEND_MODES
+from renderers.brushes import BLEND_MODES, image_info, image_of
 from renderers.scene import Inside, LayerPixels, Placement, SlideState
 from renderers.sprites import Sprite, placed, unfaded, window, zoomed
 from renderers.tiles import Rect, sampled, soft_edge
@@ -34,8 +34,7 @@ def flatten(
 ) -> Plane:
     """One picture, (height, width, 4), premultiplied. size: width, height. sprites say what is touched."""
     pixels = np.zeros((size[1], size[0], 4), np.uint8)
-    info = skia.ImageInfo.Make(*size, skia.kRGBA_8888_ColorType, skia.AlphaType.kPremul_AlphaType)
-    surface = skia.Surface.MakeRasterDirect(info, pixels, size[0] * 4)
+    surface = skia.Surface.MakeRasterDirect(image_info(*size), pixels, size[0] * 4)
     target = surface.getCanvas()
     for key, given in slide.layers:
         placement = given or _REST
@@ -89,11 +88,8 @@ def _draw(target: Any, part: _Part, paint: Any) -> None:
     """Put pixels where they lie.
 
     As an image and not as a shader: those skia-python copies by way of a PNG file each time (a tenth of a
-    second for a picture of 1080p). The image holds no reference to the pixels: they have to outlive it.
+    second for a picture of 1080p).
     """
     x, y, rgba = part
     rgba = np.ascontiguousarray(rgba)
-    image = skia.Image.fromarray(
-        rgba, colorType=skia.kRGBA_8888_ColorType, alphaType=skia.AlphaType.kPremul_AlphaType, copy=False
-    )
-    target.drawImage(image, x, y, skia.SamplingOptions(), paint)
+    target.drawImage(image_of(rgba), x, y, skia.SamplingOptions(), paint)

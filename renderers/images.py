@@ -11,7 +11,7 @@ from typing import Any
 
 from renderers import brushes
 from renderers._skia import skia
-from renderers.middles import around, clipped, draw_middle, image_of, middle_of
+from renderers.middles import around, clipped, draw_middle, middle_of
 from renderers.pixels import Pixels
 from schemas.elements import ImageElement
 from schemas.paint import Crop
@@ -143,7 +143,7 @@ def draw_fitted(
         parts = around(whole, middle)
     else:
         parts = [whole]
-    image = image_of(pixels)
+    image = brushes.image_of(pixels)
     for part in parts:
         with clipped(target, part, matrix):
             if within is not None:

@@ -14,19 +14,13 @@ from typing import Any
 import numpy as np
 
 from renderers._skia import skia
+from renderers.brushes import image_of
 from renderers.pixels import Pixels
 
 _WORTH = 200_000  # px; for fewer, OpenCV is not loaded
 _LONGEST = 32_000  # samples of a side: OpenCV counts them in 16 bits
 _SAME = 1e-6
 _NEAR = 1e-3
-
-
-def image_of(pixels: Pixels) -> Any:
-    """Skia's image of them: it lives on the array's memory, which has to be kept until it is drawn."""
-    return skia.Image.fromarray(
-        pixels, colorType=skia.kRGBA_8888_ColorType, alphaType=skia.AlphaType.kPremul_AlphaType, copy=False
-    )
 
 
 @contextmanager
