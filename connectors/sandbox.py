@@ -16,9 +16,8 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cache
-from typing import IO
+from typing import IO, NamedTuple
 
 from schemas.checks import nothing
 from schemas.errors import InvalidInput, Unavailable
@@ -32,8 +31,7 @@ NICE = 10
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "XDG_CACHE_HOME")
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """What a command may use. memory: address space in bytes; wall_s, cpu_s in seconds; stall_s: without
     output and without using the processor; file_bytes: of one file; output_bytes: on standard output; nice:
     how far it stands back behind others (nice(2)).

@@ -15,7 +15,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from typing import Any
 
 from connectors.decoder import LIMITS, SandboxedDecoder
@@ -43,7 +42,7 @@ class EarlyDecoder(SandboxedDecoder):
 
     def __init__(self, size: int, meanwhile: Callable[[], None]) -> None:
         # The command line's own user waits for it: there is nobody to stand back behind.
-        super().__init__(size, replace(LIMITS, nice=0))
+        super().__init__(size, LIMITS._replace(nice=0))
         self._thread = threading.Thread(target=meanwhile, name="load", daemon=True)
         self._begun = threading.Lock()
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import orjson
 
@@ -44,8 +43,7 @@ class Decoder(Protocol):
         """The decoder's answer to one job (renderers/decode.py). Raises InvalidInput."""
 
 
-@dataclass(frozen=True)
-class Gathered:
+class Gathered(NamedTuple):
     """What was gathered: assets in the document's order, fonts that are used, warnings for the owner."""
 
     assets: tuple[Asset, ...]

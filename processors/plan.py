@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from connectors.store.base import ObjectStore
 from processors.assets import AssetGatherer
@@ -51,8 +51,7 @@ WARNINGS_TOLD = 60
 """Characters of a project's name and of a warning, and warnings, that facts carry; the plan has all of it."""
 
 
-@dataclass(frozen=True)
-class Inputs:
+class Inputs(NamedTuple):
     """A request as plan understands it."""
 
     request: ExportRequest

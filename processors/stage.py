@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from schemas.errors import ExportError
 from schemas.messages import Message
@@ -21,8 +21,7 @@ JOB_CANCELLED = "job_cancelled"
 """Code of the Cancelled that `check` raises for a job that was called off: what it left may be removed."""
 
 
-@dataclass(frozen=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A message to be published: `topic` by its plain name, `key` decides the partition."""
 
     topic: str

@@ -14,7 +14,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -44,8 +44,7 @@ _SIZES = struct.Struct(">IIQHI")  # sample rate, priming, samples, bytes of extr
 _MAGIC, _VERSION = b"XSau", 1
 
 
-@dataclass(frozen=True)
-class EncodedAudio:
+class EncodedAudio(NamedTuple):
     """AAC packets of 1,024 samples each.
 
     `extradata` is the AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1). A decoder's output begins with
@@ -122,8 +121,7 @@ def encode_aac(
     return EncodedAudio(tuple(packets), extradata, rate, PRIMING, total)
 
 
-@dataclass(frozen=True)
-class _Piece:
+class _Piece(NamedTuple):
     """Planar samples, shape (2, n): `preroll` frames, the piece's own, then one frame of look-ahead."""
 
     planes: Samples

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from schemas.easings import bezier_points
 from schemas.motion import Animation, Property, exact
@@ -38,8 +38,7 @@ def value_at(animation: Animation, seconds: Fraction) -> float:
     return Curve.of(animation).at(seconds)
 
 
-@dataclass(frozen=True)
-class Curve:
+class Curve(NamedTuple):
     """An animation made ready for evaluation: parallel keyframes, times exact."""
 
     property: Property

@@ -45,8 +45,7 @@ _BT709 = 1  # AVCOL_PRI_BT709, AVCOL_TRC_BT709, AVCOL_SPC_BT709
 _LIMITED = 1  # AVCOL_RANGE_MPEG
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(NamedTuple):
     """One picture of the file in decoding order: slices after their lengths, times in frames."""
 
     data: bytes
@@ -297,8 +296,7 @@ class _Sound:
             self._next += 1
 
 
-@dataclass(frozen=True)
-class Probe:
+class Probe(NamedTuple):
     """What a media file says of itself: seconds, pixels, counts; None and 0 for what it does not have."""
 
     size: int

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from renderers import fontfiles
 from renderers.fontfiles import FontFile
@@ -38,8 +38,7 @@ class CustomFont:
         return fontfiles.sha256(self.data)
 
 
-@dataclass(frozen=True)
-class Metrics:
+class Metrics(NamedTuple):
     """Vertical metrics at a size, in px, as Blink rounds them (SimpleFontData): ascent and descent are
     positive.
     """

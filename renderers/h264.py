@@ -15,6 +15,7 @@ import re
 import struct
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 from renderers.bitstream import BitReader, BitWriter, broken, escape, rbsp_bits, unescape
 
@@ -37,8 +38,7 @@ def unit_type(unit: bytes) -> int:
     return unit[0] & 31
 
 
-@dataclass(frozen=True)
-class Sequence:
+class Sequence(NamedTuple):
     """What a sequence parameter set says (7.3.2.1.1); sizes in macroblocks, bit counts of fields.
 
     `reorder` is `max_num_reorder_frames` (E.2.1): by how many frames decoding runs ahead of showing;
@@ -124,8 +124,7 @@ def _parse_vui(r: BitReader) -> int | None:
     return r.ue()
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """What a picture parameter set says (7.3.2.2), as far as slice headers depend on it.
 
     `id_end`, `cabac_at` and `bipred_at` are the bits behind its id, of `entropy_coding_mode_flag` and of
@@ -168,8 +167,7 @@ class Picture:
         return cls(*head, r.flag(), id_end, cabac_at, bipred_at)
 
 
-@dataclass(frozen=True)
-class SliceHeader:
+class SliceHeader(NamedTuple):
     """The head of a slice header (7.3.3). `id_at` and `id_end` are the bits of `idr_pic_id`."""
 
     is_reference: bool

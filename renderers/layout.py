@@ -11,7 +11,7 @@ import math
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from renderers import bidi
 from renderers.fonts import FontSet
@@ -34,16 +34,14 @@ _UNIT = 64  # Blink's LayoutUnit: lengths are whole 64ths of a px
 _TAB_STOPS = 8
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """Shaped characters at `x` on their line."""
 
     x: float
     glyphs: Glyphs
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """A line: its runs from left to right, and where it is; x and width are those of its content.
 
     Spaces that hang at its end are in the runs, beyond the content.
@@ -59,8 +57,7 @@ class Line:
     x: float
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """All lines of an element; `height` of all together, `scale` what `shrink` came to."""
 
     lines: tuple[Line, ...]
@@ -70,8 +67,7 @@ class Layout:
     is_cut: bool = False
 
 
-@dataclass(frozen=True)
-class _Broken:
+class _Broken(NamedTuple):
     """Characters of a paragraph that stand on one line."""
 
     paragraph: _Paragraph
@@ -299,7 +295,7 @@ def _cut(
     if count == len(broken):
         return broken, heights
     kept = broken[:count]
-    kept[-1] = replace(kept[-1], ellipsis=True)
+    kept[-1] = kept[-1]._replace(ellipsis=True)
     return kept, heights[:count]
 
 
@@ -368,7 +364,7 @@ def _slices(paragraph: _Paragraph, start: int, end: int, level: int | None = Non
         at += 1
         first, last = max(item.start, start), min(item.end, end)
         if level is not None and item.level != level:
-            item = replace(item, level=level)
+            item = item._replace(level=level)
             whole = shape(paragraph.text, item)
         glyphs = whole
         if (first, last) != (item.start, item.end) or _trims_otherwise(
@@ -397,7 +393,7 @@ def _tabbed(paragraph: _Paragraph, glyphs: Glyphs, used: float) -> Glyphs:
             advances[index] = paragraph.tab(cluster, at)
             ids[index] = glyphs.item.face.hb_font.get_nominal_glyph(32) or 0
         at += advances[index]
-    return replace(glyphs, ids=ids, advances=advances, width=sum(advances))
+    return glyphs._replace(ids=ids, advances=advances, width=sum(advances))
 
 
 def _justified(runs: list[Glyphs], line: _Broken, free: float) -> list[Glyphs]:
@@ -419,7 +415,7 @@ def _justified(runs: list[Glyphs], line: _Broken, free: float) -> list[Glyphs]:
             advance + (share if cluster in places else 0.0)
             for cluster, advance in zip(glyphs.clusters, glyphs.advances, strict=True)
         ]
-        found.append(replace(glyphs, advances=advances, width=sum(advances)))
+        found.append(glyphs._replace(advances=advances, width=sum(advances)))
     return found
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from renderers.fields import MACROBLOCK, TAPS, Cover, Draft, Sides, Slide, Zoom
 from renderers.predicted import Field, KnownMotion
@@ -191,9 +190,9 @@ def _zoom(pixels: LayerPixels, track: _Track, canvas: Canvas) -> tuple[Rect, lis
         height, width = pixels.rgba.shape[:2]
         window: Rect | None = _filled(maps, (cut, cut), (width - cut, height - cut), canvas)
     else:
-        if inside.over is not None or len({replace(place, within=1.0) for place, _ in track}) > 1:
+        if inside.over is not None or len({place._replace(within=1.0) for place, _ in track}) > 1:
             return None
-        if track[0][0] != replace(_REST, within=track[0][0].within):
+        if track[0][0] != _REST._replace(within=track[0][0].within):
             return None
         maps = [zoomed(pixels, inside, place) for place, _ in track]
         window = _clear(inside.mask, inside.x, inside.y, inside.box, canvas)
@@ -252,7 +251,7 @@ def _clear(
 
 def _slide(pixels: LayerPixels, track: _Track) -> list[Affine] | None:
     """Where a layer lies that moves and does nothing else."""
-    seen = {replace(place, dx=0.0, dy=0.0) for place, rect in track if rect is not None}
+    seen = {place._replace(dx=0.0, dy=0.0) for place, rect in track if rect is not None}
     return [placed(pixels, place) for place, _ in track] if len(seen) == 1 else None
 
 

@@ -13,8 +13,7 @@ plane is 0, or its last samples go on. Three ways:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,8 +94,7 @@ def _between(first: Plane, second: Plane, share: float) -> Plane:
     return mean
 
 
-@dataclass(frozen=True)
-class _Axis:
+class _Axis(NamedTuple):
     """One direction: corner i of `size` samples is at step * i + origin of `length`."""
 
     step: float

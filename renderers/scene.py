@@ -9,15 +9,14 @@ its offset.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from numpy import uint8
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True)
-class Canvas:
+class Canvas(NamedTuple):
     """The output picture: its size in pixels (both even) and how project coordinates map to it.
 
     x_out = x_project * scale + offset_x, likewise y. A slide's background covers the whole canvas.
@@ -33,8 +32,7 @@ class Canvas:
 LayerKind = Literal["backdrop", "tile", "overlay"]
 
 
-@dataclass(frozen=True)
-class Placement:
+class Placement(NamedTuple):
     """How a tile is put on the picture: animated values of one moment, on top of the tile's own box.
 
     dx, dy: offset in output pixels; scale about the element's centre; rotation in degrees clockwise
@@ -50,8 +48,7 @@ class Placement:
     within: float = 1.0
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(NamedTuple):
     """Something rasterised once.
 
     backdrop: background and the static elements below the lowest moving one; opaque, canvas size.
@@ -80,8 +77,7 @@ class Layer:
     zooms: bool = False
 
 
-@dataclass(frozen=True)
-class SlideState:
+class SlideState(NamedTuple):
     """One slide at one moment: the keys of its layers from bottom to top.
 
     Tiles have a placement, backdrops (always the first) and overlays have None. What is invisible at
@@ -91,8 +87,7 @@ class SlideState:
     layers: tuple[tuple[str, Placement | None], ...]
 
 
-@dataclass(frozen=True)
-class TransitionState:
+class TransitionState(NamedTuple):
     """Two slides overlapping: `progress` 0..1 after easing, 0 shows only `before`."""
 
     before: SlideState

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from renderers.fonts import Face, FontSet, han_region, is_emoji, is_invisible, script_of
 from schemas.paint import TextBackground, TextStroke
 
 
-@dataclass(frozen=True)
-class Decoration:
+class Decoration(NamedTuple):
     """A line under or through text: colour and size are those of the text that asked for it (CSS Text
     Decoration 3).
     """
@@ -25,8 +23,7 @@ class Decoration:
     size: float
 
 
-@dataclass(frozen=True)
-class Style:
+class Style(NamedTuple):
     """All that decides how a character looks, resolved: lengths in px."""
 
     family: str
@@ -44,15 +41,14 @@ class Style:
     def scaled(self, factor: float) -> Style:
         """The same at another size, as `shrink` wants it."""
         lines = (self.underline, self.strikethrough)
-        under, through = (line and replace(line, size=line.size * factor) for line in lines)
+        under, through = (line and line._replace(size=line.size * factor) for line in lines)
         spacing = self.letter_spacing * factor
-        return replace(
-            self, size=self.size * factor, letter_spacing=spacing, underline=under, strikethrough=through
+        return self._replace(
+            size=self.size * factor, letter_spacing=spacing, underline=under, strikethrough=through
         )
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     """Characters start … end of a paragraph that one font draws in one direction."""
 
     start: int
@@ -63,8 +59,7 @@ class Item:
     script: str
 
 
-@dataclass(frozen=True)
-class Glyphs:
+class Glyphs(NamedTuple):
     """A shaped item in visual order: glyph ids, their first characters, advances and offsets in px."""
 
     item: Item

@@ -114,7 +114,7 @@ class Sprite:
 
     def _patches(self, placement: Placement) -> Iterator[Patch]:
         under, over = self._parts
-        whole = replace(placement, opacity=1.0)
+        whole = placement._replace(opacity=1.0)
         if under is not None:
             yield from under.patches(whole)
         inside = self._pixels.inside

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from renderers import brushes
 from renderers._skia import skia
@@ -20,8 +19,7 @@ from renderers.shaping import Style
 from schemas.elements import TextElement
 
 
-@dataclass(frozen=True)
-class _Piece:
+class _Piece(NamedTuple):
     """One run's glyphs as Skia draws them, with where they are."""
 
     blob: Any

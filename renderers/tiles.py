@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,8 +29,7 @@ _STEP = math.sqrt(2)  # from one reduction to the next
 _EPSILON = 1e-6
 
 
-@dataclass(frozen=True)
-class Affine:
+class Affine(NamedTuple):
     """(x, y) = (a u + b v + x0, c u + d v + y0): tile to picture, in pixels whose corners are at integers."""
 
     a: float

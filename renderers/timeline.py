@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from renderers import ENGINE_VERSION
 from renderers.animation import ease
@@ -95,8 +95,7 @@ class Chunk:
         return self.first_frame + self.frames + self.hold
 
 
-@dataclass(frozen=True)
-class _Piece:
+class _Piece(NamedTuple):
     """Frames of one slide, or of the transition from `slide` into the next, from global frame `first` on."""
 
     first: int
@@ -107,8 +106,7 @@ class _Piece:
     next_is_tiled: bool = False
 
 
-@dataclass(frozen=True)
-class _Span:
+class _Span(NamedTuple):
     """A chunk without its name."""
 
     kind: Literal["still", "moving"]

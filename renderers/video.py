@@ -14,10 +14,10 @@ import math
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import av
 import numpy as np
@@ -108,8 +108,7 @@ class VideoSpec:
         return 1 if self.max_bitrate is None else math.ceil(STILL_SECONDS * self.fps)
 
 
-@dataclass(frozen=True)
-class Packet:
+class Packet(NamedTuple):
     """One encoded picture: its slices, each after its length in four bytes; `pts` in frames."""
 
     data: bytes
@@ -123,8 +122,7 @@ _ENTRY = struct.Struct(">IIB")  # length, pts, is_key
 _MAGIC, _VERSION = b"XSvc", 1
 
 
-@dataclass(frozen=True)
-class EncodedChunk:
+class EncodedChunk(NamedTuple):
     """A closed group of pictures in decoding order, with the parameter sets it needs."""
 
     sps: bytes
@@ -249,7 +247,7 @@ def encode_known(
     chunk = encoder.finish()
     if chunk.frames != len(anchors) or [packet.pts for packet in chunk.packets] != list(anchors):
         raise InvalidInput("empty_chunk", f"A stretch of {len(anchors)} anchors has {chunk.frames}.")
-    return replace(chunk, packets=tuple(_filled(chunk, motion)), frames=motion.frames)
+    return chunk._replace(packets=tuple(_filled(chunk, motion)), frames=motion.frames)
 
 
 def _filled(chunk: EncodedChunk, motion: KnownMotion) -> Iterator[Packet]:

@@ -6,10 +6,9 @@ in `schemas.reading`.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -219,8 +218,7 @@ def json_schema() -> dict[str, Any]:
 SourceKind = Literal["image", "audio", "font", "video", "midi", "captions"]
 
 
-@dataclass(frozen=True)
-class SourceRef:
+class SourceRef(NamedTuple):
     """A foreign file that the document names, and where it does."""
 
     path: str

@@ -6,10 +6,9 @@ import errno
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from schemas.errors import InvalidInput, Missing, Unavailable
 
@@ -33,8 +32,7 @@ CONTENT_TYPES = {
 """By the extension of a key; a table of our own, because the system's differs from machine to machine."""
 
 
-@dataclass(frozen=True)
-class ObjectInfo:
+class ObjectInfo(NamedTuple):
     """What is known of an object without its bytes; `modified` in UTC."""
 
     key: str

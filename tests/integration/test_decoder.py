@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,7 +84,7 @@ def test_a_file_that_is_refused_leaves_the_decoder(decoder: SandboxedDecoder) ->
 @pytest.mark.usefixtures("decoder")
 def test_processor_time_does_not_add_up_over_files() -> None:
     """A process that used up its limit over many files is replaced, and the file at hand decoded anew."""
-    with closing(SandboxedDecoder(1, replace(LIMITS, wall_s=60))) as patient:
+    with closing(SandboxedDecoder(1, LIMITS._replace(wall_s=60))) as patient:
         pids = [patient.run({"op": "burn", "seconds": 0.3})["pid"] for _ in range(9)]
     assert len(set(pids)) >= 2
 

@@ -150,7 +150,15 @@ PLACEMENTS = st.builds(
     opacity=st.just(1.0) | st.floats(0, 1),
     within=st.just(1.0) | st.floats(0, 4),
 )
-EXTREMES = st.builds(Placement, dx=st.floats(-1e7, 1e7), scale=st.floats(0, 1e4), within=st.floats(-5, 1e4))
+EXTREMES = st.builds(
+    Placement,
+    dx=st.floats(-1e7, 1e7),
+    dy=st.floats(-1e7, 1e7),
+    scale=st.floats(0, 1e4),
+    rotation=st.floats(-1e4, 1e4),
+    opacity=st.floats(0, 1),
+    within=st.floats(-5, 1e4),
+)
 MASK = np.full((30, 41), 255, np.uint8)
 SLIDES = st.lists(st.sampled_from(["disc", "photo", "large", "top"]), unique=True).flatmap(
     lambda keys: st.tuples(*(st.tuples(st.just(key), PLACEMENTS | EXTREMES) for key in keys))

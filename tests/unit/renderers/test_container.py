@@ -332,7 +332,7 @@ def test_chunks_that_do_not_fit_are_refused_and_no_file_is_left(tmp_path: Path) 
 
 def test_sound_of_another_encoder_is_refused(tmp_path: Path) -> None:
     """Packets that the track's header would not describe are an error."""
-    sound = replace(clicks(1, ()), extradata=b"\x13\x10")
+    sound = clicks(1, ())._replace(extradata=b"\x13\x10")
     with pytest.raises(InvalidInput) as refusal:
         join(tmp_path / "bad.mp4", SPEC, [Part(encode_still(SPEC, picture(0)), 29)], sound)
     assert refusal.value.code == "broken_sound"
