@@ -25,11 +25,10 @@ from schemas.hashing import content_hash
 from schemas.motion import exact
 from schemas.paint import ImageBackground, VideoBackground
 from schemas.project import Element, Project
-from schemas.values import Part
 
 REST = Placement()
 
-_UNSEEN = {"id", "start", "end", "animations", "z_index"}
+_UNSEEN = ("id", "start", "end", "animations", "zIndex")
 """Fields of an element that are not in its pixels: its place in time and order is said elsewhere."""
 
 _SCALE_STEP = 8  # raster scales are rounded up to eighths
@@ -299,7 +298,8 @@ class SlideScene:
         """A hash of all of an element that its pixels depend on."""
         if actor.index not in self._contents:
             element = actor.element
-            content = _fields(element, _UNSEEN)
+            fields = self._fields["elements"][actor.index]
+            content = {name: value for name, value in fields.items() if name not in _UNSEEN}
             if isinstance(element, ImageElement | VideoElement):
                 content["src"] = self._fingerprint(element.src)
             if isinstance(element, TextElement):
@@ -312,10 +312,18 @@ class SlideScene:
     @cached_property
     def _background(self) -> dict[str, Any]:
         background = self._slide.background
-        content = _fields(background, set())
+        content: dict[str, Any] = self._fields["background"]
         if isinstance(background, ImageBackground | VideoBackground):
-            content["src"] = self._fingerprint(background.src)
+            return {**content, "src": self._fingerprint(background.src)}
         return content
+
+    @cached_property
+    def _fields(self) -> dict[str, Any]:
+        """The slide's canonical JSON, by the project's serialiser: those of its elements are never built."""
+        wanted: dict[str, Any] = {"slides": {self.index: {"background", "elements"}}}
+        dumped = self._project.model_dump(mode="json", by_alias=True, exclude_none=True, include=wanted)
+        fields: dict[str, Any] = dumped["slides"][0]
+        return fields
 
     @cached_property
     def _fonts(self) -> list[list[Any]]:
@@ -324,10 +332,6 @@ class SlideScene:
 
     def _fingerprint(self, src: str) -> str:
         return self._fingerprints.get(src) or f"unknown:{src}"
-
-
-def _fields(part: Part, left_out: set[str]) -> dict[str, Any]:
-    return part.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=left_out)
 
 
 def _zooms(actor: Actor, curve: Curve) -> bool:
