@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from renderers.decode import head_of
 from renderers.pixels import Pixels, pack
@@ -141,13 +143,7 @@ def _normal(image: Any, size: Size, orientation: int) -> Pixels:
     image = _to_srgb(image)
     has_alpha = image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info
     image = image.convert("RGBA").convert("RGBa") if has_alpha else image.convert("RGB")
-    if image.size != size:
-        image = _smaller(image, size)
-    image = _upright(image, orientation)
-    if has_alpha:
-        width, height = image.size
-        return np.frombuffer(image.tobytes(), np.uint8).reshape(height, width, 4)
-    return np.asarray(image.convert("RGBA"))  # opaque
+    return _upright(_sized(image, size), orientation)
 
 
 def _eight_bits(image: Any) -> Any:
@@ -201,7 +197,7 @@ def _to_srgb(image: Any) -> Any:
         return image
 
 
-def _smaller(image: Any, size: Size) -> Any:
+def _sized(image: Any, size: Size) -> Pixels:
     """Halved while it is larger, then sampled bilinearly once: as Chromium's rasteriser draws it."""
     from PIL import Image
 
@@ -209,27 +205,47 @@ def _smaller(image: Any, size: Size) -> Any:
     if (halved := times.bit_length() - 1) > 0:
         image = image.reduce(1 << halved)
     if image.size == size:
-        return image
+        return _samples(image)
     if size[0] * size[1] < LARGE:
         box = (0, 0, *image.size)
-        return image.transform(size, Image.Transform.EXTENT, box, Image.Resampling.BILINEAR)
+        return _samples(image.transform(size, Image.Transform.EXTENT, box, Image.Resampling.BILINEAR))
     from renderers._opencv import cv2
 
-    sampled = cv2.resize(np.asarray(image), size, interpolation=cv2.INTER_LINEAR)
-    return Image.frombuffer(image.mode, size, sampled, "raw", image.mode, 0, 1)
+    sampled: Pixels = cv2.resize(_kept(image), size, interpolation=cv2.INTER_LINEAR)
+    if image.mode == "RGB":
+        sampled[..., 3] = 255
+    return sampled
 
 
-def _upright(image: Any, orientation: int) -> Any:
+def _samples(image: Any) -> Pixels:
+    """The samples of an RGBa image, or of an RGB one with alpha."""
+    return _kept(image if image.mode == "RGBa" else image.convert("RGBA"))
+
+
+def _kept(image: Any) -> Pixels:
+    """The four bytes that Pillow keeps of each pixel; of RGB the last one means nothing.
+
+    Packed to three first, and widened again at last, they took 15 ms more of the 60 of a photograph.
+    """
+    raw = image.mode if image.mode != "RGB" else "RGBX"
+    return np.frombuffer(image.tobytes("raw", raw), np.uint8).reshape(image.height, image.width, 4)
+
+
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
     """By EXIF's orientation (EXIF 2.3, tag 274)."""
-    from PIL import Image
+    if orientation not in _WAYS:
+        return pixels
+    whole = pixels.view(np.uint32)[..., 0]  # turned as one number each, for speed
+    turned = np.ascontiguousarray(_WAYS[orientation](whole))
+    return turned[..., np.newaxis].view(np.uint8)
 
-    ways = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_270,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_90,
-    }
-    return image.transpose(ways[orientation]) if orientation in ways else image
+
+_WAYS: Mapping[int, Callable[[NDArray[np.uint32]], NDArray[np.uint32]]] = {
+    2: np.fliplr,
+    3: lambda rows: np.rot90(rows, 2),
+    4: np.flipud,
+    5: np.transpose,
+    6: lambda rows: np.rot90(rows, -1),
+    7: lambda rows: np.rot90(rows, 2).T,
+    8: np.rot90,
+}

@@ -33,10 +33,13 @@ def flatten(
     blend_modes: Mapping[str, str],
 ) -> Plane:
     """One picture, (height, width, 4), premultiplied. size: width, height. sprites say what is touched."""
-    pixels = np.zeros((size[1], size[0], 4), np.uint8)
+    first, given = slide.layers[0]
+    pixels, above = np.zeros((size[1], size[0], 4), np.uint8), slide.layers
+    if given is None and _fills(layers[first], size) and blend_modes.get(first, "normal") == "normal":
+        pixels, above = layers[first].rgba.copy(), above[1:]  # a backdrop
     surface = skia.Surface.MakeRasterDirect(image_info(*size), pixels, size[0] * 4)
     target = surface.getCanvas()
-    for key, given in slide.layers:
+    for key, given in above:
         placement = given or _REST
         if (bounds := sprites[key].bounds(placement)) is None:
             continue
@@ -54,6 +57,10 @@ def flatten(
             _draw(target, part, skia.Paint())
         target.restore()
     return pixels
+
+
+def _fills(layer: LayerPixels, size: tuple[int, int]) -> bool:
+    return (layer.x, layer.y) == (0, 0) and layer.rgba.shape[1::-1] == size and layer.inside is None
 
 
 def _parts(pixels: LayerPixels, placement: Placement, rect: Rect) -> Iterator[_Part]:
@@ -80,6 +87,8 @@ def _through(pixels: LayerPixels, inside: Inside, placement: Placement, rect: Re
     own = pixels.rgba[cut : height - cut, cut : width - cut] if cut else pixels.rgba
     picture = sampled(own, zoomed(pixels, inside, placement, cut or 0), rect, goes_on=cut is not None)
     mask = sampled(inside.mask, window(pixels, inside, placement), rect)
+    if mask.min() == 255:
+        return picture
     through: Plane = cv2.multiply(picture, cv2.merge([mask] * 4), scale=1 / 255)
     return through
 

@@ -70,18 +70,23 @@ class Source:
         (left, across), (top, down) = x.fraction(), y.fraction()
         if not (x.has(left, left + x.size + 1) and y.has(top, top + y.size + 1)):
             return None
-        part = self.padded[
-            top + MARGIN : top + MARGIN + y.size + 1, left + MARGIN : left + MARGIN + x.size + 1
-        ]
+        part = self._part(left, top, left + x.size + 1, top + y.size + 1)
         part = _between(part[:, :-1], part[:, 1:], across)
         return _between(part[:-1], part[1:], down)
+
+    def _part(self, left: int, top: int, right: int, bottom: int) -> Plane:
+        """Samples of the plane, or of what is around it; no copy."""
+        height, width = self.plane.shape[:2]
+        if left >= 0 and top >= 0 and right <= width and bottom <= height:
+            return self.plane[top:bottom, left:right]
+        return self.padded[top + MARGIN : bottom + MARGIN, left + MARGIN : right + MARGIN]
 
     def _stretched(self, axes: list[_Axis]) -> Plane | None:
         spans = [axis.edges() for axis in axes]
         if spans[0] is None or spans[1] is None:
             return None
         (x0, x1, before_x, width), (y0, y1, before_y, height) = spans[0], spans[1]
-        part = self.padded[y0 + MARGIN : y1 + MARGIN, x0 + MARGIN : x1 + MARGIN]
+        part = self._part(x0, y0, x1, y1)
         large: Plane = cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR)
         return large[before_y : before_y + axes[1].size, before_x : before_x + axes[0].size]
 

@@ -301,7 +301,7 @@ def sampled(pixels: Plane, affine: Affine, rect: Rect, *, goes_on: bool = False)
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     linear = np.diag((pixels.shape[1] / width, pixels.shape[0] / height)) @ affine.inverse()
     origin = linear @ np.array([rect[0] - affine.x0, rect[1] - affine.y0])
-    source = Source(np.ascontiguousarray(pixels), goes_on=goes_on)
+    source = Source(pixels, goes_on=goes_on)
     return source.sample(linear, origin, (rect[2] - rect[0], rect[3] - rect[1]))
 
 

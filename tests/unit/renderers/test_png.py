@@ -37,6 +37,15 @@ def test_part_of_a_picture_is_a_picture() -> None:
         assert np.array_equal(np.asarray(image), part)
 
 
+@pytest.mark.parametrize("height", [255, 256, 257, 512, 700])
+def test_bands_of_rows_make_one_picture(height: int) -> None:
+    """However many there are: they are packed side by side."""
+    pixels = np.random.default_rng(height).integers(0, 255, (height, 33, 3), np.uint8)
+    with Image.open(io.BytesIO(encode_png(pixels))) as image:
+        assert np.array_equal(np.asarray(image), pixels)
+    assert encode_png(pixels) == encode_png(pixels)
+
+
 def test_files_of_flat_pictures_are_small() -> None:
     """What an editor makes mostly: a backdrop and boxes. Stored it would be 6 MB."""
     pixels = np.full((1080, 1920, 3), 200, np.uint8)
