@@ -296,6 +296,9 @@ class _Sound:
             self._next += 1
 
 
+_NO_PICTURES: Any = [{"skip_frame": "all"}]  # of the first stream; dictionaries, whatever PyAV's stub says
+
+
 class Probe(NamedTuple):
     """What a media file says of itself: seconds, pixels, counts; None and 0 for what it does not have."""
 
@@ -317,7 +320,8 @@ class Probe(NamedTuple):
 def probe(path: str | Path) -> Probe:
     """Read a file's headers; raises InvalidInput for what is no media file. Nothing is decoded."""
     try:
-        with av.open(str(path)) as source:
+        # By itself FFmpeg decodes a picture: most of what it takes to finish a short film.
+        with av.open(str(path), stream_options=_NO_PICTURES) as source:
             found: dict[str, Any] = {
                 "size": Path(path).stat().st_size,
                 "format": source.format.name,

@@ -4,8 +4,6 @@ A fact's `id` is deterministic: the same work done twice states the same fact, a
 can tell. `at` is when it happened, by the clock of the worker.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
 

@@ -7,8 +7,6 @@
 in the terminal states, so the first terminal fact in the log is the one, and a replay ends the same.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 

@@ -1,7 +1,5 @@
 """What a job may ask for at most: checked before any work starts, and named in the error."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 MIB = 1 << 20

@@ -6,8 +6,6 @@ what is larger lies in the object store and travels as its key. Only a request m
 project, up to the broker's limit.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, Self
 

@@ -4,8 +4,6 @@ It lies in the object store under the job's id, so a request that is delivered t
 of the first time, and positions in `todo` mean the same for ever.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field

@@ -4,8 +4,6 @@ Scalars are strict: "3" is no number and 1 is no text. Building a model's valida
 document is read (`defer_build`), so importing costs little.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -349,6 +349,24 @@ def test_a_cancelled_join_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         join(tmp_path / "gone.mp4", SPEC, film(SPEC), None, check=check)
     assert not (tmp_path / "gone.mp4").exists()
+
+
+def test_probing_decodes_no_picture(made: Made) -> None:
+    """FFmpeg would, to learn of the stream: for a photograph that took 26 ms of each export."""
+
+    def told(read: Callable[[], object]) -> str:
+        before = av.logging.get_level()
+        av.logging.set_level(av.logging.DEBUG)
+        try:
+            with av.logging.Capture(local=False) as lines:
+                read()
+        finally:
+            av.logging.set_level(before)
+        return "".join(line for _, name, line in lines if name == "h264")
+
+    path, _ = made
+    assert "Reinit context" in told(lambda: av.open(str(path)).close())
+    assert "Reinit context" not in told(lambda: probe(path))
 
 
 def test_sound_files_are_probed_too(tmp_path: Path) -> None:
