@@ -11,8 +11,8 @@ RGBA = tuple[int, int, int, float]
 _HEX = re.compile(r"#(?:[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})")
 _NUMBER = r"([+-]?(?:[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})%?)"
 _ALPHA = rf"(?:\s*(?:,|/)\s*{_NUMBER})?"
-_COMMAS = re.compile(rf"rgba?\(\s*{_NUMBER}\s*,\s*{_NUMBER}\s*,\s*{_NUMBER}\s*{_ALPHA}\s*\)")
-_SPACES = re.compile(rf"rgba?\(\s*{_NUMBER}\s+{_NUMBER}\s+{_NUMBER}\s*{_ALPHA}\s*\)")
+_COMMAS = rf"rgba?\(\s*{_NUMBER}\s*,\s*{_NUMBER}\s*,\s*{_NUMBER}\s*{_ALPHA}\s*\)"
+_SPACES = rf"rgba?\(\s*{_NUMBER}\s+{_NUMBER}\s+{_NUMBER}\s*{_ALPHA}\s*\)"
 
 
 @lru_cache(maxsize=4096)
@@ -29,7 +29,7 @@ def parse_color(text: str) -> RGBA:
         return red, green, blue, 1.0
     if name == "transparent":
         return 0, 0, 0, 0.0
-    if match := _COMMAS.fullmatch(name) or _SPACES.fullmatch(name):
+    if match := re.fullmatch(_COMMAS, name) or re.fullmatch(_SPACES, name):
         red, green, blue = (_channel(match[i]) for i in (1, 2, 3))
         return red, green, blue, 1.0 if match[4] is None else _share(match[4])
     shown = text if len(text) <= 40 else text[:40] + "…"

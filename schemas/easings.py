@@ -21,7 +21,7 @@ NAMES = frozenset({"linear", "step", *CSS_CURVES}) | {
 }
 
 _NUMBER = r"\s*([+-]?(?:[0-9]{1,6}(?:\.[0-9]{0,12})?|\.[0-9]{1,12}))\s*"
-_BEZIER = re.compile(rf"cubic-bezier\({_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}\)")
+_BEZIER = rf"cubic-bezier\({_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}\)"
 
 
 @lru_cache(maxsize=1024)
@@ -29,7 +29,7 @@ def bezier_points(easing: str) -> tuple[float, float, float, float] | None:
     """Control points x1, y1, x2, y2 of `cubic-bezier(…)` or of a CSS keyword; None for another name."""
     if easing in CSS_CURVES:
         return CSS_CURVES[easing]
-    if (match := _BEZIER.fullmatch(easing.strip())) is None:
+    if (match := re.fullmatch(_BEZIER, easing.strip())) is None:
         return None
     x1, y1, x2, y2 = (float(number) for number in match.groups())
     return x1, y1, x2, y2

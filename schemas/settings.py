@@ -17,7 +17,7 @@ Quality = Literal["720p", "1080p", "1440p", "2160p"]
 SHORT_SIDES: dict[Quality, int] = {"720p": 720, "1080p": 1080, "1440p": 1440, "2160p": 2160}
 """Pixels of the picture's short side."""
 
-_RATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*([kKmM]?)(?:bps|bit/s)?")
+_RATE = r"([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*([kKmM]?)(?:bps|bit/s)?"
 _SCALE = {"": 1, "k": 1_000, "m": 1_000_000}
 
 
@@ -25,7 +25,7 @@ def _bits(value: Any) -> Any:
     """`"5M"` and `"800k"` as bits a second; whole numbers as they are."""
     if not isinstance(value, str):
         return value
-    if (match := _RATE.fullmatch(value.strip())) is None:
+    if (match := re.fullmatch(_RATE, value.strip())) is None:
         raise ValueError("Write a bit rate as 5M, 800k or a whole number of bits a second.")
     return round(float(match[1]) * _SCALE[match[2].lower()])
 
