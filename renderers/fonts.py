@@ -59,9 +59,9 @@ class Face:
         self.synthetic_italic = italic and not source.italic
         self.is_emoji = source.is_emoji
         self._source = source
-        self._drawn = b""
+        self._drawn: list[bytes] = []
         self._has: dict[int, bool] = {}
-        self._sized: dict[tuple[float, bool], Any] = {}
+        self._sized: dict[tuple[float, bool, int], Any] = {}
         self._metrics: dict[float, Metrics] = {}
 
     def __repr__(self) -> str:
@@ -82,19 +82,35 @@ class Face:
         """Font units per em."""
         return int(self.hb_font.face.upem)
 
-    @cached_property
-    def typeface(self) -> Any:
-        """Skia's typeface, of static outlines. Raises InvalidInput (`bad_font`) for what Skia cannot read.
+    def typeface(self, glyphs: Iterable[int] = ()) -> Any:
+        """Skia's typeface, of static outlines, with these glyphs at least. Raises InvalidInput (`bad_font`)
+        for what Skia cannot read.
 
-        A variable font is pinned by HarfBuzz (30 ms, once): the FreeType inside Skia's wheel applies
-        intermediate masters wrongly, which shows as uneven weights between 400 and 900.
+        A variable font is pinned by HarfBuzz: the FreeType inside Skia's wheel applies intermediate masters
+        wrongly, which shows as uneven weights between 400 and 900. That takes 15 ms for all glyphs of one,
+        and 1 ms for those of Latin.
         """
+        if self._source.is_variable:
+            typeface, its = self._latin
+            if its.issuperset(glyphs):
+                return typeface
+        return self._whole
+
+    @cached_property
+    def _latin(self) -> tuple[Any, frozenset[int]]:
+        glyphs = map(self.hb_font.get_nominal_glyph, _LATIN)
+        return self._made(_pinned(self.hb_font.face, self.weight, _LATIN)), frozenset(filter(None, glyphs))
+
+    @cached_property
+    def _whole(self) -> Any:
+        if self._source.is_variable:
+            return self._made(_pinned(self.hb_font.face, self.weight))
+        return self._made(self._source.data, self._source.index)
+
+    def _made(self, data: bytes, index: int = 0) -> Any:
         from renderers._skia import skia
 
-        data, index = self._source.data, self._source.index
-        if self._source.is_variable:
-            data, index = _pinned(self.hb_font.face, self.weight), 0
-        self._drawn = data  # Skia reads from it as long as the typeface lives
+        self._drawn.append(data)  # Skia reads from it as long as the typeface lives
         typeface = _manager().makeFromData(skia.Data.MakeWithoutCopy(data), index)
         if typeface is None:
             raise InvalidInput("bad_font", f"The font {self.family!r} cannot be drawn.")
@@ -107,16 +123,17 @@ class Face:
             known = self._has[codepoint] = bool(self.hb_font.get_nominal_glyph(codepoint))
         return known
 
-    def at(self, size: float, *, hinted: bool = False) -> Any:
-        """Skia's font at `size` px, at sub-pixel positions across.
+    def at(self, size: float, glyphs: Iterable[int] = (), *, hinted: bool = False) -> Any:
+        """Skia's font at `size` px with these glyphs at least, at sub-pixel positions across.
 
         hinted: for text that rests, as Blink draws it: heights fitted to whole px, baselines on whole px.
         """
-        font = self._sized.get((size, hinted))
+        typeface = self.typeface(glyphs)
+        font = self._sized.get((size, hinted, typeface.uniqueID()))
         if font is None:
             from renderers._skia import skia
 
-            font = skia.Font(self.typeface, size)
+            font = skia.Font(typeface, size)
             font.setSubpixel(True)
             font.setHinting(skia.FontHinting.kSlight if hinted else skia.FontHinting.kNone)
             font.setEdging(skia.Font.Edging.kAntiAlias)
@@ -126,7 +143,7 @@ class Face:
             font.setEmbolden(self.synthetic_bold)
             if self.synthetic_italic:
                 font.setSkewX(-0.25)
-            self._sized[size, hinted] = font
+            self._sized[size, hinted, typeface.uniqueID()] = font
         return font
 
     def metrics(self, size: float) -> Metrics:
@@ -139,17 +156,32 @@ class Face:
         return known
 
 
+_SUPERSCRIPT = frozenset(map(ord, "ª²³¹º"))
+_LATIN = tuple(
+    character
+    for block in ((0x20, 0x7F), (0xA0, 0x100), (0x2010, 0x2027), (0x20AC, 0x20AD), (0xFB00, 0xFB05))
+    for character in range(*block)
+    if character not in _SUPERSCRIPT
+)
+"""What most texts are made of: Latin 1, dashes, quotation marks, the euro, ligatures.
+
+Without superscripts: FreeType fits their heights to those of others, which lie beyond.
+"""
+
 _LAYOUT_TABLES = ("GSUB", "GPOS", "GDEF", "kern", "BASE", "JSTF")
 
 
-def _pinned(face: Any, weight: int) -> bytes:
+def _pinned(face: Any, weight: int, characters: Iterable[int] | None = None) -> bytes:
     """A variable font at one weight and otherwise at its defaults, glyph ids kept, without what shaping
-    needs.
+    needs. characters: with their glyphs only.
     """
     import uharfbuzz
 
     wanted = uharfbuzz.SubsetInput()
-    wanted.keep_everything()
+    if characters is None:
+        wanted.keep_everything()
+    else:
+        wanted.unicode_set.update(characters)
     wanted.pin_all_axes_to_default(face)
     wanted.pin_axis_location(face, "wght", float(weight))
     wanted.flags = uharfbuzz.SubsetFlags.RETAIN_GIDS | uharfbuzz.SubsetFlags.NOTDEF_OUTLINE

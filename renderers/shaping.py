@@ -236,7 +236,7 @@ def shape(
     advances = [position.x_advance * scale for position in positions]
     if item.face.is_emoji:
         # A picture is as wide as it is drawn, which is not quite what the table `hmtx` says.
-        widths = item.face.at(item.style.size).getWidths(ids)
+        widths = item.face.at(item.style.size, ids).getWidths(ids)
         advances = [width if advance else 0.0 for width, advance in zip(widths, advances, strict=True)]
     offsets = None
     if any(position.x_offset or position.y_offset for position in positions):

@@ -90,7 +90,7 @@ def _blob(run: Run, hinted: bool) -> Any:
     glyphs = run.glyphs
     if not glyphs.ids:
         return None
-    font = glyphs.item.face.at(glyphs.item.style.size, hinted=hinted)
+    font = glyphs.item.face.at(glyphs.item.style.size, glyphs.ids, hinted=hinted)
     builder = skia.TextBlobBuilder()
     x, places = 0.0, []
     if glyphs.offsets is None:

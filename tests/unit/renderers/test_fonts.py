@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from renderers import fontfiles
+from renderers._skia import skia
 from renderers.fonts import (
     CustomFont,
     FontSet,
@@ -76,6 +80,35 @@ def test_a_variable_font_takes_the_weight_that_is_asked_for(fonts: FontSet) -> N
         bounds = face.at(float(face.units)).getPath(glyph).getBounds()
         assert bounds.width() == pytest.approx(face.hb_font.get_glyph_extents(glyph).width, abs=2)
         assert not face.synthetic_bold
+
+
+VARIABLE = sorted(
+    {(file.family, file.italic) for file in fontfiles.SHIPPED if file.weights[0] < file.weights[1]}
+)
+
+
+@pytest.mark.parametrize(("family", "italic"), VARIABLE)
+def test_a_font_of_latin_alone_draws_as_all_of_it(family: str, italic: bool) -> None:
+    """Pixel for pixel, also fitted to whole px, where FreeType looks at other glyphs too."""
+    face = FontSet().face(family, 600, italic)
+    glyphs = [face.hb_font.get_nominal_glyph(ord(letter)) for letter in "Ég @8½ “fi” – ﬁ€ÿ"]
+    glyphs = [glyph for glyph in glyphs if glyph]
+    beyond = face.hb_font.get_nominal_glyph(ord("²")) or face.units
+    for size, hinted in ((13.0, True), (41.5, False), (72.0, True)):
+        latin = _drawn(face.at(size, glyphs, hinted=hinted), glyphs)
+        whole = _drawn(face.at(size, [*glyphs, beyond], hinted=hinted), glyphs)
+        assert latin.any()
+        assert np.array_equal(latin, whole)
+    assert face.typeface(glyphs).uniqueID() != face.typeface([beyond]).uniqueID()
+
+
+def _drawn(font: Any, glyphs: list[int]) -> NDArray[np.uint8]:
+    pixels = np.zeros((120, 1200, 4), np.uint8)
+    builder = skia.TextBlobBuilder()
+    builder.allocRunPosH(font, glyphs, [10 + 70.3 * number for number in range(len(glyphs))], 0.0)
+    surface = skia.Surface.MakeRasterDirect(skia.ImageInfo.MakeN32Premul(1200, 120), pixels, 4800)
+    surface.getCanvas().drawTextBlob(builder.make(), 0, 90, skia.Paint(AntiAlias=True))
+    return pixels
 
 
 def test_weights_are_matched_as_css_says() -> None:
