@@ -165,14 +165,15 @@ class SandboxedDecoder:
                 return self._idle.get(timeout=TURN_S)
 
     def close(self) -> None:
-        """End all processes that are idle."""
-        while True:
-            try:
-                process = self._idle.get_nowait()
-            except queue.Empty:
-                return
+        """End all processes that are idle; when there is work again they are started anew."""
+        idle = []
+        with suppress(queue.Empty):
+            while True:
+                idle.append(self._idle.get_nowait())
+        for process in idle:
             if process is not None:
                 process.close()
+            self._idle.put(None)
 
 
 def _asked(process: _Process, job: Mapping[str, Any], check: Callable[[], None]) -> dict[str, Any] | None:

@@ -45,6 +45,7 @@ class EarlyDecoder(SandboxedDecoder):
         super().__init__(size, LIMITS._replace(nice=0))
         self._thread = threading.Thread(target=meanwhile, name="load", daemon=True)
         self._begun = threading.Lock()
+        self._ending = threading.Thread(target=super().close, name="end")
 
     def run(self, job: Mapping[str, Any], check: Callable[[], None] = nothing) -> dict[str, Any]:
         """The decoder's answer to one job."""
@@ -52,9 +53,20 @@ class EarlyDecoder(SandboxedDecoder):
             self._thread.start()
         return super().run(job, check)
 
+    def end(self) -> None:
+        """Begin to close. In a thread, in which no Ctrl-C comes: a process would be left half ended."""
+        if self._ending.ident is None:
+            self._ending.start()
+
+    def close(self) -> None:
+        """End all processes, and wait for it."""
+        if self._ending.ident is not None:
+            self._ending.join()
+        super().close()
+
 
 @contextmanager
-def early_decoder(document: bytes) -> Iterator[SandboxedDecoder]:
+def early_decoder(document: bytes) -> Iterator[EarlyDecoder]:
     """A decoder for what a document seems to need, starting now."""
     files = {operation: len(sign.findall(document)) for operation, sign in SIGNS.items()}
     needed = [operation for operation, count in files.items() if count]

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exportstream.config import Settings
-from exportstream.early import early_decoder, give_memory_back, uncollected
+from exportstream.early import EarlyDecoder, early_decoder, give_memory_back, uncollected
 from exportstream.progress import Progress
 from exportstream.reporting import check_output, report
 from schemas import keys
 from schemas.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from connectors.decoder import SandboxedDecoder
     from connectors.store.base import ObjectStore
     from schemas.lifecycle import Job
 
@@ -36,7 +35,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _export(
-    document: bytes, base: Path, options: argparse.Namespace, settings: Settings, decoder: SandboxedDecoder
+    document: bytes, base: Path, options: argparse.Namespace, settings: Settings, decoder: EarlyDecoder
 ) -> Job:
     # Loaded here, when the decoder is starting already: together these take most of the time.
     with uncollected():
@@ -58,9 +57,13 @@ def _export(
         )
         stages = local_stages(settings, store, Path(folder), base, decoder)
         with Progress(f"{options.file.name} to {options.output.name}", quiet=options.quiet) as progress:
-            job = run_local(
-                request, stages, on_change=lambda j: progress.update(j.stage_progress(), j.progress)
-            )
+
+            def changed(job: Job) -> None:
+                progress.update(job.stage_progress(), job.progress)
+                if job.chunks is not None:
+                    decoder.end()  # all is decoded: its memory is wanted, and its end takes a while
+
+            job = run_local(request, stages, on_change=changed)
         if job.result is not None:
             _deliver(store, job.result.key, options.output)
         if options.cache is not None:

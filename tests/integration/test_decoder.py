@@ -96,6 +96,16 @@ def test_a_decoder_that_somebody_killed_is_replaced(decoder: SandboxedDecoder) -
     assert decoder.run({"op": "ok"})["pid"] != before
 
 
+def test_a_decoder_that_was_closed_starts_again(decoder: SandboxedDecoder) -> None:
+    """Whoever closes it early, to have its memory back, loses nothing but the start."""
+    before = decoder.run({"op": "ok"})["pid"]
+    decoder.close()
+    decoder.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(before, 0)
+    assert decoder.run({"op": "ok"})["pid"] != before
+
+
 def test_a_cancelled_file_is_given_up(decoder: SandboxedDecoder) -> None:
     """The check ends the waiting for a decoder, and the decoding itself; nobody else is harmed."""
     started = threading.Event()

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import orjson
 import pytest
 
+from connectors.decoder import SandboxedDecoder
 from exportstream import early
+from exportstream.cli import run
+from processors.encode import Encode
+from processors.stage import Outgoing, TaskContext
+from schemas.messages import EncodeTask
+from tests.acceptance.media import inline, picture
 from tests.unit.builders import document, image, slide, text
 
 MUSIC = {"id": "music", "src": "music.wav"}
@@ -66,3 +73,27 @@ def test_imports_are_not_searched_for_garbage(monkeypatch: pytest.MonkeyPatch) -
         assert gc.get_freeze_count() > before
     finally:
         gc.unfreeze()
+
+
+def test_decoders_end_before_anything_is_encoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they hold is a hundred megabytes each, and the last thing to wait for."""
+    order: list[str] = []
+    closes, encodes = SandboxedDecoder.close, Encode.handle
+
+    def close(self: SandboxedDecoder) -> None:
+        order.append("close")
+        closes(self)
+
+    monkeypatch.setattr(SandboxedDecoder, "close", close)
+
+    def encode(self: Encode, message: EncodeTask, context: TaskContext) -> Iterable[Outgoing]:
+        done = list(encodes(self, message, context))
+        order.append("encoded")
+        return done
+
+    monkeypatch.setattr(Encode, "handle", encode)
+    project, out = tmp_path / "project.json", tmp_path / "out.mp4"
+    project.write_bytes(orjson.dumps(document(slides=[slide(1, image(inline(picture(64, 48), "image/png")))])))
+    assert run(["render", str(project), "-o", str(out), "--quality", "720p", "-q"], {}) == 0
+    assert order[0] == order[-1] == "close"
+    assert "encoded" in order
