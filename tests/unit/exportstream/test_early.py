@@ -93,7 +93,9 @@ def test_decoders_end_before_anything_is_encoded(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(Encode, "handle", encode)
     project, out = tmp_path / "project.json", tmp_path / "out.mp4"
-    project.write_bytes(orjson.dumps(document(slides=[slide(1, image(inline(picture(64, 48), "image/png")))])))
+    project.write_bytes(
+        orjson.dumps(document(slides=[slide(1, image(inline(picture(64, 48), "image/png")))]))
+    )
     assert run(["render", str(project), "-o", str(out), "--quality", "720p", "-q"], {}) == 0
     assert order[0] == order[-1] == "close"
     assert "encoded" in order
