@@ -24,6 +24,7 @@ from bench.projects import CASES, Case, project, write
 from exportstream.commands.frame import draw
 from exportstream.config import Settings
 from exportstream.early import early_decoder
+from renderers.png import encode_png
 
 CACHE = Path(".cache") / "bench"
 SECOND = next(case for case in CASES if case.name == "second")
@@ -57,7 +58,7 @@ def _warm(path: Path, runs: int) -> str:
         for _ in range(runs + 2):
             with tempfile.TemporaryDirectory() as folder:
                 begin = time.perf_counter()
-                draw(document, path.parent, 0.5, settings, Path(folder), decoder)
+                encode_png(draw(document, path.parent, 0.5, settings, Path(folder), decoder))
                 walls.append(time.perf_counter() - begin)
     return f"{1000 * statistics.median(walls[2:]):.0f} | {1000 * min(walls[2:]):.0f}"
 

@@ -32,8 +32,6 @@ class Frames:
 
         Raises InvalidInput for what is wrong with the project as a whole, or with the slides that are seen.
         """
-        from renderers.compose import Compositor
-        from renderers.raster import draw_layer
         from renderers.timeline import Timeline
 
         whole = Timeline(project, settings, {}, self._limits)
@@ -42,6 +40,9 @@ class Frames:
         if (problem := unsupported(seen)) is not None:
             raise problem
         gathered = self._assets.gather(seen, tenant, {"image", "font"}, whole.canvas, context, whole=project)
+        from renderers.compose import Compositor  # as late as this: to be loaded while pictures are decoded
+        from renderers.raster import draw_layer
+
         timeline = Timeline(seen, settings, fingerprints(gathered.assets), self._limits)
         resources = self._resources.of(gathered.assets, seen.fonts)
         layers = timeline.frame_layers(number)

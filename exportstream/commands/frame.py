@@ -18,6 +18,7 @@ from schemas.errors import InvalidInput
 
 if TYPE_CHECKING:
     from connectors.decoder import SandboxedDecoder
+    from renderers.yuv import Plane
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
@@ -30,18 +31,21 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         early_decoder(document) as decoder,
         tempfile.TemporaryDirectory(prefix="exportstream-", dir=settings.temp_dir) as folder,
     ):
-        options.output.write_bytes(draw(document, base, options.at, settings, Path(folder), decoder))
+        pixels = draw(document, base, options.at, settings, Path(folder), decoder)
+        decoder.end()
+        from renderers.png import encode_png  # as late as this: loaded with what draws
+
+        options.output.write_bytes(encode_png(pixels))
     return exits.OK
 
 
 def draw(
     document: bytes, base: Path, seconds: float, settings: Settings, folder: Path, decoder: SandboxedDecoder
-) -> bytes:
-    """The picture at `seconds` as a PNG. Raises InvalidInput for a project that cannot be drawn."""
+) -> Plane:
+    """The picture at `seconds`, (height, width, 3). Raises InvalidInput for what cannot be drawn."""
     with uncollected():
         from exportstream.wiring import local_store, make_frames
         from processors.stage import TaskContext
-        from renderers.png import encode_png
         from schemas.messages import DEFAULT_TENANT
         from schemas.project import parse_project
         from schemas.settings import parse_settings
@@ -54,7 +58,7 @@ def draw(
     context = TaskContext(check=lambda: None, emit=lambda outgoing: None, now=lambda: datetime.now(UTC))
     filled = project.model_copy(update=size)
     pixels = frames.draw(filled, wanted, seconds, DEFAULT_TENANT, context)
-    return encode_png(pixels[: round(project.height), : round(project.width), :3])
+    return pixels[: round(project.height), : round(project.width), :3]
 
 
 def _even(side: float) -> int:
