@@ -166,14 +166,18 @@ class SandboxedDecoder:
 
     def close(self) -> None:
         """End all processes that are idle; when there is work again they are started anew."""
-        idle = []
-        with suppress(queue.Empty):
+        ended = 0
+        try:
             while True:
-                idle.append(self._idle.get_nowait())
-        for process in idle:
-            if process is not None:
-                process.close()
-            self._idle.put(None)
+                process = self._idle.get_nowait()
+                ended += 1
+                if process is not None:
+                    process.close()
+        except queue.Empty:
+            pass
+        finally:
+            for _ in range(ended):
+                self._idle.put(None)
 
 
 def _asked(process: _Process, job: Mapping[str, Any], check: Callable[[], None]) -> dict[str, Any] | None:

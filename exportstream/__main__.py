@@ -30,6 +30,7 @@ SHORT = frozenset({"render", "frame"})
 def main() -> int:
     """Run the command line of this process; the exit code."""
     signal.signal(signal.SIGTERM, _end)
+    _open_streams()
     arguments = sys.argv[1:]
     try:
         code = run(arguments, os.environ)
@@ -39,6 +40,16 @@ def main() -> int:
     finally:
         # The interpreter would look once more for garbage, in all that it loaded: a tenth of a short run.
         gc.freeze()
+
+
+def _open_streams() -> None:
+    """Standard streams that were closed before the start lead nowhere: else the next file that is opened
+    would have the number of one, and be written to by whoever has something to say.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
 
 
 def _leave(code: int) -> NoReturn:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import av
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
 
 from renderers import bitstream, blends, h264, predicted
 from renderers.aac import FRAME, EncodedAudio
@@ -317,11 +317,20 @@ class Probe(NamedTuple):
     audio_samples: int = 0
 
 
+def _headers(path: str) -> InputContainer:
+    """A file whose streams are known. By itself FFmpeg decodes a picture for it: most of what it takes to
+    finish a short film.
+    """
+    try:
+        return av.open(path, stream_options=_NO_PICTURES)
+    except ValueError:  # no stream is in its head: PyAV has nothing to give the options to
+        return av.open(path)
+
+
 def probe(path: str | Path) -> Probe:
     """Read a file's headers; raises InvalidInput for what is no media file. Nothing is decoded."""
     try:
-        # By itself FFmpeg decodes a picture: most of what it takes to finish a short film.
-        with av.open(str(path), stream_options=_NO_PICTURES) as source:
+        with _headers(str(path)) as source:
             found: dict[str, Any] = {
                 "size": Path(path).stat().st_size,
                 "format": source.format.name,

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from renderers.decode import head_of
 from renderers.pixels import Pixels, pack
@@ -233,19 +232,17 @@ def _kept(image: Any) -> Pixels:
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:
     """By EXIF's orientation (EXIF 2.3, tag 274)."""
-    if orientation not in _WAYS:
+    if orientation not in range(2, 9):
         return pixels
-    whole = pixels.view(np.uint32)[..., 0]  # turned as one number each, for speed
-    turned = np.ascontiguousarray(_WAYS[orientation](whole))
-    return turned[..., np.newaxis].view(np.uint8)
+    from renderers._opencv import cv2
 
-
-_WAYS: Mapping[int, Callable[[NDArray[np.uint32]], NDArray[np.uint32]]] = {
-    2: np.fliplr,
-    3: lambda rows: np.rot90(rows, 2),
-    4: np.flipud,
-    5: np.transpose,
-    6: lambda rows: np.rot90(rows, -1),
-    7: lambda rows: np.rot90(rows, 2).T,
-    8: np.rot90,
-}
+    ways: Mapping[int, Callable[[Pixels], Pixels]] = {
+        2: lambda rows: cv2.flip(rows, 1),
+        3: lambda rows: cv2.rotate(rows, cv2.ROTATE_180),
+        4: lambda rows: cv2.flip(rows, 0),
+        5: cv2.transpose,
+        6: lambda rows: cv2.rotate(rows, cv2.ROTATE_90_CLOCKWISE),
+        7: lambda rows: cv2.transpose(cv2.rotate(rows, cv2.ROTATE_180)),
+        8: lambda rows: cv2.rotate(rows, cv2.ROTATE_90_COUNTERCLOCKWISE),
+    }
+    return ways[orientation](pixels)

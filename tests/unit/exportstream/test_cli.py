@@ -224,6 +224,21 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.parametrize("closed", ["1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_nobody_need_listen(tmp_path: Path, closed: str) -> None:
+    """As below a daemon: without standard output and errors it works, and says by its code how it went."""
+    project, broken = write(tmp_path, document(slides=[slide(0.25, rect())])), tmp_path / "broken.json"
+    broken.write_text("{")
+    output = tmp_path / "a.mp4"
+    for file, code in ((project, exits.OK), (str(broken), exits.USAGE)):
+        command = f'exec "$0" -m exportstream render "$1" -o "$2" {" ".join(SMALL)} {closed}'
+        ended = subprocess.run(
+            ["/bin/sh", "-c", command, sys.executable, file, str(output)], env=environ(tmp_path), check=False
+        )
+        assert ended.returncode == code
+    assert output.exists()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("pictures", [1, 40])
 def test_an_interrupt_leaves_nothing_behind(tmp_path: Path, number: signal.Signals, pictures: int) -> None:
@@ -241,7 +256,7 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path: Path, number: signal.Signa
     with start(["render", project, "-o", str(output), *SMALL], folder, process_group=0) as process:
         assert process.stderr is not None
         process.stderr.readline()  # the first progress
-        wait_until(lambda: is_planned(folder) if pictures == 1 else children(process.pid))
+        wait_until(lambda: is_stored(folder, "plans/*.json" if pictures == 1 else "images/*"))
         below = children(process.pid)
         began = time.monotonic()
         process.send_signal(number)
@@ -256,10 +271,10 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path: Path, number: signal.Signa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["project.json", "tmp"]
 
 
-def is_planned(folder: Path) -> bool:
-    """Whether a plan lies below a folder in which others come and go."""
+def is_stored(folder: Path, pattern: str) -> bool:
+    """Whether such a file lies below a folder in which others come and go."""
     with suppress(FileNotFoundError):
-        return any(folder.rglob("plans/*.json"))
+        return any(path.is_file() for path in folder.rglob(pattern))
     return False
 
 

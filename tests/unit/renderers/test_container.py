@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 from renderers import bitstream
 from renderers.aac import EncodedAudio, encode_aac
-from renderers.container import IDR_SECONDS, Joiner, Part, join, probe
+from renderers.container import IDR_SECONDS, Joiner, Part, Probe, join, probe
 from renderers.video import EncodedChunk, Frame, VideoSpec, encode_moving, encode_still
 from schemas.errors import Cancelled, InvalidInput
 from tests.unit.renderers.media import (
@@ -367,6 +368,30 @@ def test_probing_decodes_no_picture(made: Made) -> None:
     path, _ = made
     assert "Reinit context" in told(lambda: av.open(str(path)).close())
     assert "Reinit context" not in told(lambda: probe(path))
+
+
+def test_a_film_without_tracks_has_nothing_to_say(tmp_path: Path) -> None:
+    """It is a file all the same: who expects pictures in it sees that there are none."""
+
+    def box(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", 8 + len(content)) + name + content
+
+    head = struct.pack(">IIIII", 0, 0, 0, 1000, 0) + bytes(76) + struct.pack(">I", 1)
+    path = tmp_path / "empty.mp4"
+    path.write_bytes(box(b"ftyp", b"isom\0\0\2\0isom") + box(b"moov", box(b"mvhd", head)))
+    assert probe(path) == Probe(path.stat().st_size, "mov,mp4,m4a,3gp,3g2,mj2", 0.0)
+
+
+def test_a_stream_whose_tracks_show_late_is_probed(tmp_path: Path) -> None:
+    """An MPEG program stream has no head."""
+    path = tmp_path / "film.mpg"
+    with av.open(str(path), "w", format="mpeg") as output:
+        stream = output.add_stream("mpeg1video", rate=25, width=64, height=48, pix_fmt="yuv420p")
+        for _ in range(10):
+            output.mux(stream.encode(av.VideoFrame(64, 48, "yuv420p")))
+        output.mux(stream.encode(None))
+    found = probe(path)
+    assert (found.width, found.height, found.video_codec) == (64, 48, "mpeg1video")
 
 
 def test_sound_files_are_probed_too(tmp_path: Path) -> None:
