@@ -60,7 +60,8 @@ def flatten(
 
 
 def _fills(layer: LayerPixels, size: tuple[int, int]) -> bool:
-    return (layer.x, layer.y) == (0, 0) and layer.rgba.shape[1::-1] == size and layer.inside is None
+    is_bare = layer.inside is None and layer.scale == 1
+    return is_bare and (layer.x, layer.y) == (0, 0) and layer.rgba.shape[1::-1] == size
 
 
 def _parts(pixels: LayerPixels, placement: Placement, rect: Rect) -> Iterator[_Part]:
