@@ -24,7 +24,7 @@ from schemas.elements import ImageElement, TextElement, VideoElement
 from schemas.hashing import content_hash
 from schemas.motion import exact
 from schemas.paint import ImageBackground, VideoBackground
-from schemas.project import Element, Project
+from schemas.project import Element, Project, canonical
 
 REST = Placement()
 
@@ -320,9 +320,8 @@ class SlideScene:
     @cached_property
     def _fields(self) -> dict[str, Any]:
         """The slide's canonical JSON, by the project's serialiser: those of its elements are never built."""
-        wanted: dict[str, Any] = {"slides": {self.index: {"background", "elements"}}}
-        dumped = self._project.model_dump(mode="json", by_alias=True, exclude_none=True, include=wanted)
-        fields: dict[str, Any] = dumped["slides"][0]
+        part = {"slides": {self.index: {"background", "elements"}}}
+        fields: dict[str, Any] = canonical(self._project, part)["slides"][0]
         return fields
 
     @cached_property

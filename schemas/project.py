@@ -196,12 +196,13 @@ def parse_project(data: bytes | Mapping[str, Any], limits: Limits = DEFAULT) -> 
     return project
 
 
-def canonical(project: Project) -> dict[str, Any]:
+def canonical(project: Project, part: Any = None) -> dict[str, Any]:
     """The document with its defaults filled in, keys in camelCase: equal documents, equal hashes.
 
-    What is absent stays absent. Names that don't show (`meta`, ids) are part of it.
+    What is absent stays absent. Names that don't show (`meta`, ids) are part of it. part: nothing but these
+    fields, as pydantic's `include` names them.
     """
-    return project.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return project.model_dump(mode="json", by_alias=True, exclude_none=True, include=part)
 
 
 def dump(project: Project) -> dict[str, Any]:

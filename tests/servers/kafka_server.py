@@ -131,7 +131,7 @@ class KafkaServer(Server):
     def prime(self) -> None:
         """Have the broker make its offsets topic now: else the first group pays three seconds.
 
-        A client that asks while it is being made may hear nothing more: then another one asks.
+        A client that asked while it was being made heard nothing for 20 s, once: then another one asks.
         """
         for _ in range(3):
             admin = AdminClient({"bootstrap.servers": self.bootstrap})
