@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
@@ -77,7 +77,7 @@ def create_topics(
     Raises Unavailable when no broker answers, InvalidInput when it refuses.
     """
     if partitions is not None:
-        specs = [replace(spec, partitions=partitions) for spec in specs]
+        specs = [spec._replace(partitions=partitions) for spec in specs]
     admin = _admin(settings)
     there = _metadata(admin, settings, TIMEOUT)
     missing = [spec for spec in specs if settings.name(spec.name) not in there]

@@ -268,9 +268,7 @@ class Settings:
             value = getattr(self, known.name)
             secret = known.metadata["secret"]
             shown[known.metadata["names"][0]] = ("(set)" if value else "") if secret else _plain(value)
-        return shown | {
-            _limit_name(known): _plain(getattr(self.limits, known.name)) for known in fields(Limits)
-        }
+        return shown | {_limit_name(name): _plain(value) for name, value in self.limits._asdict().items()}
 
 
 def _known() -> Iterator[Field[Any]]:
@@ -304,18 +302,18 @@ def _split_scheme(given: dict[str, Any]) -> None:
         given.setdefault("s3_secure", scheme == "https")
 
 
-def _limit_name(known: Field[Any]) -> str:
-    return f"LIMIT_{known.name.upper()}"
+def _limit_name(name: str) -> str:
+    return f"LIMIT_{name.upper()}"
 
 
 def _limits(environ: Mapping[str, str]) -> dict[str, Any]:
     given = {}
-    for known in fields(Limits):
-        name = _limit_name(known)
+    for limit, default in Limits()._asdict().items():
+        name = _limit_name(limit)
         if text := environ.get(name, "").strip():
-            parse: Callable[[str], Any] = _positive if isinstance(known.default, float) else _whole(1)
+            parse: Callable[[str], Any] = _positive if isinstance(default, float) else _whole(1)
             try:
-                given[known.name] = parse(text)
+                given[limit] = parse(text)
             except ValueError as error:
                 raise InvalidInput("bad_setting", f"{name} is {text!r}; it has to be {error}.") from None
     return given
@@ -332,8 +330,8 @@ def settings_table() -> str:
             rows += [
                 f"| `{name}` | | {_code(default)} | {about} |" for name, default, about in KAFKA_SETTINGS
             ]
-    for known in fields(Limits):
-        rows.append(f"| `{_limit_name(known)}` | | {_default(known)} | {LIMITS[known.name]} |")
+    for name, default in Limits()._asdict().items():
+        rows.append(f"| `{_limit_name(name)}` | | {_code(_plain(default))} | {LIMITS[name]} |")
     return "\n".join(rows)
 
 

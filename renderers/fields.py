@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -193,8 +194,7 @@ class Slide:
         return not todo.any()
 
 
-@dataclass(frozen=True, eq=False)
-class Cover:
+class Cover(NamedTuple):
     """Where something lies on a picture, and where that hides it: (rows, columns, 2, 2) quarters."""
 
     touched: Flags

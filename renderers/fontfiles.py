@@ -14,18 +14,17 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from schemas.errors import Unavailable
 
 
-@dataclass(frozen=True)
-class FontFile:
+class FontFile(NamedTuple):
     """A shipped font: a file in a package, or a module of pymupdf-fonts.
 
-    weights: the range of the axis `wght` of a variable font, else twice the same. index: which font of a
+    weights: the range of the axis `wght` of a variable font, else twice the same. face: which font of a
     collection. sha256 and size are those of the file that was examined.
     """
 
@@ -36,7 +35,7 @@ class FontFile:
     sha256: str
     weights: tuple[int, int] = (400, 400)
     italic: bool = False
-    index: int = 0
+    face: int = 0
 
     def load(self) -> bytes:
         """The file's bytes. Raises Unavailable (`font_missing`) where its package is not installed as
@@ -159,8 +158,8 @@ SHIPPED: tuple[FontFile, ...] = (
         _ALL_WEIGHTS,
     ),
     *(
-        FontFile(f"Noto Sans CJK {region}", *_CJK, index=index)
-        for index, region in enumerate(("JP", "KR", "SC", "TC", "HK"))
+        FontFile(f"Noto Sans CJK {region}", *_CJK, face=face)
+        for face, region in enumerate(("JP", "KR", "SC", "TC", "HK"))
     ),
     _module(
         "FiraGO", "FiraGO_Regular", 804888, "495901c0c608ea265f4c31aa2a4c7a313e5cc2a3dd610da78a447fe8e07454a2"

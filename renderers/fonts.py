@@ -72,7 +72,7 @@ class Face:
         """HarfBuzz's font, scaled to font units."""
         import uharfbuzz
 
-        font = uharfbuzz.Font(uharfbuzz.Face(self._source.data, self._source.index))
+        font = uharfbuzz.Font(uharfbuzz.Face(self._source.data, self._source.face))
         if self._source.is_variable:
             font.set_variations({"wght": float(self.weight)})
         return font
@@ -105,7 +105,7 @@ class Face:
     def _whole(self) -> Any:
         if self._source.is_variable:
             return self._made(_pinned(self.hb_font.face, self.weight))
-        return self._made(self._source.data, self._source.index)
+        return self._made(self._source.data, self._source.face)
 
     def _made(self, data: bytes, index: int = 0) -> Any:
         from renderers._skia import skia
@@ -207,9 +207,9 @@ class _Source:
         self._file = file
         self.family = file.family
         if isinstance(file, FontFile):
-            self.italic, self.index = file.italic, file.index
+            self.italic, self.face = file.italic, file.face
         else:
-            self.italic, self.index = file.style != "normal", 0
+            self.italic, self.face = file.style != "normal", 0
         self.is_emoji = file is fontfiles.EMOJI
 
     @cached_property

@@ -15,9 +15,8 @@ Clauses are those of ITU-T H.264 (08/2021).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +41,7 @@ Ints = NDArray[Any]
 Flags = NDArray[np.bool_]
 
 
-@dataclass(frozen=True, eq=False)
-class Field:
+class Field(NamedTuple):
     """How a picture's macroblocks have moved: whole numbers for (rows, columns) macroblocks.
 
     vectors: (2, rows, columns), x and y in quarters of a pixel, from a macroblock to where its content lies
@@ -57,8 +55,7 @@ class Field:
     moving: Ints
 
 
-@dataclass(frozen=True, eq=False)
-class KnownMotion:
+class KnownMotion(NamedTuple):
     """A stretch of `frames` pictures whose movement is known.
 
     anchors: those that are encoded, the first and the last among them. fields: how each of the others has
@@ -123,8 +120,7 @@ _Codes = tuple[Any, Any]
 """Values and their lengths in bits, both (n)."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Blocks:
+class _Blocks(NamedTuple):
     """Blocks beside others: x and y of their vectors; references, `_NONE` where there is no block."""
 
     x: Ints

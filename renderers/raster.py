@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -276,12 +275,11 @@ def _trimmed(layer: LayerPixels) -> LayerPixels:
     alpha = layer.rgba[..., 3]
     rows = np.flatnonzero(alpha.any(axis=1))
     if not len(rows):
-        return replace(layer, rgba=np.zeros((1, 1, 4), np.uint8))
+        return layer._replace(rgba=np.zeros((1, 1, 4), np.uint8))
     top, bottom = int(rows[0]), int(rows[-1]) + 1
     columns = np.flatnonzero(alpha[top:bottom].any(axis=0))
     left, right = int(columns[0]), int(columns[-1]) + 1
-    return replace(
-        layer,
+    return layer._replace(
         rgba=np.ascontiguousarray(layer.rgba[top:bottom, left:right]),
         x=layer.x + left,
         y=layer.y + top,
@@ -348,7 +346,7 @@ def _draw_zooming(element: ImageElement, layer: Layer, painter: Painter, canvas:
     if element.border is not None and element.border.width > 0:
         over = _draw_tile(picture, painter, 1.0, turned=False, parts="border")
     mask, x, y = _mask(box, element.radius * scale, element.opacity)
-    return replace(drawn, inside=Inside(box, mask, x, y, under, over))
+    return drawn._replace(inside=Inside(box, mask, x, y, under, over))
 
 
 def _mask(box: tuple[float, float, float, float], radius: float, opacity: float) -> tuple[Pixels, int, int]:

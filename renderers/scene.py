@@ -8,7 +8,6 @@ its offset.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -99,8 +98,7 @@ class TransitionState(NamedTuple):
 State = SlideState | TransitionState
 
 
-@dataclass(frozen=True, eq=False)
-class Inside:
+class Inside(NamedTuple):
     """How a picture that zooms inside its box (`Placement.within`) is put together.
 
     The layer's own pixels are then the bare picture that fills its box and nothing else: without
@@ -119,8 +117,7 @@ class Inside:
     over: LayerPixels | None
 
 
-@dataclass(frozen=True, eq=False)
-class LayerPixels:
+class LayerPixels(NamedTuple):
     """A layer as drawn: what the rasteriser hands to the compositor.
 
     rgba: uint8 (height, width, 4), premultiplied, sRGB. scale: its px to one px of the canvas. (x, y): its

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from renderers import ENGINE_VERSION
 from renderers.animation import Curve
@@ -35,12 +35,11 @@ _SCALE_STEP = 8  # raster scales are rounded up to eighths
 _LARGEST_TILE = 8.0  # canvases: no tile is rasterised larger, however far it zooms
 
 
-@dataclass(frozen=True)
-class Run:
-    """Frames first .. first + count - 1. At rest all are equal; otherwise each may differ."""
+class Run(NamedTuple):
+    """Frames first .. first + frames - 1. At rest all are equal; otherwise each may differ."""
 
     first: int
-    count: int
+    frames: int
     at_rest: bool
 
 

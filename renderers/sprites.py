@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cached_property
 
 from renderers._opencv import cv2
@@ -61,11 +60,11 @@ def unfaded(pixels: LayerPixels) -> tuple[LayerPixels, float]:
     if inside is None or not 0 < opacity < 1:
         return pixels, 1.0
     under, over = (
-        None if part is None else replace(part, rgba=cv2.convertScaleAbs(part.rgba, alpha=1 / opacity))
+        None if part is None else part._replace(rgba=cv2.convertScaleAbs(part.rgba, alpha=1 / opacity))
         for part in (inside.under, inside.over)
     )
     mask = cv2.convertScaleAbs(inside.mask, alpha=1 / opacity)
-    return replace(pixels, inside=replace(inside, mask=mask, under=under, over=over)), opacity
+    return pixels._replace(inside=inside._replace(mask=mask, under=under, over=over)), opacity
 
 
 class Sprite:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -61,8 +60,7 @@ class Affine(NamedTuple):
         return np.array([[self.d, -self.b], [-self.c, self.a]]) / self.determinant
 
 
-@dataclass(frozen=True, eq=False)
-class Patch:
+class Patch(NamedTuple):
     """Premultiplied planes for a rectangle with even edges; `alpha` at both sizes, or None if opaque."""
 
     rect: Rect
@@ -75,7 +73,7 @@ class Patch:
             return self
         alpha = self.alpha or (np.full_like(self.colors[0], 255), np.full_like(self.colors[1], 255))
         y, u, v, a, ac = (cv2.convertScaleAbs(plane, alpha=opacity) for plane in (*self.colors, *alpha))
-        return replace(self, colors=(y, u, v), alpha=(a, ac))
+        return self._replace(colors=(y, u, v), alpha=(a, ac))
 
     def masked(self, mask: tuple[Plane, Plane] | None) -> Patch:
         """The same, cut by a mask at both resolutions."""
@@ -84,7 +82,7 @@ class Patch:
         luma, chroma = mask
         y, u, v = (_times(c, m) for c, m in zip(self.colors, (luma, chroma, chroma), strict=True))
         alpha = mask if self.alpha is None else (_times(self.alpha[0], luma), _times(self.alpha[1], chroma))
-        return replace(self, colors=(y, u, v), alpha=alpha)
+        return self._replace(colors=(y, u, v), alpha=alpha)
 
     def paint(self, target: tuple[Plane, Plane, Plane], region: Rect) -> None:
         """Put it on a picture's planes, within a region with even edges."""
@@ -137,8 +135,7 @@ def united(patches: Sequence[Patch]) -> Patch:
     return Patch(rect, colors, alpha[:2])
 
 
-@dataclass(frozen=True, eq=False)
-class _Grid:
+class _Grid(NamedTuple):
     """Planes of one picture, at full and at half size."""
 
     full: tuple[Source, ...]

@@ -321,8 +321,8 @@ class _Layout:
         """A slide of its own in global frames first .. end - 1, after a hard cut."""
         self._close(first)
         runs = list(scene.runs(0, end - first))
-        if len(runs) == 1 and runs[0].count >= self._shortest_still:
-            self._rest(scene.index, first, runs[0].count)
+        if len(runs) == 1 and runs[0].frames >= self._shortest_still:
+            self._rest(scene.index, first, runs[0].frames)
         else:
             self._play(scene.index, first, runs)
 
@@ -335,7 +335,7 @@ class _Layout:
         if is_fade and self._can_blend(before, scene, frames, runs):
             is_tiled = self._ends_tiled == before.index
             self.pieces.append(_Piece(first, frames, before.index, True, is_tiled))
-            self._rest(scene.index, first + frames, runs[0].count, before.index, frames)
+            self._rest(scene.index, first + frames, runs[0].frames, before.index, frames)
             self._play(scene.index, first, runs[1:])
             return
         moves_on = bool(runs) and not self._can_rest(runs[0])
@@ -365,7 +365,7 @@ class _Layout:
 
     def _play(self, slide: int, first: int, runs: list[Run]) -> None:
         for run in runs:
-            start, count = first + run.first, run.count
+            start, count = first + run.first, run.frames
             if not self._can_rest(run):
                 self._move(slide, start, count)
             elif self._after_element:
@@ -378,7 +378,7 @@ class _Layout:
 
     def _can_rest(self, run: Run) -> bool:
         shortest = SHORTEST_REST if self._after_element else max(SHORTEST_REST, self._shortest_still)
-        return run.at_rest and run.count >= shortest
+        return run.at_rest and run.frames >= shortest
 
     def _rest(self, slide: int, first: int, count: int, fade_from: int | None = None, fade: int = 0) -> None:
         self._ends_tiled = None

@@ -12,7 +12,7 @@ Sides are even. All work is done by swscale and OpenCV, which release the interp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -45,8 +45,7 @@ _FLAGS = 0x20 | 0x80000  # SWS_AREA averages 2x2; SWS_BITEXACT: the same bytes w
 _SMALLEST = 16  # swscale's SIMD wants some pixels
 
 
-@dataclass(frozen=True, eq=False)
-class TilePlanes:
+class TilePlanes(NamedTuple):
     """Premultiplied YUV with alpha at both resolutions: y, a (h, w); u, v, ac (h/2, w/2). Sides are even."""
 
     y: Plane

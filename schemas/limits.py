@@ -1,12 +1,11 @@
 """What a job may ask for at most: checked before any work starts, and named in the error."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MIB = 1 << 20
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """Ceilings, each a setting of the deployment.
 
     slides, elements (of one slide), tracks, assets: counts. seconds: length of the timeline.

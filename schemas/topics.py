@@ -6,8 +6,7 @@ several share a broker. What a topic's settings mean: Kafka's documentation, "To
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 REQUESTS = "export.requests"
 RENDER = "export.render"
@@ -30,8 +29,7 @@ MAX_DEAD_LETTER_BYTES = 9 * MIB
 """A request that nobody could read, with the headers that say why."""
 
 
-@dataclass(frozen=True)
-class TopicSpec:
+class TopicSpec(NamedTuple):
     """How a topic is declared. `retention_ms` counts for cleanup "delete" only."""
 
     name: str

@@ -159,7 +159,7 @@ def _faces(folder: Path) -> str:
     for number, font in enumerate(fontfiles.SHIPPED):
         data = font.load()
         name = f"font{number}"
-        (folder / name).write_bytes(_single(data, font.index) if data[:4] == b"ttcf" else data)
+        (folder / name).write_bytes(_single(data, font.face) if data[:4] == b"ttcf" else data)
         low, high = font.weights
         rules.append(
             f"@font-face {{ font-family: '{font.family}'; src: url({name}); "

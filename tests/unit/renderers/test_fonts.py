@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,10 +38,10 @@ def test_shipped_fonts_are_the_known_ones(file: fontfiles.FontFile) -> None:
 def test_a_font_that_is_not_there_is_named() -> None:
     """The error says which package to install, and another file than the known one is not drawn with."""
     with pytest.raises(Unavailable, match="no_such_package") as caught:
-        replace(fontfiles.EMOJI, package="no_such_package").load()
+        fontfiles.EMOJI._replace(package="no_such_package").load()
     assert caught.value.code == "font_missing"
     with pytest.raises(Unavailable, match="that is known here"):
-        replace(fontfiles.EMOJI, size=1).load()
+        fontfiles.EMOJI._replace(size=1).load()
 
 
 def test_emoji_have_one_font_whatever_family_is_named(fonts: FontSet) -> None:
