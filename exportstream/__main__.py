@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import gc
+from exportstream import lean
 
-# Nothing that modules leave behind is garbage, and looking for it costs a tenth of the start: `cli.run`
-# turns the collector on again when the command is loaded.
-gc.disable()
+lean.begin()
 
+import gc  # noqa: E402
 import os  # noqa: E402
-
-# numpy's BLAS would start a thread for each core, which spin for a while; we multiply no matrices.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
 import signal  # noqa: E402
 import sys  # noqa: E402
 from contextlib import suppress  # noqa: E402
-from types import FrameType, ModuleType  # noqa: E402
+from types import FrameType  # noqa: E402
 from typing import NoReturn  # noqa: E402
-
-# pydantic would look through every installed package for plugins, of which we have none. Even where it is
-# told not to, it loads what it looks with, which reads e-mail and archives: a fortieth of a short run.
-_no_plugins = ModuleType("pydantic.plugin._loader")
-setattr(_no_plugins, "get_plugins", tuple)  # noqa: B010  # mypy does not know it
-sys.modules[_no_plugins.__name__] = _no_plugins
 
 from exportstream.cli import run  # noqa: E402
 

@@ -35,7 +35,7 @@ MixMessage = SoundTask | ChunkDone | JoinTask
 REMEMBERED_JOBS = 4096
 
 
-@dataclass
+@dataclass(eq=False)
 class Arrivals:
     """What of a job is not known to lie in the store."""
 

@@ -79,14 +79,11 @@ class Runner:
         *,
         options: RunnerOptions | None = None,
         clock: Clock | None = None,
-        attributes: dict[str, Any] | None = None,
     ) -> None:
-        """attributes: handed to every task in its context."""
         self._settings = settings
         self._stages = {stage.topic: stage for stage in stages}
         self._options = options = options or RunnerOptions()
         self._clock = clock or Clock()
-        self._attributes = attributes
         self._backlog = Backlog({stage.topic: Limits(stage.concurrency, stage.unordered) for stage in stages})
         self._cancelled = CancelledJobs()
         self._dlq_limit = DlqLimit(options.dlq)
@@ -134,7 +131,7 @@ class Runner:
         if not control.start():
             log.warning("the control topic is not read yet; orders to cancel come late")
         is_cancelled = self._cancelled.__contains__
-        tasks = Tasks(publisher, is_cancelled, self._options.retry, self._clock, self._attributes)
+        tasks = Tasks(publisher, is_cancelled, self._options.retry, self._clock)
         self._start_threads(tasks)
         consumer = make_consumer(self._settings, on_commit=self._on_commit)
         topics = [self._settings.name(topic) for topic in self._stages]

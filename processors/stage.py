@@ -8,9 +8,8 @@ the same message (delivery is at least once), so its effects are named by conten
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from schemas.errors import ExportError
 from schemas.messages import Message
@@ -29,8 +28,7 @@ class Outgoing(NamedTuple):
     message: Message
 
 
-@dataclass(frozen=True)
-class TaskContext:
+class TaskContext(NamedTuple):
     """What a task may use of its surroundings.
 
     check: raises Cancelled when the job was cancelled or the worker gives the task back; called
@@ -41,7 +39,6 @@ class TaskContext:
     check: Callable[[], None]
     emit: Callable[[Outgoing], None]
     now: Callable[[], datetime]
-    attributes: dict[str, Any] = field(default_factory=dict)
 
 
 class Stage(Protocol[MessageT]):

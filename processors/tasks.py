@@ -71,14 +71,12 @@ class Tasks:
         is_cancelled: Callable[[tuple[str, str]], bool],
         retry: RetryPolicy,
         clock: Clock,
-        attributes: dict[str, Any] | None = None,
     ) -> None:
-        """is_cancelled: whether (job id, tenant) was called off; attributes: for every task's context."""
+        """is_cancelled: whether (job id, tenant) was called off."""
         self._publisher = publisher
         self._is_cancelled = is_cancelled
         self._retry = retry
         self._clock = clock
-        self._attributes = attributes or {}
 
     def run(self, stage: Stage[Any], record: Record, abort: threading.Event) -> Outcome:
         """Handle one message; never raises. `abort` is set when the worker must let go."""
@@ -117,7 +115,7 @@ class Tasks:
             if self._is_cancelled(job):
                 raise Cancelled(JOB_CANCELLED, "The job was cancelled.")
 
-        context = TaskContext(check, task.emit, self._clock.now, self._attributes)
+        context = TaskContext(check, task.emit, self._clock.now)
         try:
             check()
             task.deliver(self._attempts(stage, message, context, task.abort))

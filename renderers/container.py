@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -54,8 +53,7 @@ class Sample(NamedTuple):
     is_key: bool
 
 
-@dataclass
-class _Reference:
+class _Reference(NamedTuple):
     """The last reference picture in decoding order, as far as later ones count on from it."""
 
     frame_num: int
@@ -76,7 +74,7 @@ class Joiner:
     """Turns parts into samples, one part at a time; remembers only where the stream stands."""
 
     def __init__(self, spec: VideoSpec, sps: bytes, pps: bytes) -> None:
-        self.stream = h264.Stream.of(sps, pps)
+        self.stream = h264.Stream(sps, pps)
         macroblocks = (self.stream.sequence.mb_width, self.stream.sequence.mb_height)
         if macroblocks != (-(-spec.width // 16), -(-spec.height // 16)):
             raise InvalidInput("chunks_differ", "A chunk has another size than the video that it is for.")

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -180,22 +179,16 @@ class SliceHeader(NamedTuple):
     id_end: int
 
 
-@dataclass(frozen=True)
 class Stream:
     """The parameter sets of a stream, and what is written and read by them."""
 
-    sps: bytes
-    pps: bytes
-    sequence: Sequence
-    picture: Picture
-    _skips: dict[tuple[int, int], bytes] = field(default_factory=dict, compare=False, repr=False)
-
-    @classmethod
-    def of(cls, sps: bytes, pps: bytes) -> Stream:
+    def __init__(self, sps: bytes, pps: bytes) -> None:
         """Parse both NAL units; raises InvalidInput for what is not supported."""
         if not sps or not pps or unit_type(sps) != SPS or unit_type(pps) != PPS:
             raise broken("its parameter sets are missing")
-        return cls(sps, pps, Sequence.parse(sps), Picture.parse(pps))
+        self.sps, self.pps = sps, pps
+        self.sequence, self.picture = Sequence.parse(sps), Picture.parse(pps)
+        self._skips: dict[tuple[int, int], bytes] = {}
 
     def configuration(self, *more: bytes) -> bytes:
         """The AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1.2), lengths of four bytes.
@@ -322,7 +315,7 @@ class Stream:
         w.ue(sequence.poc_bits + WIDER - 4)
         w.append(bits.part(sequence.poc_end, bits.size))
         w.trail()
-        return Stream.of(self.sps[:1] + escape(w.to_bytes()), self.pps)
+        return Stream(self.sps[:1] + escape(w.to_bytes()), self.pps)
 
     def widen(self, unit: bytes, was: int, poc: int) -> bytes:
         """A slice of this stream for `widened()`: it counts to `was`, and there to `poc`.

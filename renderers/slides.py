@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
@@ -43,14 +42,13 @@ class Run(NamedTuple):
     at_rest: bool
 
 
-@dataclass(frozen=True)
-class Actor:
-    """An element on its slide: visible in frames first .. last - 1, with its curves.
+class Actor(NamedTuple):
+    """The `number`-th element of its slide: visible in frames first .. last - 1, with its curves.
 
     changes: ranges (first, last) of frames k at which it may look different than at k - 1.
     """
 
-    index: int
+    number: int
     element: Element
     first: int
     last: int
@@ -218,7 +216,7 @@ class SlideScene:
             if layer.kind != "tile":
                 shown.append((layer.key, None))
                 continue
-            placement = self.placement(self._by_index[layer.elements[0]], frame)
+            placement = self.placement(self._by_number[layer.elements[0]], frame)
             if _is_visible(placement):
                 shown.append((layer.key, placement))
         return SlideState(tuple(shown))
@@ -240,7 +238,7 @@ class SlideScene:
     def _layer_clip(self, layer: Layer, first: int, count: int) -> list[Any]:
         if layer.kind != "tile":
             return [layer.key]
-        actor = self._by_index[layer.elements[0]]
+        actor = self._by_number[layer.elements[0]]
         return [layer.key, [curve.clip(first, count, self._fps) for curve in actor.curves]]
 
     def layers(self, first: int, count: int, is_tiled: bool) -> Iterator[Layer]:
@@ -252,11 +250,11 @@ class SlideScene:
             yield from self.tiled(low)
 
     @cached_property
-    def _by_index(self) -> dict[int, Actor]:
-        return {actor.index: actor for actor in self.actors}
+    def _by_number(self) -> dict[int, Actor]:
+        return {actor.number: actor for actor in self.actors}
 
     def _layer(self, kind: Any, actors: list[Actor], *, placements: list[Placement] | None = None) -> Layer:
-        elements = tuple(actor.index for actor in actors)
+        elements = tuple(actor.number for actor in actors)
         is_tile = kind == "tile"
         resting = tuple(
             None if placement == REST else placement for placement in placements or [REST] * len(actors)
@@ -295,9 +293,9 @@ class SlideScene:
 
     def _content(self, actor: Actor) -> str:
         """A hash of all of an element that its pixels depend on."""
-        if actor.index not in self._contents:
+        if actor.number not in self._contents:
             element = actor.element
-            fields = self._fields["elements"][actor.index]
+            fields = self._fields["elements"][actor.number]
             content = {name: value for name, value in fields.items() if name not in _UNSEEN}
             if isinstance(element, ImageElement | VideoElement):
                 content["src"] = self._fingerprint(element.src)
@@ -305,8 +303,8 @@ class SlideScene:
                 content["fonts"] = self._fonts
                 if shows_emoji(element.text):
                     content["emoji"] = EMOJI.sha256
-            self._contents[actor.index] = content_hash(content)
-        return self._contents[actor.index]
+            self._contents[actor.number] = content_hash(content)
+        return self._contents[actor.number]
 
     @cached_property
     def _background(self) -> dict[str, Any]:

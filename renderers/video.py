@@ -221,7 +221,7 @@ def can_predict(spec: VideoSpec) -> bool:
 @lru_cache(maxsize=16)
 def _stream(spec: VideoSpec) -> h264.Stream:
     context = _open(spec, _x264_params(spec, "moving", 2, _level(spec)), spec.crf)
-    return h264.Stream.of(*_parameter_sets(context))
+    return h264.Stream(*_parameter_sets(context))
 
 
 def encode_known(
@@ -252,7 +252,7 @@ def encode_known(
 
 def _filled(chunk: EncodedChunk, motion: KnownMotion) -> Iterator[Packet]:
     """A chunk's anchors, each followed by the pictures between it and the one before."""
-    stream = h264.Stream.of(chunk.sps, chunk.pps)
+    stream = h264.Stream(chunk.sps, chunk.pps)
     before = 0
     for packet in chunk.packets:
         yield packet
@@ -279,7 +279,7 @@ class _Encoder:
         self._places = places
         params = _x264_params(spec, kind, count, _level(spec), is_known=places is not None)
         self._context = _open(spec, params, crf)
-        self._stream = h264.Stream.of(*_parameter_sets(self._context))
+        self._stream = h264.Stream(*_parameter_sets(self._context))
         self._packets: list[Packet] = []
         self._sent = 0
 

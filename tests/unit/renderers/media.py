@@ -45,7 +45,7 @@ def flat(y: int, u: int, v: int, width: int = WIDTH, height: int = HEIGHT) -> Fr
 def decode_chunk(chunk: EncodedChunk) -> list[Frame]:
     """The pictures of one chunk in the order they are shown."""
     decoder = av.CodecContext.create("h264", "r")
-    decoder.extradata = configuration(Stream.of(chunk.sps, chunk.pps))
+    decoder.extradata = configuration(Stream(chunk.sps, chunk.pps))
     decoder.thread_count = 1
     frames = []
     for encoded in chunk.packets:

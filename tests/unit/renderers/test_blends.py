@@ -142,9 +142,9 @@ def test_a_seek_into_a_fade_shows_the_same(tmp_path: Path) -> None:
 def test_streams_that_cannot_blend_say_so() -> None:
     """Without B pictures, or without CABAC, no fade is written; a weight of nothing or all is none."""
     plain = encode_still(VideoSpec(64, 48, FPS, preset="ultrafast"), picture(0, 64, 48))
-    assert not blends.can_blend(h264.Stream.of(plain.sps, plain.pps))
+    assert not blends.can_blend(h264.Stream(plain.sps, plain.pps))
     chunk = encode_still(SMALL, picture(0, 64, 48))
-    stream = h264.Stream.of(chunk.sps, chunk.pps)
+    stream = h264.Stream(chunk.sps, chunk.pps)
     assert blends.can_blend(stream)
     for weight in (0, 128, -1):
         with pytest.raises(ValueError, match="weight"):
@@ -154,7 +154,7 @@ def test_streams_that_cannot_blend_say_so() -> None:
 def test_the_second_parameter_set_differs_in_weights_alone() -> None:
     """It has the next id and explicit weights, and says the same otherwise."""
     chunk = encode_still(SPEC, picture(0, 320, 192))
-    stream = h264.Stream.of(chunk.sps, chunk.pps)
+    stream = h264.Stream(chunk.sps, chunk.pps)
     more = h264.Picture.parse(blends.blend_parameters(stream))
     assert (more.id, more.weighted_bipred) == (stream.picture.id + 1, 1)
     same = ("cabac", "order_present", "references", "weighted", "qp", "deblocking_control", "redundant")

@@ -95,7 +95,7 @@ def test_frames_are_the_slides_drawn(name: str) -> None:
         }
         modes = {key: layer.blend_mode for key, layer in layers.items()}
         made = Compositor(timeline.canvas, drawn, modes).frame(state)
-        placements = {actor.index: scene.placement(actor, frame) for actor in scene.visible(frame)}
+        placements = {actor.number: scene.placement(actor, frame) for actor in scene.visible(frame)}
         wanted = from_rgba(draw_slide(document, 0, timeline.canvas, images, FONTS, placements))
         away = [np.abs(a.astype(int) - b) for a, b in zip(planes(made), planes(wanted), strict=True)]
         assert max(plane.mean() for plane in away) < 0.8, frame
