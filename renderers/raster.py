@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from renderers import brushes
 from renderers._skia import skia
@@ -273,12 +274,12 @@ def _target(pixels: Pixels) -> Iterator[Any]:
 def _trimmed(layer: LayerPixels) -> LayerPixels:
     """Without transparent edges; what is left is aligned to whole px of the canvas if it was before."""
     alpha = layer.rgba[..., 3]
-    rows = np.flatnonzero(alpha.any(axis=1))
-    if not len(rows):
+    top = _transparent(alpha)
+    if top == len(alpha):
         return layer._replace(rgba=np.zeros((1, 1, 4), np.uint8))
-    top, bottom = int(rows[0]), int(rows[-1]) + 1
-    columns = np.flatnonzero(alpha[top:bottom].any(axis=0))
-    left, right = int(columns[0]), int(columns[-1]) + 1
+    bottom = len(alpha) - _transparent(alpha[::-1])
+    across = alpha[top:bottom].T
+    left, right = _transparent(across), len(across) - _transparent(across[::-1])
     return layer._replace(
         rgba=np.ascontiguousarray(layer.rgba[top:bottom, left:right]),
         x=layer.x + left,
@@ -286,6 +287,11 @@ def _trimmed(layer: LayerPixels) -> LayerPixels:
         centre_x=layer.centre_x - left,
         centre_y=layer.centre_y - top,
     )
+
+
+def _transparent(lines: NDArray[np.uint8]) -> int:
+    """How many of the lines come before the first with anything in it. Mostly it is one of the first."""
+    return next((at for at, line in enumerate(lines) if line.any()), len(lines))
 
 
 def _draw_tile(
