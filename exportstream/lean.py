@@ -1,6 +1,7 @@
 """What is left out of each start: half a second of it is loading libraries, a tenth of that for nothing."""
 
 import gc
+import importlib
 import os
 import sys
 from collections.abc import Mapping
@@ -13,8 +14,19 @@ STAND_INS: Mapping[str, Mapping[str, object]] = {
     # numpy writes the docstrings of its functions in C.
     "numpy._core._add_newdocs": {},
     "numpy._core._add_newdocs_scalars": {},
+    # numpy lists the names of every type there is, of which it needs one for the annotation of a result.
+    "numpy._typing": {"NDArray": list, "__getattr__": lambda name: _wanted("numpy._typing", name)},
 }
 """Modules that nothing here needs, by what is asked of them. Where a library renames one, it has its own."""
+
+
+def _wanted(module: str, name: str) -> object:
+    """What somebody asks of a module after all; the import system itself asks what kind of module it is."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    stand_in = sys.modules.pop(module)
+    vars(stand_in).update(vars(importlib.import_module(module)))
+    return getattr(stand_in, name)
 
 
 def begin() -> None:

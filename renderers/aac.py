@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import av
 import numpy as np
-from numpy.typing import NDArray
 
+from renderers._arrays import NDArray
 from schemas.checks import nothing
 from schemas.errors import InvalidInput
 

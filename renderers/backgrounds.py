@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from renderers import brushes
+from renderers._arrays import NDArray
 from renderers._skia import skia
 from renderers.images import draw_fitted
 from renderers.pixels import Pixels

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
+from renderers._arrays import NDArray
 from schemas.errors import InvalidInput
 
 Pixels = NDArray[np.uint8]

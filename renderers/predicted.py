@@ -19,8 +19,8 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from renderers._arrays import NDArray
 from renderers.bitstream import BitWriter, escape
 from renderers.h264 import B_SLICES, Stream
 

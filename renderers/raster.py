@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from renderers import brushes
+from renderers._arrays import NDArray
 from renderers._skia import skia
 from renderers.backgrounds import draw_background
 from renderers.fonts import FontSet

@@ -16,8 +16,8 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from renderers._arrays import NDArray
 from renderers._opencv import cv2
 from renderers.yuv import Plane
 

@@ -23,9 +23,9 @@ import av
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
-from numpy.typing import NDArray
 
 from renderers import bitstream, h264, predicted
+from renderers._arrays import NDArray
 from renderers.predicted import KnownMotion
 from renderers.yuv import video_frame
 from schemas.checks import nothing

@@ -17,8 +17,8 @@ from typing import NamedTuple
 import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
-from numpy.typing import NDArray
 
+from renderers._arrays import NDArray
 from renderers._opencv import cv2
 
 Plane = NDArray[np.uint8]
