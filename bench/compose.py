@@ -52,7 +52,7 @@ def zooming(scale: float, x: int = 0, y: int = 0, width: int = WIDTH, height: in
     """A photograph that zooms inside its box."""
     drawn = tile(photo(round(width * scale), round(height * scale), 3), x, y, scale)
     inside = Inside((x, y, width, height), np.full((height, width), 255, np.uint8), x, y, None, None)
-    return LayerPixels(**{**drawn.__dict__, "inside": inside})
+    return drawn._replace(inside=inside)
 
 
 LAYERS = {

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+
 from exportstream import lean
 
-lean.begin()
+lean.begin(sys.argv[1:])
 
 import gc  # noqa: E402
 import os  # noqa: E402
 import signal  # noqa: E402
-import sys  # noqa: E402
 from contextlib import suppress  # noqa: E402
 from types import FrameType  # noqa: E402
 from typing import NoReturn  # noqa: E402
 
 from exportstream.cli import run  # noqa: E402
-
-SHORT = frozenset({"render", "frame"})
-"""Commands that have tidied up, and wait for no thread, when they return."""
 
 
 def main() -> int:
@@ -27,8 +25,8 @@ def main() -> int:
     arguments = sys.argv[1:]
     try:
         code = run(arguments, os.environ)
-        if SHORT.intersection(arguments[:1]):
-            _leave(code)
+        if lean.SHORT.intersection(arguments[:1]):
+            _leave(code)  # they have tidied up, and wait for no thread
         return code
     finally:
         # The interpreter would look once more for garbage, in all that it loaded: a tenth of a short run.

@@ -34,6 +34,7 @@ Images = Callable[[str], Pixels]
 REST = Placement()
 _MARGIN = 2  # px around what is measured, for anti-aliasing and sampling
 _LARGEST = 33_177_600  # px of a tile, the area of 7680x4320: a larger one is drawn smaller
+_RIM = 4  # px at an edge that are looked at one by one: a picture that fills its box begins there
 
 Parts = Literal["all", "picture", "shadow", "border"]
 
@@ -274,12 +275,10 @@ def _target(pixels: Pixels) -> Iterator[Any]:
 def _trimmed(layer: LayerPixels) -> LayerPixels:
     """Without transparent edges; what is left is aligned to whole px of the canvas if it was before."""
     alpha = layer.rgba[..., 3]
-    top = _transparent(alpha)
-    if top == len(alpha):
+    top, bottom = _seen(alpha)
+    if top == bottom:
         return layer._replace(rgba=np.zeros((1, 1, 4), np.uint8))
-    bottom = len(alpha) - _transparent(alpha[::-1])
-    across = alpha[top:bottom].T
-    left, right = _transparent(across), len(across) - _transparent(across[::-1])
+    left, right = _seen(alpha[top:bottom].T)
     return layer._replace(
         rgba=np.ascontiguousarray(layer.rgba[top:bottom, left:right]),
         x=layer.x + left,
@@ -289,9 +288,14 @@ def _trimmed(layer: LayerPixels) -> LayerPixels:
     )
 
 
-def _transparent(lines: NDArray[np.uint8]) -> int:
-    """How many of the lines come before the first with anything in it. Mostly it is one of the first."""
-    return next((at for at, line in enumerate(lines) if line.any()), len(lines))
+def _seen(lines: NDArray[np.uint8]) -> tuple[int, int]:
+    """From which to before which of the lines there is anything in them; twice 0 if nowhere."""
+    first = next((at for at, line in enumerate(lines[:_RIM]) if line.any()), None)
+    after = next((len(lines) - at for at, line in enumerate(lines[: -_RIM - 1 : -1]) if line.any()), None)
+    if first is None or after is None:
+        filled = np.flatnonzero(lines.any(axis=1))
+        return (int(filled[0]), int(filled[-1]) + 1) if len(filled) else (0, 0)
+    return first, after
 
 
 def _draw_tile(
