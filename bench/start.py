@@ -24,7 +24,7 @@ from bench.engine import measured
 from bench.projects import CASES, Case, project, write
 from exportstream.commands.frame import draw
 from exportstream.config import Settings
-from exportstream.early import early_decoder
+from exportstream.early import early_decoder, keep_memory
 from renderers.png import encode_png
 
 CACHE = Path(".cache") / "bench"
@@ -72,6 +72,7 @@ def _whole(command: Sequence[str], runs: int) -> str:
 def _warm(path: Path, runs: int) -> str:
     document, settings = path.read_bytes(), Settings.from_environ({})
     walls = []
+    keep_memory()
     with early_decoder(document) as decoder:
         for _ in range(runs + 2):
             with tempfile.TemporaryDirectory() as folder:

@@ -91,11 +91,21 @@ def give_memory_back() -> None:
     By itself it raises the size from which memory is mapped to that of the largest picture freed, and
     then keeps heaps of pictures for each thread: 60 MiB in a film of 30 s.
     """
+    _set_malloc({M_MMAP_THRESHOLD: 2 << 20, M_TRIM_THRESHOLD: 64 << 20, M_ARENA_MAX: 2})
+
+
+def keep_memory() -> None:
+    """Have glibc use the memory of one picture for the next: the kernel would clear each of its pages again,
+    a sixth of the time that it takes to draw a single moment.
+    """
+    _set_malloc({M_MMAP_THRESHOLD: 32 << 20, M_TRIM_THRESHOLD: 1 << 30})
+
+
+def _set_malloc(options: Mapping[int, int]) -> None:
     with suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
-        mallopt(M_MMAP_THRESHOLD, 2 << 20)
-        mallopt(M_TRIM_THRESHOLD, 64 << 20)
-        mallopt(M_ARENA_MAX, 2)
+        for option, value in options.items():
+            mallopt(option, value)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from exportstream import exits
 from exportstream.commands.render import read_document
 from exportstream.config import Settings
-from exportstream.early import early_decoder, uncollected
+from exportstream.early import early_decoder, keep_memory, uncollected
 from exportstream.reporting import check_output
 from schemas.errors import InvalidInput
 
@@ -27,6 +27,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     check_output(options.output)
     if not (math.isfinite(options.at) and options.at >= 0):
         raise InvalidInput("bad_time", "A moment is given in seconds from 0 on.")
+    keep_memory()
     with (
         early_decoder(document) as decoder,
         tempfile.TemporaryDirectory(prefix="exportstream-", dir=settings.temp_dir) as folder,
