@@ -53,6 +53,7 @@ class _Process:
         )
         self._process = self._context.__enter__()
         self._owed = 0
+        self._read = bytearray()  # beyond the last line that was asked for: answers may come together
 
     def warm(self, operation: str) -> None:
         """Have it load what `operation` needs, without waiting for its answer."""
@@ -81,18 +82,18 @@ class _Process:
     def _line(self, check: Callable[[], None]) -> bytes:
         assert self._process.stdout is not None
         deadline = time.monotonic() + self._limits.wall_s
-        line = bytearray()
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
-            while not line.endswith(b"\n"):
+            while b"\n" not in self._read:
                 check()
                 if time.monotonic() > deadline:
                     raise TimeoutError
                 if selector.select(TURN_S):
                     block = os.read(self._process.stdout.fileno(), 65536)
-                    if not block or len(line) > LONGEST_ANSWER:
+                    if not block or len(self._read) > LONGEST_ANSWER:
                         raise EOFError
-                    line += block
+                    self._read += block
+        line, _, self._read = self._read.partition(b"\n")
         return bytes(line)
 
     def close(self) -> None:

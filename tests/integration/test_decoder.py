@@ -72,6 +72,25 @@ def test_a_file_that_breaks_its_decoder_is_undecodable(decoder: SandboxedDecoder
     assert decoder.run({"op": "ok"})["pid"] != before
 
 
+SLOW_READER = """
+import json, sys
+first, second = sys.stdin.readline(), sys.stdin.readline()
+sys.stdout.write('{"ok": true}\\n' + json.dumps({"ok": True, "asked": json.loads(second)}) + "\\n")
+sys.stdout.flush()
+for line in sys.stdin:
+    print(json.dumps({"ok": True, "asked": json.loads(line)}), flush=True)
+"""
+
+
+def test_answers_that_come_together_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of `warm` is read with the first file's, by then maybe both lie there; the second is not lost."""
+    monkeypatch.setattr(module, "COMMAND", (sys.executable, "-I", "-S", "-c", SLOW_READER))
+    with closing(SandboxedDecoder(1, LIMITS)) as decoder:
+        decoder.warm("image")
+        for number in range(3):
+            assert decoder.run({"op": "image", "number": number})["asked"]["number"] == number
+
+
 def test_a_file_that_is_refused_leaves_the_decoder(decoder: SandboxedDecoder) -> None:
     """The decoder's own code and sentence are the owner's; the process goes on."""
     before = decoder.run({"op": "ok"})["pid"]
