@@ -95,6 +95,7 @@ class Runner:
         self._next_lag = 0.0
         self._waiting = 0
         self._resume: set[Place] = set()
+        self._unanswered: dict[Place, int] = {}
         self._measured: set[tuple[str, str]] = set()
 
     # What others may call, from any thread
@@ -179,8 +180,13 @@ class Runner:
         except KafkaException as error:
             log.warning("commit failed, trying again", error=str(error))
             self._backlog.uncommitted(commits)
+        else:
+            self._unanswered |= commits
 
     def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+        for place, partition in zip(self._places(partitions), partitions, strict=True):
+            if self._unanswered.get(place) == partition.offset:
+                del self._unanswered[place]
         failed = [p for p in partitions if error is not None or p.error is not None]
         if failed:
             log.warning("commit failed, trying again", error=str(error or failed[0].error))
@@ -226,12 +232,13 @@ class Runner:
             self._ready.set()
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        commits = self._backlog.commits()
+        commits = self._owed_commits()
         places = self._places(partitions)
         log.info("revoked", partitions=len(places), commits=len(commits))
         if commits:
             try:
                 consumer.commit(offsets=self._offsets(commits), asynchronous=False)
+                self._unanswered.clear()
             except KafkaException as error:
                 log.warning("the last commit before a revocation failed", error=str(error))
                 self._backlog.uncommitted(commits)
@@ -243,7 +250,13 @@ class Runner:
 
     def _forget(self, places: list[Place]) -> None:
         self._backlog.revoke(places)
+        for place in places:
+            self._unanswered.pop(place, None)
         self._resume -= set(places)
+
+    def _owed_commits(self) -> dict[Place, int]:
+        """What is to be committed, and what was sent and not answered: a broker that restarts forgets it."""
+        return self._unanswered | self._backlog.commits()
 
     # The threads
 
@@ -302,7 +315,7 @@ class Runner:
                 return
 
     def _last_commits(self, consumer: Consumer) -> None:
-        commits = self._backlog.commits()
+        commits = self._owed_commits()
         if not commits:
             return
         done = threading.Thread(target=self._commit_now, args=(consumer, commits), daemon=True)
@@ -312,6 +325,7 @@ class Runner:
     def _commit_now(self, consumer: Consumer, commits: dict[Place, int]) -> None:
         try:
             consumer.commit(offsets=self._offsets(commits), asynchronous=False)
+            self._unanswered.clear()
         except (KafkaException, RuntimeError) as error:
             log.warning("the last commit failed: some messages will be handled again", error=str(error))
 
