@@ -30,9 +30,9 @@ TURN_S = 0.1
 LONGEST_ANSWER = 1 * MIB
 
 
-KEEPS_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
-"""For glibc (mallopt(3)): the memory of one picture is used again for the next. Each of its pages would
-otherwise be given back, mapped and cleared anew, which took a third of the time of decoding."""
+MAPPED_FROM, TRIMMED_FROM = 32 << 20, 256 << 20
+"""Bytes, for glibc (mallopt(3)): the memory of one picture is used again for the next. Each of its pages
+would otherwise be given back, mapped and cleared anew, which took a third of the time of decoding."""
 
 
 class _Process:
@@ -48,7 +48,8 @@ class _Process:
             environ={
                 "PYTHONPATH": os.pathsep.join([str(ROOT), *os.environ.get("PYTHONPATH", "").split()]),
                 "OPENBLAS_NUM_THREADS": "1",  # numpy's multiply no matrices here, but would wait for some
-                **KEEPS_MEMORY,
+                "MALLOC_MMAP_THRESHOLD_": str(MAPPED_FROM),
+                "MALLOC_TRIM_THRESHOLD_": str(TRIMMED_FROM),
             },
         )
         self._process = self._context.__enter__()

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import signal
 import sys
+from contextlib import suppress
+from types import FrameType
+from typing import NoReturn
 
 from exportstream import lean
 
 lean.begin(sys.argv[1:])
-
-import gc  # noqa: E402
-import os  # noqa: E402
-import signal  # noqa: E402
-from contextlib import suppress  # noqa: E402
-from types import FrameType  # noqa: E402
-from typing import NoReturn  # noqa: E402
 
 from exportstream.cli import run  # noqa: E402
 

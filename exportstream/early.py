@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from connectors.decoder import LIMITS, SandboxedDecoder
+from connectors.decoder import LIMITS, MAPPED_FROM, TRIMMED_FROM, SandboxedDecoder
 from schemas.checks import nothing
 
 SIGNS: Mapping[str, re.Pattern[bytes]] = {
@@ -95,10 +95,10 @@ def give_memory_back() -> None:
 
 
 def keep_memory() -> None:
-    """Have glibc use the memory of one picture for the next: the kernel would clear each of its pages again,
-    a sixth of the time that it takes to draw a single moment.
+    """Have glibc use the memory of one picture for the next, as decoders do: a sixth of the time that
+    a single moment takes.
     """
-    _set_malloc({M_MMAP_THRESHOLD: 32 << 20, M_TRIM_THRESHOLD: 1 << 30})
+    _set_malloc({M_MMAP_THRESHOLD: MAPPED_FROM, M_TRIM_THRESHOLD: TRIMMED_FROM})
 
 
 def _set_malloc(options: Mapping[int, int]) -> None:
