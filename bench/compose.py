@@ -14,9 +14,17 @@ from collections.abc import Iterator
 import numpy as np
 
 from renderers._opencv import cv2
-from renderers.compose import Compositor
-from renderers.scene import Canvas, Inside, LayerPixels, Placement, SlideState, State, TransitionState
-from renderers.yuv import from_rgba
+from renderers.composing.compose import Compositor
+from renderers.composing.yuv import from_rgba
+from renderers.timeline.scene import (
+    Canvas,
+    Inside,
+    LayerPixels,
+    Placement,
+    SlideState,
+    State,
+    TransitionState,
+)
 
 WIDTH, HEIGHT, FRAMES = 1920, 1080, 60
 

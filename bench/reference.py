@@ -24,8 +24,8 @@ from exportstream.wiring import local_store, make_stages
 from processors.plans import PlanCache, timeline_chunk
 from processors.resources import ResourcePool
 from processors.stage import TaskContext
-from renderers.compose import Compositor
-from renderers.raster import draw_layer
+from renderers.composing.compose import Compositor
+from renderers.drawing.raster import draw_layer
 from schemas import keys
 from schemas.messages import DEFAULT_TENANT, ExportRequest
 

@@ -25,7 +25,7 @@ from bench.projects import CASES, Case, project, write
 from exportstream.commands.frame import draw
 from exportstream.config import Settings
 from exportstream.early import early_decoder, keep_memory
-from renderers.png import encode_png
+from renderers.stored.png import encode_png
 
 CACHE = Path(".cache") / "bench"
 SECOND = next(case for case in CASES if case.name == "second")

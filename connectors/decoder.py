@@ -1,4 +1,4 @@
-"""Foreign bytes decoded by `python -m renderers.decode`, in a sandbox, one process for many files.
+"""Foreign bytes decoded by `python -m renderers.foreign.decode`, in a sandbox, one process for many files.
 
 The process reads a job as a JSON line and answers with one. One that dies, hangs or grows too large
 takes its file with it, not the next one: that gets a new process.
@@ -24,7 +24,7 @@ from schemas.checks import nothing
 from schemas.errors import InvalidInput, Unavailable
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMAND = (sys.executable, "-m", "renderers.decode")
+COMMAND = (sys.executable, "-m", "renderers.foreign.decode")
 LIMITS = Limits(memory=4096 * MIB, wall_s=60.0, cpu_s=600, stall_s=60.0, open_files=64)
 TURN_S = 0.1
 LONGEST_ANSWER = 1 * MIB

@@ -26,10 +26,10 @@ SIGNS: Mapping[str, re.Pattern[bytes]] = {
 }
 """What stands in a document that needs the decoder, by its operation. A wrong guess costs a start."""
 DRAWING = (
-    "renderers.raster",
-    "renderers.text",
-    "renderers.chunks",
-    "renderers.container",
+    "renderers.drawing.raster",
+    "renderers.drawing.glyphs",
+    "renderers.h264.chunks",
+    "renderers.h264.mp4",
 )
 """In the order in which they will be needed."""
 

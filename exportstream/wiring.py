@@ -36,7 +36,7 @@ from schemas.plan import Plan
 if TYPE_CHECKING:
     from connectors.jobs import Jobs
     from connectors.kafka import KafkaSettings
-    from processors.runner import RunnerOptions
+    from processors.running.runner import RunnerOptions
 
 EMBEDDED = "EXPORTSTREAM_EMBEDDED"
 """Set by `up` for its workers: the broker they find is the embedded one."""
@@ -229,7 +229,7 @@ def local_stages(
 
 def runner_options(settings: Settings) -> RunnerOptions:
     """How workers behave in trouble."""
-    from processors.policies import RetryPolicy
-    from processors.runner import RunnerOptions
+    from processors.running.policies import RetryPolicy
+    from processors.running.runner import RunnerOptions
 
     return RunnerOptions(retry=RetryPolicy(budget=float(settings.retry_seconds)))

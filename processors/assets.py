@@ -26,7 +26,7 @@ from schemas.plan import Asset, UsedFont
 from schemas.project import Project, SourceRef, sources
 
 if TYPE_CHECKING:
-    from renderers.scene import Canvas
+    from renderers.timeline.scene import Canvas
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -179,7 +179,7 @@ class AssetGatherer:
     def _with_fonts(self, project: Project, assets: tuple[Asset, ...]) -> Gathered:
         from processors.typefaces import used_fonts
         from processors.warnings import text_warnings
-        from renderers.fonts import CustomFont, FontSet
+        from renderers.text.fonts import CustomFont, FontSet
 
         normal = {a.src: a.normal_key for a in assets if a.kind == "font" and a.normal_key}
         custom = [
@@ -203,7 +203,7 @@ def needed_sizes(project: Project, canvas: Canvas | None) -> dict[str, tuple[int
     """The largest size in pixels at which each image is shown."""
     if canvas is None:
         return {}
-    from renderers.sizes import needed_images
+    from renderers.timeline.sizes import needed_images
 
     return needed_images(project, canvas)
 

@@ -17,7 +17,7 @@ from schemas.facts import ChunkEncoded
 from schemas.messages import ChunkDone, EncodeTask, RenderTask, read_message
 
 if TYPE_CHECKING:
-    from renderers.video import EncodedChunk
+    from renderers.h264.video import EncodedChunk
 
 
 class Encode:
@@ -60,7 +60,7 @@ class Encode:
         return [*self._next(message, view), *self._announce(message, planned.frames, context.now())]
 
     def _encode(self, message: EncodeTask, view: PlanView, context: TaskContext) -> EncodedChunk:
-        from renderers.chunks import encode_chunk
+        from renderers.h264.chunks import encode_chunk
 
         chunk = view.chunk(message.position)
         drawn = view.timeline.layers(chunk)

@@ -14,7 +14,7 @@ from schemas.project import Project, Slide, unsupported
 from schemas.settings import ExportSettings
 
 if TYPE_CHECKING:
-    from renderers.yuv import Plane
+    from renderers.composing.yuv import Plane
 
 
 class Frames:
@@ -32,7 +32,7 @@ class Frames:
 
         Raises InvalidInput for what is wrong with the project as a whole, or with the slides that are seen.
         """
-        from renderers.timeline import Timeline
+        from renderers.timeline.timeline import Timeline
 
         whole = Timeline(project, settings, {}, self._limits)
         number = whole.frame_at(seconds)
@@ -40,8 +40,10 @@ class Frames:
         if (problem := unsupported(seen)) is not None:
             raise problem
         gathered = self._assets.gather(seen, tenant, {"image", "font"}, whole.canvas, context, whole=project)
-        from renderers.compose import Compositor  # as late as this: to be loaded while pictures are decoded
-        from renderers.raster import draw_layer
+        from renderers.composing.compose import (
+            Compositor,  # as late as this: to be loaded while pictures are decoded
+        )
+        from renderers.drawing.raster import draw_layer
 
         timeline = Timeline(seen, settings, fingerprints(gathered.assets), self._limits)
         resources = self._resources.of(gathered.assets, seen.fonts)

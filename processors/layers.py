@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from connectors.store.base import ObjectStore
 
 if TYPE_CHECKING:
-    from renderers.scene import LayerPixels
+    from renderers.timeline.scene import LayerPixels
 
 
 class Layers(Protocol):
@@ -40,13 +40,15 @@ class StoredLayers:
 
     def put(self, key: str, layer: LayerPixels) -> None:
         """Keep a drawn layer."""
-        self._store.put(key, layer.to_bytes())
+        from renderers.stored.layerfile import pack_layer
+
+        self._store.put(key, pack_layer(layer))
 
     def get(self, key: str) -> LayerPixels:
         """A drawn layer. Raises Missing."""
-        from renderers.scene import LayerPixels
+        from renderers.stored.layerfile import unpack_layer
 
-        return LayerPixels.from_bytes(self._store.get(key))
+        return unpack_layer(self._store.get(key))
 
 
 class SharedLayers:

@@ -29,7 +29,7 @@ from schemas.messages import ChunkDone, JoinTask, RenderTask, SoundTask, UploadT
 from schemas.plan import Plan
 
 if TYPE_CHECKING:
-    from renderers.container import Part
+    from renderers.h264.mp4 import Part
 
 MixMessage = SoundTask | ChunkDone | JoinTask
 REMEMBERED_JOBS = 4096
@@ -125,8 +125,8 @@ class Mix:
             return []
         if lost := self._lost(plan):
             return lost
-        from renderers.aac import EncodedAudio
-        from renderers.container import join
+        from renderers.h264.mp4 import join
+        from renderers.sound.aac import EncodedAudio
 
         audio = None
         if plan.sound_hash is not None:
@@ -151,8 +151,8 @@ class Mix:
         return [*tasks, _mix_again(plan)] if silent else tasks
 
     def _parts(self, plan: Plan) -> Iterator[Part]:
-        from renderers.container import Part
-        from renderers.video import EncodedChunk
+        from renderers.h264.mp4 import Part
+        from renderers.h264.video import EncodedChunk
 
         last: tuple[str, EncodedChunk] | None = None
         for index, chunk in enumerate(plan.chunks):

@@ -42,7 +42,7 @@ from schemas.settings import ExportSettings, parse_settings
 from schemas.stages import STAGES_OF
 
 if TYPE_CHECKING:
-    from renderers.timeline import Timeline
+    from renderers.timeline.timeline import Timeline
 
 EXISTS_AT_ONCE = 16
 NAME_TOLD = 200
@@ -132,7 +132,7 @@ class PlanStage:
         raise InvalidInput("unsupported_format", f"{settings.format!r} is not supported yet.", path="format")
 
     def _plan_video(self, inputs: Inputs, context: TaskContext) -> Plan:
-        from renderers.timeline import Timeline, canvas
+        from renderers.timeline.timeline import Timeline, canvas
 
         project, settings, tenant = inputs.project, inputs.settings, inputs.request.tenant
         if (problem := unsupported(project)) is not None:

@@ -16,9 +16,9 @@ from schemas.project import Project, parse_project
 from schemas.settings import ExportSettings, parse_settings
 
 if TYPE_CHECKING:
-    from renderers.scene import Canvas, State
-    from renderers.timeline import Chunk, Timeline
-    from renderers.video import VideoSpec
+    from renderers.h264.video import VideoSpec
+    from renderers.timeline.scene import Canvas, State
+    from renderers.timeline.timeline import Chunk, Timeline
 
 
 class PlanView:
@@ -52,7 +52,7 @@ class PlanView:
     @cached_property
     def timeline(self) -> Timeline:
         """Frames, states and layers."""
-        from renderers.timeline import Timeline
+        from renderers.timeline.timeline import Timeline
 
         return Timeline(self.project, self.settings, self.fingerprints, self._limits)
 
@@ -87,14 +87,14 @@ def fingerprints(assets: Iterable[Asset]) -> dict[str, str]:
 
 def timeline_chunk(planned: PlannedChunk) -> Chunk:
     """A planned chunk in the timeline's own words."""
-    from renderers.timeline import Chunk
+    from renderers.timeline.timeline import Chunk
 
     return Chunk(**planned.model_dump())
 
 
 def video_spec(settings: ExportSettings, canvas: Canvas) -> VideoSpec:
     """How the pictures of an export are encoded."""
-    from renderers.video import VideoSpec
+    from renderers.h264.video import VideoSpec
 
     return VideoSpec(
         width=canvas.width,

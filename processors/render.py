@@ -18,7 +18,7 @@ from schemas.messages import DrawTask, EncodeTask, Message, RenderTask, UploadTa
 
 if TYPE_CHECKING:
     from processors.resources import ResourcePool
-    from renderers.scene import Layer
+    from renderers.timeline.scene import Layer
 
 
 class Render:
@@ -73,7 +73,7 @@ class Render:
         return [Outgoing(topics.ENCODE, f"{message.job_id}:{message.position}", task), tell(rendered)]
 
     def _draw(self, tenant: str, view: PlanView, layer: Layer) -> None:
-        from renderers.raster import draw_layer
+        from renderers.drawing.raster import draw_layer
 
         key = keys.layer_key(tenant, layer.key)
         if self._layers.exists(key):
@@ -83,7 +83,7 @@ class Render:
         self._layers.put(key, pixels)
 
     def _document(self, message: DrawTask, view: PlanView) -> Outgoing:
-        from renderers.archive import project_archive
+        from renderers.formats.archive import project_archive
 
         plan = view.plan
         archive = project_archive(view.project_bytes, plan.assets, plan.warnings)

@@ -12,8 +12,8 @@ from schemas.plan import Asset
 from schemas.project import Font
 
 if TYPE_CHECKING:
-    from renderers.fonts import FontSet
-    from renderers.pixels import Pixels
+    from renderers.stored.pixels import Pixels
+    from renderers.text.fonts import FontSet
 
 IMAGE_CACHE_BYTES = 32 << 20
 
@@ -34,7 +34,7 @@ class ImageCache:
             if (found := self._images.get(key)) is not None:
                 self._images.move_to_end(key)
                 return found
-        from renderers.pixels import unpack
+        from renderers.stored.pixels import unpack
 
         pixels, _ = unpack(self._store.get(key))
         with self._lock:
@@ -74,7 +74,7 @@ class ResourcePool:
         return Resources(assets, self._images, self._font_set(assets, fonts))
 
     def _font_set(self, assets: Sequence[Asset], fonts: Sequence[Font]) -> FontSet:
-        from renderers.fonts import CustomFont, FontSet
+        from renderers.text.fonts import CustomFont, FontSet
 
         normal = {a.src: a.normal_key for a in assets if a.kind == "font" and a.normal_key}
         named = [font for font in fonts if font.src in normal]

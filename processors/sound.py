@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy import float32
     from numpy.typing import NDArray
 
-    from renderers.sound import SoundSpec
+    from renderers.sound.mixing import SoundSpec
 
 MIXED = 0.8
 """How far `mix` is when the sound is done and only joining is left."""
@@ -35,7 +35,7 @@ def sound_spec(
     project: Project, assets: Sequence[Asset], settings: ExportSettings, seconds: Fraction | None
 ) -> SoundSpec:
     """What is mixed: the tracks cut to `seconds`, or as long as the longest of them for None."""
-    from renderers.sound import make_spec
+    from renderers.sound.mixing import make_spec
 
     known = {asset.src: asset for asset in assets if asset.kind == "audio"}
     return make_spec(
@@ -87,7 +87,7 @@ class SoundMixer:
     def _mp3(
         self, spec: SoundSpec, inputs: Mapping[str, Path], key: str, folder: Path, context: TaskContext
     ) -> None:
-        from renderers.sound import mp3_arguments
+        from renderers.sound.mixing import mp3_arguments
 
         path = folder / "sound.mp3"
         for _ in ffmpeg.run(mp3_arguments(spec, inputs, path), check=context.check):
@@ -97,8 +97,8 @@ class SoundMixer:
     def _aac(
         self, view: PlanView, spec: SoundSpec, inputs: Mapping[str, Path], key: str, context: TaskContext
     ) -> None:
-        from renderers.aac import encode_aac
-        from renderers.sound import pcm_arguments
+        from renderers.sound.aac import encode_aac
+        from renderers.sound.mixing import pcm_arguments
 
         output = ffmpeg.run(pcm_arguments(spec, inputs), check=context.check)
         blocks = self._watched(_samples(output), spec.samples, view, context)

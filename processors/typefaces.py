@@ -1,6 +1,6 @@
 """Which fonts a project's text is drawn with, for the manifest: families by name, files by hash.
 
-Chosen as the layout chooses (`renderers.fonts`): the first family that is known, and for each character
+Chosen as the layout chooses (`renderers.text.fonts`): the first family that is known, and for each character
 that it lacks the fallback of its script. Of a family all its files are named, for a variable weight or a
 slant may take any of them.
 """
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from renderers import fontfiles
-from renderers.fonts import CustomFont, FontSet, han_region, is_invisible, script_of, shows_emoji
+from renderers.text import fontfiles
+from renderers.text.fonts import CustomFont, FontSet, han_region, is_invisible, script_of, shows_emoji
 from schemas.elements import TextElement
 from schemas.plan import UsedFont
 from schemas.project import Project

@@ -25,7 +25,7 @@ def verify(path: Path, plan: Plan) -> tuple[str, int, float | None]:
     if plan.format == "json":
         _parse(path)
         return sha256, size, None
-    from renderers.container import probe
+    from renderers.h264.mp4 import probe
 
     try:
         found = probe(path)

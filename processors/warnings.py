@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from renderers.fonts import FontSet, split_families
+from renderers.text.fonts import FontSet, split_families
 from schemas.elements import TextElement
 from schemas.project import Project
 

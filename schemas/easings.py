@@ -1,4 +1,4 @@
-"""The names of easings, and what a `cubic-bezier()` says: their mathematics are in `renderers.animation`."""
+"""The names of easings and the syntax of `cubic-bezier()`; `renderers.timeline.animation` evaluates them."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def _ffmpeg() -> str:
 
 
 def _fonts() -> str:
-    from renderers.fontfiles import SHIPPED
+    from renderers.text.fontfiles import SHIPPED
 
     for file in SHIPPED:
         file.load()

@@ -18,7 +18,7 @@ from schemas.errors import InvalidInput
 
 if TYPE_CHECKING:
     from connectors.decoder import SandboxedDecoder
-    from renderers.yuv import Plane
+    from renderers.composing.yuv import Plane
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     ):
         pixels = draw(document, base, options.at, settings, Path(folder), decoder)
         decoder.end()
-        from renderers.png import encode_png  # as late as this: loaded with what draws
+        from renderers.stored.png import encode_png  # as late as this: loaded with what draws
 
         options.output.write_bytes(encode_png(pixels))
     return exits.OK

@@ -16,14 +16,19 @@ from exportstream.supervisor import end_with_supervisor, say_ready
 from schemas.facts import STAGES
 
 if TYPE_CHECKING:
-    from processors.runner import Runner
+    from processors.running.runner import Runner
 
 HEAVY = {
-    "plan": ("renderers.timeline", "renderers.video", "renderers.fonts", "renderers.images"),
-    "render": ("renderers.timeline", "renderers.raster"),
-    "encode": ("renderers.timeline", "renderers.compose", "renderers.video"),
-    "mix": ("renderers.container", "renderers.aac", "renderers.timeline"),
-    "upload": ("renderers.container",),
+    "plan": (
+        "renderers.timeline.timeline",
+        "renderers.h264.video",
+        "renderers.text.fonts",
+        "renderers.drawing.images",
+    ),
+    "render": ("renderers.timeline.timeline", "renderers.drawing.raster"),
+    "encode": ("renderers.timeline.timeline", "renderers.composing.compose", "renderers.h264.video"),
+    "mix": ("renderers.h264.mp4", "renderers.sound.aac", "renderers.timeline.timeline"),
+    "upload": ("renderers.h264.mp4",),
 }
 """What a stage imports when it is first needed: here before the first job, so that none waits for it."""
 
@@ -35,7 +40,7 @@ NICE, NICEST = 10, 19
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """Run the loop; ends by SIGTERM within 10 s, finishing or handing back what is in hand."""
     kafka = wiring.needed_kafka(settings)
-    from processors.runner import Runner
+    from processors.running.runner import Runner
 
     configure_logs(settings.log_level)
     names = STAGES if "all" in options.stages else tuple(dict.fromkeys(options.stages))

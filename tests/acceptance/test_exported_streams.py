@@ -26,7 +26,7 @@ import orjson
 import pytest
 from numpy.typing import NDArray
 
-from renderers.container import probe
+from renderers.h264.mp4 import probe
 from schemas import keys
 from schemas.plan import Plan, PlannedChunk
 from tests.acceptance.local_runs import LocalWorker

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from renderers.pixels import Pixels
+from renderers.stored.pixels import Pixels
 from tests.fidelity.cases import CASES, HEIGHT, WIDTH
 from tests.fidelity.compare import Result, compare
 

@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from renderers import fontfiles
-from renderers.decode_image import decode_image
-from renderers.fonts import FontSet
-from renderers.layout import Layout, Line, lay_out
-from renderers.pixels import Pixels, unpack
-from renderers.raster import draw_slide
-from renderers.scene import Canvas
-from renderers.sizes import needed_images
+from renderers.drawing.raster import draw_slide
+from renderers.foreign.images import decode_image
+from renderers.stored.pixels import Pixels, unpack
+from renderers.text import fontfiles
+from renderers.text.fonts import FontSet
+from renderers.text.layout import Layout, Line, lay_out
+from renderers.timeline.scene import Canvas
+from renderers.timeline.sizes import needed_images
 from schemas.elements import TextElement
 from schemas.project import Project, parse_project
 from tests.fidelity import markup, pictures

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from renderers.pixels import Pixels
+from renderers.stored.pixels import Pixels
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in px."""

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from renderers.pixels import Pixels
+from renderers.stored.pixels import Pixels
 
 _TRANSPOSED = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -16,8 +16,8 @@ import pytest
 from confluent_kafka.cimpl import Message
 
 from connectors.kafka import KafkaSettings
-from processors.policies import DlqPolicy, RetryPolicy, TooManyDeadLetters
-from processors.runner import Runner, RunnerOptions
+from processors.running.policies import DlqPolicy, RetryPolicy, TooManyDeadLetters
+from processors.running.runner import Runner, RunnerOptions
 from schemas.cloudevents import decode_headers
 from schemas.errors import Missing
 from schemas.facts import Failed

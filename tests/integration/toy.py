@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from connectors.kafka import KafkaSettings, Publisher
-from processors.runner import Runner, RunnerOptions
+from processors.running.runner import Runner, RunnerOptions
 from processors.stage import Outgoing, TaskContext
 from schemas.cloudevents import EventHeaders, encode_headers
 from schemas.errors import ExportError, InvalidInput, Unavailable

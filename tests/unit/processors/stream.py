@@ -26,7 +26,7 @@ from processors.resources import ResourcePool
 from processors.sound import SoundMixer
 from processors.stage import Outgoing, Stage, TaskContext
 from processors.upload import Upload
-from renderers.decode import answer
+from renderers.foreign.decode import answer
 from schemas import keys, topics
 from schemas.errors import ExportError, InvalidInput
 from schemas.facts import Completed, Fact, Failed, Planned

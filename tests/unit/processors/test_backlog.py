@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.backlog import Backlog, Buffering, Claim, Limits, Record
-from processors.offsets import OffsetTracker
+from processors.running.backlog import Backlog, Buffering, Claim, Limits, Record
+from processors.running.offsets import OffsetTracker
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=30), st.data())

@@ -14,7 +14,7 @@ from connectors.fetch_policy import Download
 from connectors.store.memory import MemoryStore
 from processors.assets import AssetGatherer
 from processors.frames import Frames
-from renderers.pixels import Pixels
+from renderers.stored.pixels import Pixels
 from schemas.errors import InvalidInput, Missing
 from schemas.limits import DEFAULT
 from schemas.project import Project

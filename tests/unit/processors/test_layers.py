@@ -7,7 +7,7 @@ import pytest
 
 from connectors.store.memory import MemoryStore
 from processors.layers import SharedLayers, StoredLayers
-from renderers.scene import Inside, LayerPixels
+from renderers.timeline.scene import Inside, LayerPixels
 from schemas.errors import Missing
 
 KIB = 1024

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from processors.policies import DlqLimit, DlqPolicy, TooManyDeadLetters
+from processors.running.policies import DlqLimit, DlqPolicy, TooManyDeadLetters
 
 
 def test_a_few_dead_letters_are_no_reason_to_stop() -> None:

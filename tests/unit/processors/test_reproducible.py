@@ -13,7 +13,8 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 
 from producer_api.views import ManifestView
-from renderers import ENGINE_VERSION, fontfiles
+from renderers import ENGINE_VERSION
+from renderers.text import fontfiles
 from schemas import keys, topics
 from tests.acceptance.media import inline, picture, tone
 from tests.unit.builders import Document, document, fade, image, move, rect, slide, text, track

@@ -7,8 +7,8 @@ from typing import Any, cast
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from connectors.kafka import KafkaSettings
-from processors.backlog import Record
-from processors.runner import Runner
+from processors.running.backlog import Record
+from processors.running.runner import Runner
 from tests.integration.toy import Toy, ToyTask
 
 PLACE = (Toy.topic, 0)

@@ -11,10 +11,10 @@ from typing import ClassVar
 
 from prometheus_client import REGISTRY
 
-from processors.backlog import Record
-from processors.policies import RetryPolicy
+from processors.running.backlog import Record
+from processors.running.policies import RetryPolicy
+from processors.running.tasks import Clock, Outcome, Tasks
 from processors.stage import Outgoing, TaskContext
-from processors.tasks import Clock, Outcome, Tasks
 from schemas.cloudevents import Headers, decode_headers
 from schemas.errors import Cancelled, ExportError, InvalidInput, Unavailable
 from schemas.messages import Message

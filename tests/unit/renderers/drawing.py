@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from renderers.fonts import FontSet
-from renderers.pixels import Pixels
-from renderers.raster import draw_slide
-from renderers.scene import Canvas, Placement
+from renderers.drawing.raster import draw_slide
+from renderers.stored.pixels import Pixels
+from renderers.text.fonts import FontSet
+from renderers.timeline.scene import Canvas, Placement
 from schemas.project import Project, parse_project
 
 FONTS = FontSet()

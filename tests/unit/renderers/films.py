@@ -12,14 +12,14 @@ import av
 import numpy as np
 from hypothesis import strategies as st
 
-from renderers.chunks import encode_chunk
-from renderers.compose import Compositor
-from renderers.container import Part, join
-from renderers.pixels import Pixels
-from renderers.raster import draw_layer
-from renderers.scene import Layer, LayerPixels, State
-from renderers.timeline import Chunk, Timeline
-from renderers.video import Frame, VideoSpec
+from renderers.composing.compose import Compositor
+from renderers.drawing.raster import draw_layer
+from renderers.h264.chunks import encode_chunk
+from renderers.h264.mp4 import Part, join
+from renderers.h264.video import Frame, VideoSpec
+from renderers.stored.pixels import Pixels
+from renderers.timeline.scene import Layer, LayerPixels, State
+from renderers.timeline.timeline import Chunk, Timeline
 from schemas.project import Project
 from schemas.settings import parse_settings
 from tests.unit.builders import Document, fade, image, move, project, rect, slide, text

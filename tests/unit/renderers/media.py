@@ -11,9 +11,9 @@ import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
-from renderers.container import configuration
-from renderers.h264 import Stream
-from renderers.video import EncodedChunk, Frame
+from renderers.h264.headers import Stream
+from renderers.h264.mp4 import configuration
+from renderers.h264.video import EncodedChunk, Frame
 
 WIDTH, HEIGHT, FPS = 320, 180, 30
 

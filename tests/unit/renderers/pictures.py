@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from renderers.scene import Canvas, LayerPixels, Placement, SlideState
+from renderers.timeline.scene import Canvas, LayerPixels, Placement, SlideState
 
 Pixels = NDArray[np.uint8]
 CANVAS = Canvas(96, 64, 1.0, 0.0, 0.0)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from renderers.aac import FRAME, PRIMING, EncodedAudio, encode_aac
+from renderers.sound.aac import FRAME, PRIMING, EncodedAudio, encode_aac
 from schemas.errors import Cancelled, InvalidInput
 
 RATE = 44_100

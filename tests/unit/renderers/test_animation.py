@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renderers.animation import Curve, ease, value_at
+from renderers.timeline.animation import Curve, ease, value_at
 from schemas.easings import FAMILIES, NAMES
 from schemas.motion import Animation, Keyframe
 

@@ -7,7 +7,7 @@ from bidi import get_display
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from renderers.bidi import first_strong, levels, reorder
+from renderers.text.bidi import first_strong, levels, reorder
 
 
 @settings(max_examples=300, deadline=None)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from renderers.compose import Compositor
-from renderers.scene import Placement
-from renderers.yuv import from_rgba, planes
+from renderers.composing.compose import Compositor
+from renderers.composing.yuv import from_rgba, planes
+from renderers.timeline.scene import Placement
 from tests.unit.renderers.pictures import CANVAS, Pixels, backdrop, difference, noise, slide, smooth, tile
 
 Colors = NDArray[np.float64]

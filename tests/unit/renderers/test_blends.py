@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from renderers import blends, h264
-from renderers.container import IDR_SECONDS, Part, join
-from renderers.video import EncodedChunk, VideoSpec, encode_moving, encode_still
+from renderers.h264 import blends, headers
+from renderers.h264.mp4 import IDR_SECONDS, Part, join
+from renderers.h264.video import EncodedChunk, VideoSpec, encode_moving, encode_still
 from tests.unit.renderers.films import expected_frames
 from tests.unit.renderers.media import (
     decode_video,
@@ -142,9 +142,9 @@ def test_a_seek_into_a_fade_shows_the_same(tmp_path: Path) -> None:
 def test_streams_that_cannot_blend_say_so() -> None:
     """Without B pictures, or without CABAC, no fade is written; a weight of nothing or all is none."""
     plain = encode_still(VideoSpec(64, 48, FPS, preset="ultrafast"), picture(0, 64, 48))
-    assert not blends.can_blend(h264.Stream(plain.sps, plain.pps))
+    assert not blends.can_blend(headers.Stream(plain.sps, plain.pps))
     chunk = encode_still(SMALL, picture(0, 64, 48))
-    stream = h264.Stream(chunk.sps, chunk.pps)
+    stream = headers.Stream(chunk.sps, chunk.pps)
     assert blends.can_blend(stream)
     for weight in (0, 128, -1):
         with pytest.raises(ValueError, match="weight"):
@@ -154,8 +154,8 @@ def test_streams_that_cannot_blend_say_so() -> None:
 def test_the_second_parameter_set_differs_in_weights_alone() -> None:
     """It has the next id and explicit weights, and says the same otherwise."""
     chunk = encode_still(SPEC, picture(0, 320, 192))
-    stream = h264.Stream(chunk.sps, chunk.pps)
-    more = h264.Picture.parse(blends.blend_parameters(stream))
+    stream = headers.Stream(chunk.sps, chunk.pps)
+    more = headers.Picture.parse(blends.blend_parameters(stream))
     assert (more.id, more.weighted_bipred) == (stream.picture.id + 1, 1)
     same = ("cabac", "order_present", "references", "weighted", "qp", "deblocking_control", "redundant")
     assert all(getattr(more, name) == getattr(stream.picture, name) for name in same)

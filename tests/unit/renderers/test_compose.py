@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from renderers.compose import RING, Compositor
-from renderers.scene import Canvas, Inside, LayerPixels, Placement, SlideState, TransitionState
-from renderers.yuv import from_rgba, planes
+from renderers.composing.compose import RING, Compositor
+from renderers.composing.yuv import from_rgba, planes
+from renderers.timeline.scene import Canvas, Inside, LayerPixels, Placement, SlideState, TransitionState
 from tests.unit.renderers.pictures import (
     CANVAS,
     Pixels,

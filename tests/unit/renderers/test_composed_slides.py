@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from renderers.compose import Compositor
-from renderers.pixels import Pixels
-from renderers.raster import draw_layer, draw_slide
-from renderers.scene import SlideState
-from renderers.timeline import Timeline
-from renderers.yuv import from_rgba, planes
+from renderers.composing.compose import Compositor
+from renderers.composing.yuv import from_rgba, planes
+from renderers.drawing.raster import draw_layer, draw_slide
+from renderers.stored.pixels import Pixels
+from renderers.timeline.scene import SlideState
+from renderers.timeline.timeline import Timeline
 from schemas.settings import ExportSettings
 from tests.unit.renderers.drawing import FONTS, project
 from tests.unit.renderers.pictures import smooth

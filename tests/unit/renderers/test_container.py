@@ -17,10 +17,10 @@ from av.audio.stream import AudioStream
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from renderers import bitstream
-from renderers.aac import EncodedAudio, encode_aac
-from renderers.container import IDR_SECONDS, Joiner, Part, Probe, join, probe
-from renderers.video import EncodedChunk, Frame, VideoSpec, encode_moving, encode_still
+from renderers.h264 import bitstream
+from renderers.h264.mp4 import IDR_SECONDS, Joiner, Part, Probe, join, probe
+from renderers.h264.video import EncodedChunk, Frame, VideoSpec, encode_moving, encode_still
+from renderers.sound.aac import EncodedAudio, encode_aac
 from schemas.errors import Cancelled, InvalidInput
 from tests.unit.renderers.media import (
     FPS,

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from renderers import fontfiles
-from renderers.decode import answer, main
-from renderers.pixels import Pixels, unpack
+from renderers.foreign.decode import answer, main
+from renderers.stored.pixels import Pixels, unpack
+from renderers.text import fontfiles
 
 
 class _Sandbox:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from renderers import fontfiles
 from renderers._skia import skia
-from renderers.fonts import (
+from renderers.text import fontfiles
+from renderers.text.fonts import (
     CustomFont,
     FontSet,
     han_region,

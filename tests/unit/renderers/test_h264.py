@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renderers import bitstream, h264
-from renderers.bitstream import BitReader, BitWriter
-from renderers.video import EncodedChunk, Packet, VideoSpec, encode_still
+from renderers.h264 import bitstream, headers
+from renderers.h264.bitstream import BitReader, BitWriter
+from renderers.h264.video import EncodedChunk, Packet, VideoSpec, encode_still
 from schemas.errors import InvalidInput
 from tests.unit.renderers.media import decode_chunk, noise, picture
 
@@ -60,11 +60,11 @@ def test_units_of_a_sample_come_back(units: list[bytes]) -> None:
 @given(st.binary(max_size=40))
 def test_garbage_is_refused_with_an_error_of_ours(data: bytes) -> None:
     """Bytes that are no parameter set give InvalidInput or a value, never another exception."""
-    for parse in (h264.Sequence.parse, h264.Picture.parse):
+    for parse in (headers.Sequence.parse, headers.Picture.parse):
         with suppress(InvalidInput):
             parse(b"\x67" + data)
     with pytest.raises(InvalidInput):
-        h264.Stream(data, data)
+        headers.Stream(data, data)
 
 
 @pytest.mark.parametrize(("preset", "cabac"), [("medium", True), ("ultrafast", False), ("veryslow", True)])
@@ -72,7 +72,7 @@ def test_garbage_is_refused_with_an_error_of_ours(data: bytes) -> None:
 def test_headers_say_what_x264_was_told(preset: str, cabac: bool, width: int, height: int) -> None:
     """Size in macroblocks, entropy coder and reordering are read from what x264 writes."""
     chunk = encode_still(VideoSpec(width, height, 30, preset=preset), picture(0, width, height))
-    stream = h264.Stream(chunk.sps, chunk.pps)
+    stream = headers.Stream(chunk.sps, chunk.pps)
     assert (stream.sequence.mb_width, stream.sequence.mb_height) == (-(-width // 16), -(-height // 16))
     assert stream.picture.cabac is cabac
     assert stream.sequence.reorder == (2 if cabac else 0)
@@ -84,7 +84,7 @@ def test_an_idr_is_renumbered_without_a_change_of_its_picture(preset: str, seed:
     """Another idr_pic_id changes the header alone: the picture decodes alike, also one of raw macroblocks."""
     source = noise(seed) if seed % 2 else picture(seed)
     chunk = encode_still(VideoSpec(320, 180, 30, preset=preset), source)
-    stream = h264.Stream(chunk.sps, chunk.pps)
+    stream = headers.Stream(chunk.sps, chunk.pps)
     (unit,) = bitstream.split_avcc(chunk.packets[0].data)
     before = decode_chunk(chunk)[0]
     for number in (15, 255):
@@ -100,7 +100,7 @@ def test_an_idr_is_renumbered_without_a_change_of_its_picture(preset: str, seed:
 def test_a_skip_picture_is_a_small_reference(preset: str) -> None:
     """A held picture takes some dozens of bytes, is a reference, and wraps its counters."""
     chunk = encode_still(VideoSpec(1920, 1080, 30, preset=preset), picture(0, 1920, 1080))
-    stream = h264.Stream(chunk.sps, chunk.pps)
+    stream = headers.Stream(chunk.sps, chunk.pps)
     unit = stream.skip_picture(1, 2)
     header = stream.slice_header(unit)
     assert len(unit) < 80
@@ -110,8 +110,8 @@ def test_a_skip_picture_is_a_small_reference(preset: str) -> None:
 
 def test_skip_data_of_one_macroblock_is_that_of_the_standard_coder() -> None:
     """The shortest and a long run agree with values computed by a full arithmetic encoder."""
-    assert h264.skip_slice_data(1, h264.P_SKIP_STATE) == FULL_CODER[1]
-    assert h264.skip_slice_data(240, h264.P_SKIP_STATE) == FULL_CODER[240]
+    assert headers.skip_slice_data(1, headers.P_SKIP_STATE) == FULL_CODER[1]
+    assert headers.skip_slice_data(240, headers.P_SKIP_STATE) == FULL_CODER[240]
 
 
 FULL_CODER = {1: bytes.fromhex("a680"), 240: bytes.fromhex("00002ca0")}

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from renderers import brushes, images
-from renderers import middles as drawn_apart
 from renderers._skia import skia
-from renderers.pixels import Pixels
+from renderers.drawing import brushes, images
+from renderers.drawing import middles as drawn_apart
+from renderers.stored.pixels import Pixels
 from schemas.paint import Crop
 from tests.unit.renderers.pictures import disc, noise, smooth
 
@@ -70,7 +70,7 @@ def middles(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         found.append(draw(*arguments))
         return found[-1]
 
-    monkeypatch.setattr("renderers.images.draw_middle", told)
+    monkeypatch.setattr("renderers.drawing.images.draw_middle", told)
     return found
 
 

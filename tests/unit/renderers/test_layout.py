@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from renderers.layout import Layout, lay_out
-from renderers.styling import styled
+from renderers.text.layout import Layout, lay_out
+from renderers.text.styling import styled
 from schemas.elements import TextElement
 from tests.unit.renderers.drawing import FONTS
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from uniseg.linebreak import line_break_boundaries
 
-from renderers.linebreak import opportunities
+from renderers.text.linebreak import opportunities
 
 
 def _pieces(text: str) -> list[str]:

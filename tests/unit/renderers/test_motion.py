@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from renderers._opencv import cv2
-from renderers.compose import Compositor
-from renderers.container import join
-from renderers.motion import GAPS, known_motion
-from renderers.pixels import Pixels
-from renderers.predicted import LEFT, LOWER, RIGHT, WHOLE, KnownMotion
-from renderers.video import Frame, VideoSpec
+from renderers.composing.compose import Compositor
+from renderers.h264.anchors import GAPS, known_motion
+from renderers.h264.mp4 import join
+from renderers.h264.predicted import LEFT, LOWER, RIGHT, WHOLE, KnownMotion
+from renderers.h264.video import Frame, VideoSpec
+from renderers.stored.pixels import Pixels
 from tests.unit.builders import Document, image, move, project, rect, slide, text
 from tests.unit.renderers.films import FPS, Film, encoded, psnr
 from tests.unit.renderers.media import decode_video, other_decoder, strict_decode

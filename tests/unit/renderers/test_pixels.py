@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from renderers.pixels import Pixels, pack, unpack
+from renderers.stored.pixels import Pixels, pack, unpack
 from schemas.errors import InvalidInput
 
 

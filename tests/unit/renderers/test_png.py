@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from renderers.pixels import Pixels
-from renderers.png import encode_png
+from renderers.stored.pixels import Pixels
+from renderers.stored.png import encode_png
 
 sides = st.integers(1, 40)
 shapes = st.tuples(sides, sides, st.sampled_from([3, 4]))

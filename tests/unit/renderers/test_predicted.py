@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from renderers.container import Part, join
-from renderers.predicted import LEFT, LOWER, RIGHT, UPPER, WHOLE, Field, KnownMotion
-from renderers.video import Frame, VideoSpec, can_predict, encode_known
+from renderers.h264.mp4 import Part, join
+from renderers.h264.predicted import LEFT, LOWER, RIGHT, UPPER, WHOLE, Field, KnownMotion
+from renderers.h264.video import Frame, VideoSpec, can_predict, encode_known
 from tests.unit.renderers.media import decode_video, other_decoder, picture, strict_decode
 
 FPS = 30

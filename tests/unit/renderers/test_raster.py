@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from renderers.layerfile import pack_layer, unpack_layer
-from renderers.raster import draw_layer
-from renderers.scene import Layer, LayerPixels, Placement
+from renderers.drawing.raster import draw_layer
+from renderers.stored.layerfile import pack_layer, unpack_layer
+from renderers.timeline.scene import Layer, LayerPixels, Placement
 from schemas.errors import InvalidInput
 from tests.unit.renderers.drawing import FONTS, canvas, draw, images, project
 

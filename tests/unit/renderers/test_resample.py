@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from renderers.resample import Source
-from renderers.yuv import Plane
+from renderers.composing.resample import Source
+from renderers.composing.yuv import Plane
 
 WIDTH, HEIGHT = 200, 150
 Reals = NDArray[np.floating[Any]]

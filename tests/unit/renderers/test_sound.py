@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from renderers.sound import (
+from renderers.sound.mixing import (
     LIMIT,
     RATE,
     SoundSpec,

@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from renderers.timeline import Chunk
-from renderers.video import VideoSpec
+from renderers.h264.video import VideoSpec
+from renderers.timeline.timeline import Chunk
 from tests.unit.renderers.films import (
     FPS,
     LOSSLESS,

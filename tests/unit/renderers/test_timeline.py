@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from renderers.fontfiles import EMOJI
-from renderers.scene import Canvas, Layer, Placement, SlideState, State, TransitionState
-from renderers.timeline import LONGEST_CHUNK, SETTLE, Chunk, Timeline, canvas
+from renderers.text.fontfiles import EMOJI
+from renderers.timeline.cutting import LONGEST_CHUNK, SETTLE
+from renderers.timeline.scene import Canvas, Layer, Placement, SlideState, State, TransitionState
+from renderers.timeline.timeline import Chunk, Timeline, canvas
 from schemas.errors import InvalidInput
 from schemas.motion import exact
 from schemas.project import overlap
@@ -530,7 +531,7 @@ def test_the_font_with_emoji_is_in_the_key_of_what_shows_them(monkeypatch: pytes
     """Another version of it makes other layers where there are emoji, and only there."""
     slides = slide(1, text("Party 🎉")), slide(1, text("Call ☎\ufe0f")), slide(1, text("Plain ☎"))
     before = keys(timeline(*slides))
-    monkeypatch.setattr("renderers.slides.EMOJI", EMOJI._replace(sha256="another"))
+    monkeypatch.setattr("renderers.timeline.slides.EMOJI", EMOJI._replace(sha256="another"))
     after = keys(timeline(*slides))
     assert [a == b for a, b in zip(before, after, strict=True)] == [False, False, True]
 

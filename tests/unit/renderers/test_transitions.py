@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from renderers.transitions import mix
-from renderers.yuv import Frame, Plane, from_rgba, new_frame, planes
+from renderers.composing.transitions import mix
+from renderers.composing.yuv import Frame, Plane, from_rgba, new_frame, planes
 from schemas.errors import InvalidInput
 from tests.unit.renderers.pictures import difference, noise, smooth
 

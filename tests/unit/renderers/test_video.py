@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renderers import bitstream, h264
-from renderers.video import (
+from renderers.h264 import bitstream, headers
+from renderers.h264.video import (
     SMOOTH_CRF,
     STILL_SECONDS,
     EncodedChunk,
@@ -76,7 +76,7 @@ def test_a_still_is_one_key_picture_of_high_quality() -> None:
     """A still has one IDR picture, numbered 0, that looks like what was asked for."""
     chunk = encode_still(SPEC, MOVING[0])
     assert (chunk.frames, len(chunk.packets), chunk.packets[0].is_key) == (1, 1, True)
-    stream = h264.Stream(chunk.sps, chunk.pps)
+    stream = headers.Stream(chunk.sps, chunk.pps)
     header = stream.slice_header(bitstream.split_avcc(chunk.packets[0].data)[0])
     assert (header.is_idr, header.idr_pic_id, header.frame_num, header.poc_lsb) == (True, 0, 0, 0)
     assert error(decode_chunk(chunk)[0], MOVING[0]) < 2
@@ -100,9 +100,9 @@ def test_a_held_stretch_ends_with_a_good_reference(preset: str) -> None:
     spec = replace(SPEC, preset=preset)
     chunk = encode_moving(spec, MOVING, hold=True)
     last = chunk.packets[-1]
-    header = h264.Stream(chunk.sps, chunk.pps).slice_header(bitstream.split_avcc(last.data)[0])
+    header = headers.Stream(chunk.sps, chunk.pps).slice_header(bitstream.split_avcc(last.data)[0])
     assert last.pts == len(MOVING) - 1
-    assert (header.is_reference, header.slice_type) == (True, h264.P_SLICES)
+    assert (header.is_reference, header.slice_type) == (True, headers.P_SLICES)
     still = error(decode_chunk(encode_still(spec, MOVING[-1]))[0], MOVING[-1])
     assert error(decode_chunk(chunk)[-1], MOVING[-1]) < max(4 * still, 1)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from renderers import yuv
+from renderers.composing import yuv
 from tests.unit.renderers.pictures import Pixels, difference, disc, noise, smooth
 
 SIDES = st.integers(1, 60).map(lambda half: half * 2)

@@ -1,0 +1,1 @@
+"""Frames from drawn layers: placed, blended and converted to YUV."""

@@ -1,0 +1,1 @@
+"""Layers to pixels: backgrounds, shapes, images and glyphs, drawn by Skia."""

@@ -1,0 +1,112 @@
+"""Foreign bytes to normal forms: the program that runs in the sandbox, `python -m renderers.foreign.decode`.
+
+It reads one JSON object a line from standard input and answers each with one on standard output:
+
+    {"op": "image", "path", "out", "max_width", "max_height", "max_megapixels"}
+        -> {"ok": true, "width", "height", "source_width", "source_height", "format", "opaque", "warnings"}
+    {"op": "audio", "path"}  -> {"ok": true, "duration", "codec", "sample_rate", "channels"}
+    {"op": "font", "path", "out"}  -> {"ok": true, "family", "weight", "style", "variable"}
+    {"op": "load", "for": "image" | "audio" | "font"}  -> {"ok": true}, when the libraries for it are loaded
+    any of them  -> {"ok": false, "code", "message"}
+
+What a file is, is judged by its content, never by its name. It opens nothing but `path`, writes nothing but
+`out`, and needs no network; limits on memory and time are its caller's. Libraries are loaded when an
+operation first needs them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO
+
+from schemas.errors import ExportError, InvalidInput
+
+Answer = dict[str, Any]
+
+
+def _image(request: Mapping[str, Any]) -> Answer:
+    from renderers.foreign.images import decode_image
+
+    return decode_image(
+        str(request["path"]),
+        str(request["out"]),
+        (int(request.get("max_width", 1 << 20)), int(request.get("max_height", 1 << 20))),
+        float(request.get("max_megapixels", 100)),
+    )
+
+
+def _audio(request: Mapping[str, Any]) -> Answer:
+    from renderers.foreign.sound import probe_audio
+
+    return probe_audio(str(request["path"]))
+
+
+def _font(request: Mapping[str, Any]) -> Answer:
+    from renderers.foreign.fonts import decode_font
+
+    return decode_font(str(request["path"]), str(request["out"]))
+
+
+def _load(request: Mapping[str, Any]) -> Answer:
+    for name in MODULES[request["for"]]:
+        importlib.import_module(name)
+    return {}
+
+
+MODULES = {
+    "image": ("renderers.foreign.images", "PIL.JpegImagePlugin", "zstandard", "isal.isal_zlib"),
+    "audio": ("renderers.foreign.sound", "av"),
+    "font": ("renderers.foreign.fonts",),
+}
+OPERATIONS: dict[str, Callable[[Mapping[str, Any]], Answer]] = {
+    "image": _image,
+    "audio": _audio,
+    "font": _font,
+    "load": _load,
+}
+
+
+def answer(line: str) -> Answer:
+    """The answer to one line: never an exception, whatever the file or the line is."""
+    try:
+        request = json.loads(line)
+        operation = OPERATIONS[request["op"]]
+    except (ValueError, KeyError, TypeError):
+        return _refused("bad_request", "The decoder was asked for something it does not know.")
+    try:
+        return {"ok": True, **operation(request)}
+    except ExportError as error:
+        return _refused(error.code, error.message)
+    except MemoryError:
+        return _refused("out_of_memory", "The file needs more memory to be read than is allowed.")
+    except OSError as error:
+        return _refused("unreadable", f"The file cannot be read: {error.strerror or error}.")
+    except Exception as error:  # noqa: BLE001 - libraries say in many ways that a file is broken
+        return _refused("broken_file", f"The file is damaged ({type(error).__name__}).")
+
+
+def _refused(code: str, message: str) -> Answer:
+    return {"ok": False, "code": code, "message": message}
+
+
+def main(requests: TextIO = sys.stdin, answers: TextIO = sys.stdout) -> None:
+    """Answer until the input ends."""
+    for line in requests:
+        if line.strip():
+            print(json.dumps(answer(line)), file=answers, flush=True)
+
+
+def head_of(path: str, size: int = 4096) -> bytes:
+    """The first bytes of a file. Raises InvalidInput (`empty_file`) if there are none."""
+    with open(path, "rb") as file:
+        head = file.read(size)
+    if not head:
+        raise InvalidInput("empty_file", "The file is empty.")
+    return head
+
+
+if __name__ == "__main__":
+    main()

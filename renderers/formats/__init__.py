@@ -1,0 +1,1 @@
+"""What the formats of results are made of, a file each."""

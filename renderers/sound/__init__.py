@@ -1,0 +1,1 @@
+"""Sound: what is mixed, and how it is encoded."""

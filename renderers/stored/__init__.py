@@ -1,0 +1,1 @@
+"""Forms at rest: how pixels and layers lie in the object store, and PNG."""

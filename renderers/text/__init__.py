@@ -1,0 +1,1 @@
+"""Text from characters to positioned glyphs: fonts, bidirectional order, shaping, line breaks, layout."""

@@ -1,0 +1,503 @@
+"""Fonts: which one draws a character, chosen as CSS chooses and never as the machine would.
+
+A `FontSet` holds the shipped families, the project's own, and the order in which families are asked
+for each script, so that two machines draw the same. A `Face` is one font at one weight and slant, with
+HarfBuzz's view (shaping, in font units) and Skia's (drawing). Files are read when first needed.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property, lru_cache
+from typing import Any, NamedTuple
+
+from renderers.text import fontfiles
+from renderers.text.fontfiles import FontFile
+from schemas.errors import InvalidInput
+from schemas.hashing import content_hash
+
+_BOLD_FROM = 600  # Blink embolds a face below this weight when at least this weight is asked for
+
+
+@dataclass(frozen=True)
+class CustomFont:
+    """A font of the project: its file (as the sandbox wrote it) under the family, weight and style it
+    has there.
+    """
+
+    family: str
+    data: bytes = field(repr=False)
+    weight: int = 400
+    style: str = "normal"
+
+    @cached_property
+    def sha256(self) -> str:
+        """The digest of the file."""
+        return fontfiles.sha256(self.data)
+
+
+class Metrics(NamedTuple):
+    """Vertical metrics at a size, in px, as Blink rounds them (SimpleFontData): ascent and descent are
+    positive.
+    """
+
+    ascent: int
+    descent: int
+    exact_ascent: float
+    exact_descent: float
+
+
+class Face:
+    """One font at one weight and slant."""
+
+    def __init__(self, source: _Source, weight: int, italic: bool) -> None:
+        self.family = source.family
+        self.weight = min(max(weight, source.weights[0]), source.weights[1])
+        self.synthetic_bold = weight >= _BOLD_FROM > source.weights[1] and not source.is_emoji
+        self.synthetic_italic = italic and not source.italic
+        self.is_emoji = source.is_emoji
+        self._source = source
+        self._drawn: list[bytes] = []
+        self._has: dict[int, bool] = {}
+        self._sized: dict[tuple[float, bool, int], Any] = {}
+        self._metrics: dict[float, Metrics] = {}
+
+    def __repr__(self) -> str:
+        return f"Face({self.family!r}, {self.weight}, italic={self._source.italic or self.synthetic_italic})"
+
+    @cached_property
+    def hb_font(self) -> Any:
+        """HarfBuzz's font, scaled to font units."""
+        import uharfbuzz
+
+        font = uharfbuzz.Font(uharfbuzz.Face(self._source.data, self._source.face))
+        if self._source.is_variable:
+            font.set_variations({"wght": float(self.weight)})
+        return font
+
+    @cached_property
+    def units(self) -> int:
+        """Font units per em."""
+        return int(self.hb_font.face.upem)
+
+    def typeface(self, glyphs: Iterable[int] = ()) -> Any:
+        """Skia's typeface, of static outlines, with these glyphs at least. Raises InvalidInput (`bad_font`)
+        for what Skia cannot read.
+
+        A variable font is pinned by HarfBuzz: the FreeType inside Skia's wheel applies intermediate masters
+        wrongly, which shows as uneven weights between 400 and 900. That takes 15 ms for all glyphs of one,
+        and 1 ms for those of Latin.
+        """
+        if self._source.is_variable:
+            typeface, its = self._latin
+            if its.issuperset(glyphs):
+                return typeface
+        return self._whole
+
+    @cached_property
+    def _latin(self) -> tuple[Any, frozenset[int]]:
+        glyphs = map(self.hb_font.get_nominal_glyph, _LATIN)
+        return self._made(_pinned(self.hb_font.face, self.weight, _LATIN)), frozenset(filter(None, glyphs))
+
+    @cached_property
+    def _whole(self) -> Any:
+        if self._source.is_variable:
+            return self._made(_pinned(self.hb_font.face, self.weight))
+        return self._made(self._source.data, self._source.face)
+
+    def _made(self, data: bytes, index: int = 0) -> Any:
+        from renderers._skia import skia
+
+        self._drawn.append(data)  # Skia reads from it as long as the typeface lives
+        typeface = _manager().makeFromData(skia.Data.MakeWithoutCopy(data), index)
+        if typeface is None:
+            raise InvalidInput("bad_font", f"The font {self.family!r} cannot be drawn.")
+        return typeface
+
+    def has(self, codepoint: int) -> bool:
+        """Whether the font maps the character to a glyph."""
+        known = self._has.get(codepoint)
+        if known is None:
+            known = self._has[codepoint] = bool(self.hb_font.get_nominal_glyph(codepoint))
+        return known
+
+    def at(self, size: float, glyphs: Iterable[int] = (), *, hinted: bool = False) -> Any:
+        """Skia's font at `size` px with these glyphs at least, at sub-pixel positions across.
+
+        hinted: for text that rests, as Blink draws it: heights fitted to whole px, baselines on whole px.
+        """
+        typeface = self.typeface(glyphs)
+        font = self._sized.get((size, hinted, typeface.uniqueID()))
+        if font is None:
+            from renderers._skia import skia
+
+            font = skia.Font(typeface, size)
+            font.setSubpixel(True)
+            font.setHinting(skia.FontHinting.kSlight if hinted else skia.FontHinting.kNone)
+            font.setEdging(skia.Font.Edging.kAntiAlias)
+            font.setLinearMetrics(True)
+            font.setBaselineSnap(hinted)
+            font.setEmbeddedBitmaps(self.is_emoji)
+            font.setEmbolden(self.synthetic_bold)
+            if self.synthetic_italic:
+                font.setSkewX(-0.25)
+            self._sized[size, hinted, typeface.uniqueID()] = font
+        return font
+
+    def metrics(self, size: float) -> Metrics:
+        """Ascent and descent at `size` px."""
+        known = self._metrics.get(size)
+        if known is None:
+            measured = self.at(size).getMetrics()
+            up, down = -measured.fAscent, measured.fDescent
+            known = self._metrics[size] = Metrics(int(up + 0.5), int(down + 0.5), up, down)
+        return known
+
+
+_SUPERSCRIPT = frozenset(map(ord, "ª²³¹º"))
+_LATIN = tuple(
+    character
+    for block in ((0x20, 0x7F), (0xA0, 0x100), (0x2010, 0x2027), (0x20AC, 0x20AD), (0xFB00, 0xFB05))
+    for character in range(*block)
+    if character not in _SUPERSCRIPT
+)
+"""What most texts are made of: Latin 1, dashes, quotation marks, the euro, ligatures.
+
+Without superscripts: FreeType fits their heights to those of others, which lie beyond.
+"""
+
+_LAYOUT_TABLES = ("GSUB", "GPOS", "GDEF", "kern", "BASE", "JSTF")
+
+
+def _pinned(face: Any, weight: int, characters: Iterable[int] | None = None) -> bytes:
+    """A variable font at one weight and otherwise at its defaults, glyph ids kept, without what shaping
+    needs. characters: with their glyphs only.
+    """
+    import uharfbuzz
+
+    wanted = uharfbuzz.SubsetInput()
+    if characters is None:
+        wanted.keep_everything()
+    else:
+        wanted.unicode_set.update(characters)
+    wanted.pin_all_axes_to_default(face)
+    wanted.pin_axis_location(face, "wght", float(weight))
+    wanted.flags = uharfbuzz.SubsetFlags.RETAIN_GIDS | uharfbuzz.SubsetFlags.NOTDEF_OUTLINE
+    wanted.drop_table_tag_set.update(int.from_bytes(tag.encode(), "big") for tag in _LAYOUT_TABLES)
+    try:
+        return bytes(uharfbuzz.subset(face, wanted).blob.data)
+    except RuntimeError as error:
+        raise InvalidInput("bad_font", "A variable font cannot be set to a weight.") from error
+
+
+@lru_cache(maxsize=1)
+def _manager() -> Any:
+    """A font manager that knows no font of the system and starts no fontconfig."""
+    from renderers._skia import skia
+
+    return skia.FontMgr.New_Custom_Empty()
+
+
+class _Source:
+    """Where a face's bytes come from."""
+
+    def __init__(self, file: FontFile | CustomFont) -> None:
+        self._file = file
+        self.family = file.family
+        if isinstance(file, FontFile):
+            self.italic, self.face = file.italic, file.face
+        else:
+            self.italic, self.face = file.style != "normal", 0
+        self.is_emoji = file is fontfiles.EMOJI
+
+    @cached_property
+    def weights(self) -> tuple[int, int]:
+        """The weights that the font can have: an axis, or one weight twice."""
+        if isinstance(self._file, FontFile):
+            return self._file.weights
+        return self._file.weight, self._file.weight
+
+    @cached_property
+    def is_variable(self) -> bool:
+        """Whether there is an axis `wght`."""
+        if isinstance(self._file, FontFile):
+            return self._file.weights[0] < self._file.weights[1]
+        import uharfbuzz
+
+        return any(axis.tag == "wght" for axis in uharfbuzz.Face(self.data).axis_infos)
+
+    @cached_property
+    def data(self) -> bytes:
+        """The file."""
+        return self._file.load() if isinstance(self._file, FontFile) else self._file.data
+
+    @property
+    def sha256(self) -> str:
+        """Of the file, without reading a shipped one."""
+        return self._file.sha256
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> dict[str, tuple[_Source, ...]]:
+    """The shipped families by their names in lower case; shared by all font sets of a process."""
+    families: dict[str, tuple[_Source, ...]] = {}
+    for file in fontfiles.SHIPPED:
+        name = file.family.lower()
+        families[name] = (*families.get(name, ()), _Source(file))
+    return families
+
+
+@cache
+def _shipped_face(source: _Source, weight: int, italic: bool) -> Face:
+    return Face(source, weight, italic)
+
+
+_HAN = ("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans CJK KR", "Noto Sans CJK TC")
+FALLBACKS: dict[str, tuple[str, ...]] = {
+    "Arab": ("Noto Sans Arabic", "FiraGO"),
+    "Hebr": ("FiraGO",),
+    "Geor": ("FiraGO",),
+    "Deva": ("Noto Sans Devanagari", "FiraGO"),
+    "Thai": ("Noto Sans Thai", "FiraGO"),
+    "Hani": _HAN,
+    "Hira": ("Noto Sans CJK JP",),
+    "Kana": ("Noto Sans CJK JP",),
+    "Hang": ("Noto Sans CJK KR",),
+    "Bopo": ("Noto Sans CJK TC",),
+}
+"""The families asked for a script when the wanted one lacks a character; then those of `LAST`, in order."""
+
+LAST = (
+    "Noto Sans",
+    "Noto Sans Symbols",
+    "Noto Sans Symbols 2",
+    "Noto Sans Math",
+    "Noto Sans CJK SC",
+    "FiraGO",
+    "Noto Music",
+    "Noto Sans Arabic",
+    "Noto Sans Devanagari",
+    "Noto Sans Thai",
+    fontfiles.EMOJI.family,
+)
+
+_REGIONS = (("Hang", "KR"), ("Hira", "JP"), ("Kana", "JP"), ("Bopo", "TC"))
+
+
+class FontSet:
+    """The shipped fonts and the project's own. Hand one set to many drawings: it remembers what it loaded."""
+
+    def __init__(self, custom: Iterable[CustomFont] = ()) -> None:
+        self._custom: dict[str, tuple[_Source, ...]] = {}
+        for font in custom:
+            name = font.family.lower()
+            self._custom[name] = (*self._custom.get(name, ()), _Source(font))
+        self._faces: dict[tuple[str, int, bool], Face] = {}
+        self._fallbacks: dict[tuple[str, str, int, bool], Face | None] = {}
+
+    @cached_property
+    def hash(self) -> str:
+        """A digest of all that can decide which glyphs are drawn: part of the name of each layer with
+        text.
+        """
+        files = [(name, source.sha256) for name, sources in self._all() for source in sources]
+        weights = [
+            [name, [[*s.weights, s.italic] for s in sources]] for name, sources in self._custom.items()
+        ]
+        return content_hash(files, weights, fontfiles.GENERIC, FALLBACKS, LAST)
+
+    def _all(self) -> Iterator[tuple[str, tuple[_Source, ...]]]:
+        yield from _shipped().items()
+        yield from self._custom.items()
+
+    def unknown_families(self, families: Iterable[str]) -> list[str]:
+        """Those names of `families` (each may be a CSS list) that no font answers to, in order."""
+        names = (name for family in families for name in split_families(family))
+        return [name for name in dict.fromkeys(names) if self._sources(name) is None]
+
+    def _sources(self, family: str) -> tuple[_Source, ...] | None:
+        name = family.lower()
+        if name in self._custom:
+            return self._custom[name]
+        return _shipped().get(fontfiles.GENERIC.get(name, name).lower())
+
+    def face(self, family: str, weight: int = 400, italic: bool = False) -> Face:
+        """The face for a CSS font-family list: of the first family that is known, else of sans-serif.
+
+        A family of emoji is passed over: they are drawn with theirs in any case, and it has no other ink.
+        """
+        key = (family, weight, italic)
+        found = self._faces.get(key)
+        if found is None:
+            named = filter(None, map(self._sources, split_families(family)))
+            sources = next((s for s in named if not s[0].is_emoji), _shipped()["noto sans"])
+            source = _match(sources, weight, italic)
+            found = self._faces[key] = _face(source, weight, italic)
+        return found
+
+    def fallback(self, character: str, script: str, weight: int, italic: bool) -> Face | None:
+        """The first family for the script that has the character; None where no font has it.
+
+        script: ISO 15924, with a region appended for Han (`Hani-JP`) where the text shows one.
+        """
+        key = (character, script, weight, italic)
+        if key not in self._fallbacks:
+            self._fallbacks[key] = self._find(ord(character), script, weight, italic)
+        return self._fallbacks[key]
+
+    def _find(self, codepoint: int, script: str, weight: int, italic: bool) -> Face | None:
+        name, _, region = script.partition("-")
+        regional = (f"Noto Sans CJK {region}",) if region else ()
+        for family in dict.fromkeys((*regional, *FALLBACKS.get(name, ()), *LAST)):
+            is_emoji_family = family == fontfiles.EMOJI.family
+            face = self.emoji_face(italic) if is_emoji_family else self.face(family, weight, italic)
+            if face.has(codepoint):
+                return face
+        return None
+
+    def emoji_face(self, italic: bool = False) -> Face:
+        """The face with emoji in colour."""
+        return _face(_shipped()[fontfiles.EMOJI.family.lower()][0], 400, italic)
+
+    def coverage(self, text: str, family: str = "sans-serif") -> list[str]:
+        """The scripts of `text` that no font covers, as people call them: `["Tibetan"]`; mostly empty."""
+        primary = self.face(family)
+        missing: dict[str, None] = {}
+        for character in dict.fromkeys(text):
+            if character.isascii() or unicodedata.category(character)[0] == "C" or is_invisible(character):
+                continue
+            if not primary.has(ord(character)) and not self.fallback(
+                character, script_of(character), 400, False
+            ):
+                missing.setdefault(_script_name(character))
+        return list(missing)
+
+
+def _face(source: _Source, weight: int, italic: bool) -> Face:
+    return (
+        _shipped_face(source, weight, italic)
+        if source in _shipped_sources()
+        else Face(source, weight, italic)
+    )
+
+
+@lru_cache(maxsize=1)
+def _shipped_sources() -> frozenset[_Source]:
+    return frozenset(source for sources in _shipped().values() for source in sources)
+
+
+def _match(sources: Sequence[_Source], weight: int, italic: bool) -> _Source:
+    """CSS Fonts 4, section 5.2: first the slant, then the weight."""
+    slanted = [source for source in sources if source.italic == italic] or sources
+    return min(slanted, key=lambda source: _distance(source.weights, weight))
+
+
+def _distance(weights: tuple[int, int], wanted: int) -> tuple[int, int]:
+    """How far a face is from the wanted weight: (turn in which CSS looks there, distance)."""
+    low, high = weights
+    if low <= wanted <= high:
+        return 0, 0
+    if 400 <= wanted <= 500:
+        if wanted < low <= 500:
+            return 1, low - wanted
+        return (2, wanted - high) if high < wanted else (3, low - 500)
+    if wanted < 400:
+        return (1, wanted - high) if high < wanted else (2, low - wanted)
+    return (1, low - wanted) if low > wanted else (2, wanted - high)
+
+
+@lru_cache(maxsize=1024)
+def split_families(family: str) -> tuple[str, ...]:
+    """The names of a CSS font-family list, without quotes."""
+    return tuple(name for part in family.split(",") if (name := part.strip().strip("'\"").strip()))
+
+
+@lru_cache(maxsize=8192)
+def script_of(character: str) -> str:
+    """The script of a character in ISO 15924, `Zyyy` for what all scripts share."""
+    import uharfbuzz
+
+    if character.isascii():
+        return "Latn" if character.isalpha() else "Zyyy"
+    buffer = uharfbuzz.Buffer()
+    buffer.add_str(character)
+    buffer.guess_segment_properties()
+    return buffer.script or "Zyyy"
+
+
+def han_region(text: str) -> str:
+    """The region whose shapes Han characters of `text` take, by the other scripts beside them: JP, KR,
+    TC or "".
+    """
+    for character in text:
+        if ord(character) >= 0x1100:
+            script = script_of(character)
+            for name, region in _REGIONS:
+                if script == name:
+                    return region
+    return ""
+
+
+def is_invisible(character: str) -> bool:
+    """Joiners, variation selectors, direction marks: what no font needs a glyph for."""
+    code = ord(character)
+    return (
+        0x200B <= code <= 0x200F
+        or 0x202A <= code <= 0x202E
+        or 0x2060 <= code <= 0x206F
+        or 0xFE00 <= code <= 0xFE0F
+        or 0xE0000 <= code <= 0xE0FFF
+        or code in (0x00AD, 0x034F, 0x061C, 0xFEFF)
+    )
+
+
+def shows_emoji(text: str) -> bool:
+    """Whether some of the text is drawn as emoji."""
+    return not text.isascii() and ("\ufe0f" in text or any(map(is_emoji, text)))
+
+
+def is_emoji(character: str) -> bool:
+    """Whether the character is shown as an emoji unless a variation selector says otherwise (UTS #51)."""
+    code = ord(character)
+    if not 0x231A <= code < 0x1FB00:
+        return False
+    if code >= 0x1F300:
+        return code not in _TEXT_STYLE
+    return code in _EMOJI_BMP or code in _EMOJI_LOW
+
+
+def _codes(ranges: str) -> frozenset[int]:
+    found: set[int] = set()
+    for part in ranges.split():
+        first, _, last = part.partition("-")
+        found.update(range(int(first, 16), int(last or first, 16) + 1))
+    return frozenset(found)
+
+
+# Emoji_Presentation of Unicode 15: all such below U+1F300 ...
+_EMOJI_BMP = _codes(
+    "231A-231B 23E9-23EC 23F0 23F3 25FD-25FE 2614-2615 2648-2653 267F 2693 26A1 26AA-26AB 26BD-26BE "
+    "26C4-26C5 26CE 26D4 26EA 26F2-26F3 26F5 26FA 26FD 2705 270A-270B 2728 274C 274E 2753-2755 2757 "
+    "2795-2797 27B0 27BF 2B1B-2B1C 2B50 2B55"
+)
+_EMOJI_LOW = _codes(
+    "1F1E6-1F1FF 1F004 1F0CF 1F18E 1F191-1F19A 1F201 1F21A 1F22F 1F232-1F236 1F238-1F23A 1F250-1F251"
+)
+# ... and from there on those that are not.
+_TEXT_STYLE = _codes(
+    "1F321-1F32C 1F336 1F37D 1F394-1F39F 1F3CB-1F3CE 1F3D4-1F3DF 1F3F1-1F3F3 1F3F5-1F3F7 1F43F 1F441 "
+    "1F4FD-1F4FE 1F53E-1F54A 1F54F 1F568-1F579 1F57B-1F594 1F597-1F5A3 1F5A5-1F5FA 1F650-1F67F "
+    "1F6C6-1F6CB 1F6CD-1F6CF 1F6D3-1F6D4 1F6E0-1F6EA 1F6ED-1F6F3 1F700-1F7DF 1F7EC-1F7EF 1F7F1-1F90B "
+    "1F93B 1F946 1FA00-1FA6F"
+)
+
+
+def _script_name(character: str) -> str:
+    """`Tibetan` for a Tibetan letter: the first word of its name."""
+    name = unicodedata.name(character, "")
+    first = name.split(" ")[0]
+    if not first or first.startswith("CJK"):
+        return "Chinese, Japanese or Korean" if first else f"U+{ord(character):04X}"
+    return "symbols" if script_of(character) in ("Zyyy", "Zinh") else first.capitalize()

@@ -1,0 +1,1 @@
+"""When what is seen: slides, animations, states of frames, and the chunks they are cut into."""

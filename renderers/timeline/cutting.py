@@ -1,0 +1,156 @@
+"""Cutting: slides laid out one after the other, as pieces of the timeline and as spans that become chunks.
+
+A picture at rest is a span of one frame that is held; what moves is cut into spans of a few seconds of work.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Literal, NamedTuple
+
+from renderers.timeline.slides import Run, SlideScene
+
+LONGEST_CHUNK = 96
+"""Encoded frames of a moving chunk at most: a few seconds of work."""
+SHORTEST_REST = 7
+"""Equal frames from which on a picture at rest is held."""
+SETTLE = 4
+"""Frames at rest that are encoded after an element's movement, before the last of them is held."""
+SHORTEST_HOLD = 9
+"""Frames from which on that is worth it: whatever moves next begins with a key picture."""
+CAPPED_STILL = Fraction(1, 2)
+"""Seconds that a still is held at least where a bit rate is capped: its IDR may take that much."""
+
+
+class Piece(NamedTuple):
+    """Frames of one slide, or of the transition from `slide` into the next, from global frame `first` on."""
+
+    first: int
+    frames: int
+    slide: int
+    is_transition: bool = False
+    is_tiled: bool = False
+    next_is_tiled: bool = False
+
+
+class Span(NamedTuple):
+    """A chunk without its name."""
+
+    kind: Literal["still", "moving"]
+    first: int
+    frames: int
+    hold: int
+    fade_from: int | None = None  # the slide that it is faded to from
+    fade: int = 0  # in so many frames, before `first`
+
+
+class Layout:
+    """Lays the slides out one after the other, as pieces and as the spans that chunks are made of.
+
+    A moving stretch begins afresh at the border of a slide: what happens before does not shift its cuts.
+    """
+
+    def __init__(self, is_capped: bool, fps: int) -> None:
+        self.pieces: list[Piece] = []
+        self.spans: list[Span] = []
+        self._shortest_still = math.ceil(CAPPED_STILL * fps) if is_capped else 1
+        self._moving_since: int | None = None
+        self._after_element = False  # whether the moving stretch ends with an element's movement
+        self._ends_tiled: int | None = None  # the slide whose last frame so far has its layers apart
+
+    def start(self, scene: SlideScene, first: int, end: int) -> None:
+        """A slide of its own in global frames first .. end - 1, after a hard cut."""
+        self._close(first)
+        runs = list(scene.runs(0, end - first))
+        if len(runs) == 1 and runs[0].frames >= self._shortest_still:
+            self._rest(scene.index, first, runs[0].frames)
+        else:
+            self._play(scene.index, first, runs)
+
+    def join(
+        self, before: SlideScene, scene: SlideScene, first: int, frames: int, end: int, *, is_fade: bool
+    ) -> None:
+        """A slide that begins under a transition of `frames`; the one after it begins at `end`."""
+        self._close(first)
+        runs = list(scene.runs(frames, end - first))
+        if is_fade and self._can_blend(before, scene, frames, runs):
+            is_tiled = self._ends_tiled == before.index
+            self.pieces.append(Piece(first, frames, before.index, True, is_tiled))
+            self._rest(scene.index, first + frames, runs[0].frames, before.index, frames)
+            self._play(scene.index, first, runs[1:])
+            return
+        moves_on = bool(runs) and not self._can_rest(runs[0])
+        is_tiled = self._ends_tiled == before.index or before.changes_within(
+            before.frames - frames, before.frames - 1
+        )
+        next_is_tiled = moves_on or scene.changes_within(0, frames - 1)
+        self.pieces.append(Piece(first, frames, before.index, True, is_tiled, next_is_tiled))
+        self._moving_since = first
+        self._ends_tiled = scene.index if next_is_tiled else None
+        self._play(scene.index, first, runs)
+
+    def _can_blend(self, before: SlideScene, scene: SlideScene, frames: int, runs: list[Run]) -> bool:
+        """Whether a fade is between two pictures at rest: the first is held, the second will be."""
+        last = before.frames - 1
+        return (
+            bool(self.spans and runs)
+            and (self.spans[-1].kind == "still" or self.spans[-1].hold > 0)
+            and not before.changes_within(last - frames, last)
+            and not scene.changes_within(0, frames)
+            and self._can_rest(runs[0])
+        )
+
+    def finish(self, end: int) -> None:
+        """No more slides."""
+        self._close(end)
+
+    def _play(self, slide: int, first: int, runs: list[Run]) -> None:
+        for run in runs:
+            start, count = first + run.first, run.frames
+            if not self._can_rest(run):
+                self._move(slide, start, count)
+            elif self._after_element:
+                self._move(slide, start, count)
+                if count >= SETTLE + SHORTEST_HOLD:
+                    self._close(start + SETTLE, hold=count - SETTLE)
+            else:
+                self._close(start)
+                self._rest(slide, start, count)
+
+    def _can_rest(self, run: Run) -> bool:
+        shortest = SHORTEST_REST if self._after_element else max(SHORTEST_REST, self._shortest_still)
+        return run.at_rest and run.frames >= shortest
+
+    def _rest(self, slide: int, first: int, count: int, fade_from: int | None = None, fade: int = 0) -> None:
+        self._ends_tiled = None
+        self.pieces.append(Piece(first, count, slide))
+        self.spans.append(Span("still", first, 1, count - 1, fade_from, fade))
+
+    def _move(self, slide: int, first: int, count: int) -> None:
+        if self._moving_since is None:
+            self._moving_since = first
+        self._after_element, self._ends_tiled = True, slide
+        self.pieces.append(Piece(first, count, slide, is_tiled=True))
+
+    def _close(self, end: int, hold: int = 0) -> None:
+        """End the moving stretch before frame `end`, if there is one, and cut it."""
+        if self._moving_since is None:
+            return
+        start, self._moving_since = self._moving_since, None
+        self._after_element = False
+        sizes = _cuts(end - start)
+        for number, size in enumerate(sizes):
+            self.spans.append(Span("moving", start, size, hold if number == len(sizes) - 1 else 0))
+            start += size
+
+
+def _cuts(frames: int) -> list[int]:
+    """Sizes of a moving stretch's chunks: the longest there may be; the last two alike if one were short."""
+    sizes = [LONGEST_CHUNK] * (frames // LONGEST_CHUNK)
+    if rest := frames % LONGEST_CHUNK:
+        sizes.append(rest)
+        if rest < LONGEST_CHUNK // 4 and len(sizes) > 1:
+            both = sizes.pop() + sizes.pop()
+            sizes += [both - both // 2, both // 2]
+    return sizes
