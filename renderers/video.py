@@ -24,7 +24,7 @@ import numpy as np
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
-from renderers import bitstream, h264, predicted
+from renderers import bitstream, h264, instructions, predicted
 from renderers._arrays import NDArray
 from renderers.predicted import KnownMotion
 from renderers.yuv import video_frame
@@ -365,6 +365,7 @@ def _x264_params(
         "aq-strength": "0.1",  # flat macroblocks are fine at these qualities: with 0.5, VMAF 0.1 less
         "deblock": "-2,-2",
         "weightp": "0",
+        "asm": instructions.chosen().x264,
     }
     if level is not None:
         params["level"] = level
