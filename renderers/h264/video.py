@@ -24,6 +24,7 @@ import numpy as np
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
+from renderers import instructions
 from renderers._arrays import NDArray
 from renderers.composing.yuv import video_frame
 from renderers.h264 import bitstream, headers, predicted
@@ -365,6 +366,7 @@ def _x264_params(
         "aq-strength": "0.1",  # flat macroblocks are fine at these qualities: with 0.5, VMAF 0.1 less
         "deblock": "-2,-2",
         "weightp": "0",
+        "asm": instructions.chosen().x264,
     }
     if level is not None:
         params["level"] = level
