@@ -20,7 +20,7 @@ from processors.plans import PlanCache, fingerprints, video_spec
 from processors.sound import sound_place, sound_spec
 from processors.stage import Outgoing, TaskContext
 from processors.turns import Turns
-from renderers import ENGINE_VERSION
+from renderers import ENGINE_VERSION, instructions
 from schemas import keys, topics
 from schemas.errors import ExportError, InvalidInput
 from schemas.facts import Planned, PlanStarted
@@ -208,6 +208,7 @@ class PlanStage:
             "width": request.width or self._width,
             "output_key": output_key,
             "engine_version": ENGINE_VERSION,
+            "instructions": instructions.here().name,
         }
 
     def _missing(self, tenant: str, chunks: Sequence[PlannedChunk]) -> tuple[int, ...]:

@@ -65,6 +65,7 @@ class Plan(Message):
     todo: indices into `chunks` of those that were missing in the store, each key once; a task's
     `position` counts along it. width: how many of them are in flight at once. sound_hash: None when
     the file has no sound. output_key: where the finished file goes, named by all that determines it.
+    instructions: what encoders are given on the machine that planned (`renderers.instructions`).
     """
 
     TYPE: ClassVar[str] = "job.plan"
@@ -93,6 +94,7 @@ class Plan(Message):
     sound_hash: str | None = None
     output_key: StoreKey
     engine_version: str
+    instructions: str = ""
     warnings: tuple[str, ...] = ()
 
     def chunk(self, position: int) -> PlannedChunk:
