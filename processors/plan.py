@@ -208,7 +208,7 @@ class PlanStage:
             "width": request.width or self._width,
             "output_key": output_key,
             "engine_version": ENGINE_VERSION,
-            "instructions": instructions.here().name,
+            "instructions": instructions.chosen().name,
         }
 
     def _missing(self, tenant: str, chunks: Sequence[PlannedChunk]) -> tuple[int, ...]:

@@ -106,7 +106,7 @@ def _ffmpeg() -> str:
 def _encoders() -> Finding:
     from renderers import instructions
 
-    sets = instructions.here()
+    sets = instructions.chosen()
     given = f"instruction sets of {sets.name}: x264 {sets.x264}, FFmpeg {sets.ffmpeg}"
     if instructions.reaches_ffmpeg():
         return Finding("encoders", "fine", given)

@@ -366,7 +366,7 @@ def _x264_params(
         "aq-strength": "0.1",  # flat macroblocks are fine at these qualities: with 0.5, VMAF 0.1 less
         "deblock": "-2,-2",
         "weightp": "0",
-        "asm": instructions.here().x264,
+        "asm": instructions.chosen().x264,
     }
     if level is not None:
         params["level"] = level

@@ -181,7 +181,7 @@ def mp3_arguments(spec: SoundSpec, inputs: Mapping[str, Path], output: Path) -> 
 
 
 def _mixing(spec: SoundSpec, inputs: Mapping[str, Path]) -> list[str]:
-    arguments = ["-cpuflags", instructions.here().ffmpeg]
+    arguments = ["-cpuflags", instructions.chosen().ffmpeg]
     for track in spec.tracks:
         arguments += ["-i", f"file:{inputs[track.src]}"] * _reads(track)
     return [

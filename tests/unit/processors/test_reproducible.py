@@ -81,7 +81,7 @@ def test_a_manifest_says_what_a_file_was_made_of(alone: Stream) -> None:
     """Engine version, instruction sets, settings, and hashes of assets, fonts, chunks, sound and the file."""
     found = manifest_of(alone)
     assert found["engine_version"] == ENGINE_VERSION
-    assert found["instructions"] == instructions.here().name
+    assert found["instructions"] == instructions.chosen().name
     assert found["settings"] == {"width": 64, "height": 36, "fps": 24}
     assert {(a["kind"], a["sha256"]) for a in found["assets"]} == {
         ("image", sha256(picture())),

@@ -114,7 +114,7 @@ def test_command_lines() -> None:
         "[t0]alimiter=limit=0.989:level=disabled:latency=1:attack=5:release=50,"
         "apad=whole_len=96000,atrim=end_sample=96000[mix]"
     )
-    common = ["-cpuflags", instructions.here().ffmpeg]
+    common = ["-cpuflags", instructions.chosen().ffmpeg]
     common += ["-i", "file:/in/a", "-filter_complex", graph, "-map", "[mix]", "-ar", "48000", "-ac", "2"]
     common += ["-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact"]
     inputs = {"a": Path("/in/a")}
