@@ -127,26 +127,21 @@ def in_ffmpeg() -> Iterator[None]:
     What other threads open meanwhile gets the same. swscale makes the same pictures with all sets
     (a test holds it), so it is left alone.
     """
-    library = _libavutil()
+    library = libavutil()
     if library is None:
         yield
         return
     with _opening:
-        library.av_force_cpu_flags(_ffmpeg_flags(library, chosen().ffmpeg))
+        library.av_force_cpu_flags(ffmpeg_flags(library, chosen().ffmpeg))
         try:
             yield
         finally:
             library.av_force_cpu_flags(-1)  # as detected
 
 
-def reaches_ffmpeg() -> bool:
-    """Whether the FFmpeg in this process can be given its sets."""
-    return _libavutil() is not None
-
-
 @cache
-def _libavutil() -> Any:
-    """The functions of PyAV's libavutil: the loader finds them by way of a module that is linked with it."""
+def libavutil() -> Any:
+    """The functions of PyAV's libavutil, or None: the loader finds them by way of a module that is linked with it."""
     import ctypes
 
     import av._core
@@ -155,7 +150,8 @@ def _libavutil() -> Any:
     return library if hasattr(library, "av_force_cpu_flags") else None
 
 
-def _ffmpeg_flags(library: Any, names: str) -> int:
+def ffmpeg_flags(library: Any, names: str) -> int:
+    """FFmpeg's number for instruction sets, named as for `-cpuflags`."""
     import ctypes
 
     flags = ctypes.c_uint(0)

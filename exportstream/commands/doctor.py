@@ -108,7 +108,7 @@ def _encoders() -> Finding:
 
     sets = instructions.chosen()
     given = f"instruction sets of {sets.name}: x264 {sets.x264}, FFmpeg {sets.ffmpeg}"
-    if instructions.reaches_ffmpeg():
+    if instructions.libavutil() is not None:
         return Finding("encoders", "fine", given)
     advice = (
         "Install PyAV's wheel: this one's AAC encoder chooses by the processor, and so do the bytes of sound."
