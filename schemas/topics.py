@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 REQUESTS = "export.requests"
 RENDER = "export.render"
 ENCODE = "export.encode"
+SOUND = "export.sound"
 MIX = "export.mix"
 UPLOAD = "export.upload"
 CONTROL = "export.control"
@@ -57,9 +58,10 @@ TOPICS: tuple[TopicSpec, ...] = (
         retention_ms=7 * DAY_MS,
         max_message_bytes=MAX_REQUEST_BYTES,
     ),
-    TopicSpec(RENDER, "job_id:chunk", "draw the layers of one chunk"),
-    TopicSpec(ENCODE, "job_id:chunk", "compose and encode one chunk"),
-    TopicSpec(MIX, "job_id", "sound to mix, chunk finished, join them"),
+    TopicSpec(RENDER, "job_id:part", "draw one part"),
+    TopicSpec(ENCODE, "job_id:part", "compose and encode one part"),
+    TopicSpec(SOUND, "job_id:part", "mix and encode one part of the sound"),
+    TopicSpec(MIX, "job_id", "part finished, join them"),
     TopicSpec(UPLOAD, "job_id", "publish one finished file"),
     TopicSpec(CONTROL, "job_id", "cancel, change priority", cleanup="compact"),
     TopicSpec(PROGRESS, "job_id", "facts: what a stage started, finished, failed", retention_ms=7 * DAY_MS),
@@ -78,7 +80,7 @@ TOPICS: tuple[TopicSpec, ...] = (
     ),
 )
 
-CHUNK_TOPICS = frozenset(spec.name for spec in TOPICS if spec.key == "job_id:chunk")
+CHUNK_TOPICS = frozenset(spec.name for spec in TOPICS if spec.key == "job_id:part")
 """Their messages need no order: one partition may be as good as another."""
 
 
