@@ -19,7 +19,7 @@ from processors.plans import PlanCache
 from processors.sending import join_task, part_task, upload_task
 from processors.stage import Instead, Outgoing, TaskContext
 from processors.turns import Turns
-from renderers import ENGINE_VERSION
+from renderers import ENGINE_VERSION, instructions
 from schemas import keys, topics
 from schemas.errors import ExportError, InvalidInput
 from schemas.facts import Planned, PlanStarted
@@ -141,6 +141,7 @@ class PlanStage:
             files=files,
             joined=outline.joined,
             engine_version=ENGINE_VERSION,
+            instructions=instructions.chosen().name,
             warnings=tuple(gathered.warnings),
         )
         return plan.model_copy(update={"todo": self._missing(plan)})

@@ -232,6 +232,7 @@ def build_manifest(plan: Plan, result: Result, finished_at: datetime) -> dict[st
     return {
         "job_id": plan.job_id,
         "engine_version": plan.engine_version,
+        "instructions": plan.instructions,
         "format": plan.format,
         "settings": plan.settings,
         "project_key": plan.project_key,

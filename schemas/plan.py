@@ -73,7 +73,8 @@ class Plan(Message):
     parts: in the order of the file. todo: indices into `parts` of those that were missing in the store, each
     key once, those of a kind together and what takes longest first; a task's `position` is such an index.
     width: how many parts of a kind are in flight at once. files: the result, the main file first. joined:
-    whether `mix` makes the files of the parts; otherwise the parts are the files.
+    whether `mix` makes the files of the parts; otherwise the parts are the files. instructions: what encoders are given on the machine
+    that planned (`renderers.instructions`).
     """
 
     TYPE: ClassVar[str] = "job.plan"
@@ -98,6 +99,7 @@ class Plan(Message):
     files: Annotated[tuple[OutputFile, ...], Field(min_length=1)]
     joined: bool = True
     engine_version: str
+    instructions: str = ""
     warnings: tuple[str, ...] = ()
 
     @property

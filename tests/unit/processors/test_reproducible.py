@@ -13,7 +13,7 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 
 from producer_api.views import ManifestView
-from renderers import ENGINE_VERSION
+from renderers import ENGINE_VERSION, instructions
 from renderers.text import fontfiles
 from schemas import keys, topics
 from schemas.hashing import content_hash
@@ -79,9 +79,10 @@ def test_a_file_made_partly_from_what_was_there_is_the_same(tmp_path: Path, alon
 
 
 def test_a_manifest_says_what_a_file_was_made_of(alone: Stream) -> None:
-    """Engine version, settings, and hashes of assets, fonts, chunks, sound and the file."""
+    """Engine version, instruction sets, settings, and hashes of assets, fonts, chunks, sound and the file."""
     found = manifest_of(alone)
     assert found["engine_version"] == ENGINE_VERSION
+    assert found["instructions"] == instructions.chosen().name
     assert found["settings"] == {"width": 64, "height": 36, "fps": 24}
     assert {(a["kind"], a["sha256"]) for a in found["assets"]} == {
         ("image", sha256(picture())),
