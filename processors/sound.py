@@ -41,10 +41,17 @@ def sound_spec(
     return make_spec(
         project.audio,
         hashes={src: asset.sha256 for src, asset in known.items()},
-        durations={src: asset.duration or 0.0 for src, asset in known.items()},
+        durations={src: exact_duration(asset) for src, asset in known.items()},
         seconds=seconds,
         bitrate=settings.audio_bitrate,
     )
+
+
+def exact_duration(asset: Asset) -> Fraction:
+    """Seconds of a sound: whole samples at 48 kHz, 0 if unknown."""
+    if asset.samples is not None:
+        return Fraction(asset.samples, 48_000)
+    return Fraction(asset.duration or 0)
 
 
 def sound_place(plan: Plan) -> str:
