@@ -27,6 +27,11 @@ def image_key(tenant: str, image_hash: str) -> str:
     return f"t/{tenant}/images/{image_hash}"
 
 
+def sound_source_key(tenant: str, fingerprint: str) -> str:
+    """A sound in its normal form: packets of one stream, each at its place in time."""
+    return f"t/{tenant}/sources-sound/{fingerprint}"
+
+
 def font_key(tenant: str, sha256: str) -> str:
     """A font in its normal form."""
     return f"t/{tenant}/fonts/{sha256}"

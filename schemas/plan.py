@@ -21,7 +21,8 @@ class Asset(Message):
     """A foreign file that the project names: where its bytes lie, and what a decoder found in it.
 
     key: the file as fetched; normal_key: its normal form, which is all that later stages read;
-    width, height in pixels of an image; duration in seconds of a sound; family of a font.
+    width, height in pixels of an image; duration in seconds of a sound, and its
+    samples at 48 kHz; family of a font.
     """
 
     src: str
@@ -35,6 +36,7 @@ class Asset(Message):
     width: int | None = None
     height: int | None = None
     duration: float | None = None
+    samples: int | None = None
     family: str | None = None
 
 

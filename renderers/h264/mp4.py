@@ -353,7 +353,7 @@ def probe(path: str | Path) -> Probe:
                 }
             return Probe(**found)
     except (av.error.FFmpegError, OSError) as error:
-        raise InvalidInput("unreadable_file", f"This is no video and no sound: {error}.") from error
+        raise InvalidInput("unreadable_file", "It is neither a video nor a sound.") from error
 
 
 def _seconds(stream: Any) -> float:

@@ -24,7 +24,7 @@ from processors.plans import PlanCache
 from processors.render import Render
 from processors.resources import ResourcePool
 from processors.sound import Sound
-from processors.sound_reader import SoundReader
+from processors.sources import SoundReader
 from processors.stage import Instead, Outgoing, Stage, TaskContext
 from processors.upload import Upload
 from renderers.foreign.decode import answer
