@@ -56,18 +56,54 @@ def configuration(stream: headers.Stream) -> bytes:
     return stream.configuration(*more)
 
 
+class Planned(NamedTuple):
+    """A part before it is encoded: frames of its chunk, of its hold, and of the fade that leads to it."""
+
+    frames: int
+    hold: int = 0
+    lead: int = 0
+
+
+class Standing(NamedTuple):
+    """Where a stream stands between two parts: frames so far, and place and `idr_pic_id` of the last IDR."""
+
+    frames: int = 0
+    key_at: int = 0
+    idr_pic_id: int = -1
+
+    def after(self, part: Planned, fps: int) -> Standing:
+        """Where it stands behind a part whose chunk has one IDR picture, the first, of `idr_pic_id` 0."""
+        frames, key_at, number = self
+        if not part.lead:
+            key_at, number = frames, _another(number)
+        frames += part.lead + part.frames
+        end = frames + part.hold
+        again = max(frames, key_at + IDR_SECONDS * fps)
+        while part.frames == 1 and again < end:
+            key_at, number = again, _another(number)
+            again += IDR_SECONDS * fps
+        return Standing(end, key_at, number)
+
+
+BEGIN = Standing()
+
+
+def _another(idr_pic_id: int, own: int = 0) -> int:
+    """The `idr_pic_id` of an IDR picture behind one of this, which must be another (H.264, 7.4.3)."""
+    return own if own != idr_pic_id else headers.renumbered(own)
+
+
 class Joiner:
     """Turns parts into samples, one part at a time; remembers only where the stream stands."""
 
-    def __init__(self, spec: VideoSpec, sps: bytes, pps: bytes) -> None:
+    def __init__(self, spec: VideoSpec, sps: bytes, pps: bytes, standing: Standing = BEGIN) -> None:
+        """standing: where the stream stands that is gone on with. Nothing fades to the first part then."""
         self.stream = headers.Stream(sps, pps)
         macroblocks = (self.stream.sequence.mb_width, self.stream.sequence.mb_height)
         if macroblocks != (-(-spec.width // 16), -(-spec.height // 16)):
             raise InvalidInput("chunks_differ", "A chunk has another size than the video that it is for.")
         self._spec = spec
-        self._position = 0
-        self._key_at = 0
-        self._idr_pic_id = -1
+        self._position, self._key_at, self._idr_pic_id = standing
         self._last: _Reference | None = None
         self._holds: dict[tuple[int, int], bytes] = {}
 
@@ -75,6 +111,11 @@ class Joiner:
     def frames(self) -> int:
         """Frames written so far."""
         return self._position
+
+    @property
+    def standing(self) -> Standing:
+        """Where the stream stands."""
+        return Standing(self._position, self._key_at, self._idr_pic_id)
 
     def configuration(self) -> bytes:
         """What a decoder has to know before the first sample (AVCDecoderConfigurationRecord)."""
@@ -139,13 +180,11 @@ class Joiner:
     def _renumber(self, data: bytes) -> bytes:
         """Give an IDR picture another `idr_pic_id` than the one before it has (H.264, 7.4.3)."""
         units = bitstream.split_avcc(data)
-        number = self.stream.slice_header(units[0]).idr_pic_id
-        if number != self._idr_pic_id:
-            self._idr_pic_id = number
+        own = self.stream.slice_header(units[0]).idr_pic_id
+        self._idr_pic_id = _another(self._idr_pic_id, own)
+        if self._idr_pic_id == own:
             return data
-        renumbered = [self.stream.renumber_idr(unit) for unit in units]
-        self._idr_pic_id = self.stream.slice_header(renumbered[0]).idr_pic_id
-        return bitstream.join_avcc(renumbered)
+        return bitstream.join_avcc([self.stream.renumber_idr(unit) for unit in units])
 
     def _hold(self, chunk: EncodedChunk, hold: int) -> Iterator[Sample]:
         if self._last is None:
