@@ -7,9 +7,10 @@ away again; another one takes away the sound's priming.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from io import SEEK_END
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import av
 from av.container import InputContainer
@@ -76,22 +77,33 @@ class Probe(NamedTuple):
     audio_samples: int = 0
 
 
-def _headers(path: str) -> InputContainer:
+def _headers(path: str | BinaryIO) -> InputContainer:
     """A file whose streams are known. By itself FFmpeg decodes a picture for it: most of what it takes to
     finish a short film.
     """
     try:
-        return av.open(path, stream_options=_NO_PICTURES)
+        return av.open(path, "r", stream_options=_NO_PICTURES)
     except ValueError:  # no stream is in its head: PyAV has nothing to give the options to
-        return av.open(path)
+        if not isinstance(path, str):
+            path.seek(0)
+        return av.open(path, "r")
 
 
-def probe(path: str | Path) -> Probe:
-    """Read a file's headers; raises InvalidInput for what is no media file. Nothing is decoded."""
+def probe(path: str | Path | BinaryIO) -> Probe:
+    """Read a file's headers; raises InvalidInput for what is no media file. Nothing is decoded.
+
+    A binary file is read where its headers are.
+    """
     try:
-        with _headers(str(path)) as source:
+        if isinstance(path, str | Path):
+            size, opened = Path(path).stat().st_size, _headers(str(path))
+        else:
+            size = path.seek(0, SEEK_END)
+            path.seek(0)
+            opened = _headers(path)
+        with opened as source:
             found: dict[str, Any] = {
-                "size": Path(path).stat().st_size,
+                "size": size,
                 "format": source.format.name,
                 "duration": (source.duration or 0) / 1_000_000,
             }
