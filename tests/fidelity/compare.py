@@ -203,7 +203,8 @@ _LINES = r"""[...document.querySelectorAll('section')].map(section => {
       for (const character of node.data) {
         range.setStart(node, unit);
         range.setEnd(node, unit += character.length);
-        const box = range.getBoundingClientRect();
+        const boxes = range.getClientRects();  // a hyphen may be the first of two
+        const box = boxes[boxes.length - 1] ?? {height: 0};
         if (!/\s/.test(character) && box.height) {
           const left = box.left - corner.left - padding, right = box.right - corner.left - padding;
           if ((box.top + box.bottom) / 2 > bottom) {
