@@ -138,6 +138,7 @@ def _break(
 def _tab(element: TextElement, fonts: FontSet, scale: float) -> float:
     """From one tab stop to the next: eight spaces of the element's own font (CSS Text 3, `tab-size`)."""
     face = fonts.face(element.font_family, element.font_weight, element.font_style != "normal")
+    face = face.sized(element.font_size * scale)
     space: float = face.hb_font.get_glyph_h_advance(face.hb_font.get_nominal_glyph(32) or 0) / face.units
     return _TAB_STOPS * (space * element.font_size + element.letter_spacing) * scale
 
@@ -308,7 +309,7 @@ def _with_ellipsis(line: Broken, visible: int, width: float) -> tuple[list[Glyph
     """The beginning of a line and `…` after it, together no wider than the box."""
     paragraph = line.paragraph
     style = paragraph.styles[min(max(visible - 1, line.start), len(paragraph.styles) - 1)]
-    face = paragraph.fonts.face(style.family, style.weight, style.italic)
+    face = paragraph.fonts.face(style.family, style.weight, style.italic).sized(style.size)
     if not face.has(0x2026):
         face = paragraph.fonts.fallback("…", "Latn", style.weight, style.italic) or face
     dots = shape("…", Item(0, 1, face, style, int(paragraph.rtl), "Latn"))

@@ -122,7 +122,7 @@ def _ordinary(before: str, after: str) -> bool | None:
         return False
     if before in _QUOTES and (right or after < "\x80" or after in _QUOTES):
         return False
-    if before in _OPENERS and (right or after < "\x80") or left and after in _OPENERS:
+    if (before in _OPENERS and (right or after < "\x80")) or (left and after in _OPENERS):
         return False
     if left and (right or "!" <= after <= "~" or after == _SOFT_HYPHEN or after in _ENDS):
         return False

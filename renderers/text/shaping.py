@@ -104,7 +104,17 @@ def itemize(text: str, styles: Sequence[Style], levels: Sequence[int], fonts: Fo
             if styles[at].font == styles[start].font:
                 mixed = True
                 continue
-        items.append(Item(start, at, faces[start], styles[start], levels[start], scripts[start], mixed))
+        items.append(
+            Item(
+                start,
+                at,
+                faces[start].sized(styles[start].size),
+                styles[start],
+                levels[start],
+                scripts[start],
+                mixed,
+            )
+        )
         start, mixed = at, False
     return items
 

@@ -19,7 +19,7 @@ OURS = ["schemas", "renderers", "connectors", "processors", "producer_api", "exp
 BY_NAME = {"cv2", "pymupdf_fonts", "skia"}
 """Modules that are imported by their name in a string, which the syntax tree does not show."""
 BY_OTHERS = {"brotli", "cramjam"}
-"""Packages that those we import look for: fontTools unpacks WOFF2 with one, aiokafka decompresses with one."""
+"""Packages that those we import look for: aiokafka decompresses with one, fontTools with the other."""
 
 
 def _normal(name: str) -> str:
