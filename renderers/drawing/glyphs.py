@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import Any, NamedTuple
 
 from renderers._skia import skia
@@ -21,10 +21,13 @@ from schemas.elements import TextElement
 
 
 class _Piece(NamedTuple):
-    """One run's glyphs as Skia draws them, with where they are: outlines, and bitmaps in colour."""
+    """One run's glyphs as Skia draws them, with where they are.
+
+    blob: its outlines. blobs: all of it in order, bitmaps in colour too.
+    """
 
     blob: Any
-    pictures: Any
+    blobs: tuple[Any, ...]
     style: Style
     x: float
     width: float
@@ -97,9 +100,9 @@ def _pieces(layout: Layout, top: float, hinted: bool) -> Iterator[_Piece]:
     for line in layout.lines:
         baseline = _snap(line.baseline, top)
         for run in line.runs:
-            blob, pictures = _blobs(run, hinted)
-            if blob is not None or pictures is not None:
-                yield _Piece(blob, pictures, run.glyphs.item.style, run.x, run.glyphs.width, baseline, top)
+            blob, blobs = _blobs(run, hinted)
+            if blobs:
+                yield _Piece(blob, blobs, run.glyphs.item.style, run.x, run.glyphs.width, baseline, top)
 
 
 def _snap(y: float, top: float) -> float:
@@ -107,15 +110,17 @@ def _snap(y: float, top: float) -> float:
     return math.floor(top + y + 0.5) - top
 
 
-def _blobs(run: Run, hinted: bool) -> tuple[Any, Any]:
-    """A run's outlines and its bitmaps in colour, which few fonts have."""
+def _blobs(run: Run, hinted: bool) -> tuple[Any, tuple[Any, ...]]:
+    """A run's outlines, and all of it in order; few fonts have bitmaps in colour beside outlines."""
     glyphs, face = run.glyphs, run.glyphs.item.face
-    places = _places(glyphs)
+    places, every = _places(glyphs), range(len(glyphs.ids))
     if not face.has_pictures:
-        return _blob(glyphs, places, range(len(places)), hinted), None
-    shown = [face.is_picture(glyph) for glyph in glyphs.ids]
-    outlines, pictures = ([at for at, its in enumerate(shown) if its is kind] for kind in (False, True))
-    return _blob(glyphs, places, outlines, hinted), _blob(glyphs, places, pictures, hinted, pictures=True)
+        blob = _blob(glyphs, places, every, hinted)
+        return blob, () if blob is None else (blob,)
+    outlines = [at for at in every if not face.is_picture(glyphs.ids[at])]
+    parts = groupby(every, lambda at: face.is_picture(glyphs.ids[at]))
+    blobs = [_blob(glyphs, places, list(part), hinted, pictures=its) for its, part in parts]
+    return _blob(glyphs, places, outlines, hinted), tuple(blobs)
 
 
 def _places(glyphs: Glyphs) -> list[tuple[float, float]]:
@@ -159,7 +164,7 @@ def _draw_stroke(target: Any, piece: _Piece, fonts: FontSet) -> None:
 
 
 def _draw_fill(target: Any, piece: _Piece, fonts: FontSet) -> None:
-    for blob in filter(None, (piece.blob, piece.pictures)):
+    for blob in piece.blobs:
         target.drawTextBlob(blob, piece.x, piece.baseline, brushes.ink(piece.style.color))
 
 

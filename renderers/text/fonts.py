@@ -117,6 +117,11 @@ class Face:
         return known
 
     @cached_property
+    def has_sized_pictures(self) -> bool:
+        """Whether its bitmaps are as wide as they are drawn, whatever the table `hmtx` says (`CBDT`)."""
+        return self.is_emoji or (self.has_pictures and "CBDT" in self.hb_font.face.table_tags)
+
+    @cached_property
     def has_pictures(self) -> bool:
         """Whether some glyphs are bitmaps in colour, and others may be outlines."""
         return not self.is_emoji and bool(self.hb_font.face.has_color_png)

@@ -193,19 +193,22 @@ def _cut(
 
 def _place(line: Broken, element: TextElement, rtl: bool, top: float, above: float, below: float) -> Line:
     runs, content, hanging = _visual(line, element.width)
-    x = _start(line, element, rtl, content)
+    styles = line.paragraph.styles
+    x = _start(line, element, rtl, content + _placed(runs, styles, 0.0)[1] - sum(run.width for run in runs))
     if element.align == "justify" and not line.is_last and not line.ellipsis and content < element.width:
         before = sum(run.width for run in runs)
         runs = _justified(runs, line, element.width - content)
         grown = sum(run.width for run in runs) - before
         x, content = (x - grown if rtl else x), content + grown
-    placed = _placed(runs, line.paragraph.styles, x - (hanging if rtl else 0.0))
+    placed, _ = _placed(runs, styles, x - (hanging if rtl else 0.0))
     offset = line.paragraph.offset
     return Line(placed, offset + line.start, offset + line.end, top, above + below, top + above, content, x)
 
 
-def _placed(runs: list[Glyphs], styles: Sequence[Style], x: float) -> tuple[Run, ...]:
-    """Runs from `x` on: where look or direction change, the next begins at a whole LayoutUnit."""
+def _placed(runs: list[Glyphs], styles: Sequence[Style], x: float) -> tuple[tuple[Run, ...], float]:
+    """Runs from `x` on, and where they end: where look or direction change, the next begins at a whole
+    LayoutUnit.
+    """
     placed: list[Run] = []
     begin, width = x, 0.0
     for piece in (piece for glyphs in runs for piece in _painted(glyphs, styles)):
@@ -215,7 +218,7 @@ def _placed(runs: list[Glyphs], styles: Sequence[Style], x: float) -> tuple[Run,
                 begin, width = begin + math.ceil(width * UNIT - 1e-6) / UNIT, 0.0
         placed.append(Run(begin + width, piece))
         width += piece.width
-    return tuple(placed)
+    return tuple(placed), begin + width
 
 
 def _painted(glyphs: Glyphs, styles: Sequence[Style]) -> Iterator[Glyphs]:

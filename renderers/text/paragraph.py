@@ -139,7 +139,7 @@ class Paragraph:
     def hyphen(self, index: int) -> Glyphs:
         """The hyphen that the soft one at `index` shows as at the end of a line."""
         item = self.items[bisect_right(self.starts, index) - 1]
-        style = self.styles[index]
+        style = self.styles[index]._replace(letter_spacing=0.0)
         face = self.fonts.face(style.family, style.weight, style.italic).sized(style.size)
         text = chr(next(filter(face.has, _HYPHENS), _HYPHENS[-1]))
         glyphs = shape(text, Item(0, 1, face, style, item.level, "Latn"))

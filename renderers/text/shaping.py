@@ -104,17 +104,8 @@ def itemize(text: str, styles: Sequence[Style], levels: Sequence[int], fonts: Fo
             if styles[at].font == styles[start].font:
                 mixed = True
                 continue
-        items.append(
-            Item(
-                start,
-                at,
-                faces[start].sized(styles[start].size),
-                styles[start],
-                levels[start],
-                scripts[start],
-                mixed,
-            )
-        )
+        face = faces[start].sized(styles[start].size)
+        items.append(Item(start, at, face, styles[start], levels[start], scripts[start], mixed))
         start, mixed = at, False
     return items
 
@@ -311,10 +302,12 @@ def shape(
     ids = [info.codepoint for info in infos]
     clusters = [info.cluster + begin for info in infos]
     advances = [position.x_advance * scale for position in positions]
-    if item.face.is_emoji:
+    if item.face.has_sized_pictures:
         # A picture is as wide as it is drawn, which is not quite what the table `hmtx` says.
-        widths = item.face.at(item.style.size, ids).getWidths(ids)
-        advances = [width if advance else 0.0 for width, advance in zip(widths, advances, strict=True)]
+        font = item.face.at(item.style.size, ids, pictures=not item.face.is_emoji)
+        for at, (glyph, width) in enumerate(zip(ids, font.getWidths(ids), strict=True)):
+            if advances[at] and (item.face.is_emoji or item.face.is_picture(glyph)):
+                advances[at] = width
     offsets = None
     if any(position.x_offset or position.y_offset for position in positions):
         offsets = [(position.x_offset * scale, -position.y_offset * scale) for position in positions]
