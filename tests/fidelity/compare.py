@@ -165,14 +165,14 @@ def _page(cases: Sequence[Case], layouts: Sequence[dict[int, Layout]], folder: P
         cells.append(f'<section style="{place}">{body}</section>')
     return (
         f'<!doctype html><meta charset="utf-8">'
-        f"<style>{_faces(folder)} body {{ margin: 0; background: white }} "
+        f"<style>{font_faces(folder)} body {{ margin: 0; background: white }} "
         f"section {{ position: absolute; width: {WIDTH}px; height: {HEIGHT}px; overflow: hidden; "
         f"isolation: isolate; background: white }}</style>{''.join(cells)}"
     )
 
 
-def _faces(folder: Path) -> str:
-    """The very files that our fonts are drawn from."""
+def font_faces(folder: Path) -> str:
+    """CSS for the very files that our fonts are drawn from, which are written to the folder."""
     rules = []
     for number, font in enumerate(fontfiles.SHIPPED):
         data = font.load()
