@@ -180,8 +180,8 @@ def _fonts() -> Iterator[Named]:
 
 
 LOOSE = {"colour/vowel signs": 7.0, "colour/conjuncts": 11.0, "colour/karaoke": 7.0, "tab/large span": 6.0}
-"""Blocks that may be more than 5 levels apart: Devanagari's joined forms are hinted otherwise in Chromium, whose
-FreeType asks HarfBuzz for their script; behind a tab between spans a glyph stands a quarter px beside.
+"""Blocks that may be more than 5 levels apart: Devanagari's joined forms are hinted otherwise in Chromium,
+whose FreeType asks HarfBuzz for their script; behind a tab between spans a glyph stands a quarter px beside.
 """
 TEXTS: tuple[Named, ...] = tuple(
     named for group in (_spans, _spaced, _hyphens, _breaks, _lines, _characters, _fonts) for named in group()

@@ -68,7 +68,10 @@ def _built(
         builder.setupCFF("Made", {}, strings, {})
     else:
         builder.setupGlyf({name: _draw(TTGlyphPen(None), outlines[name], scale).glyph() for name in _ORDER})
-    builder.setupHorizontalMetrics({name: (round(_WIDTHS[name] * scale), 0) for name in _ORDER})
+    left = {name: min((x for x, _ in outlines[name]), default=0) for name in _ORDER}
+    builder.setupHorizontalMetrics(
+        {name: (round(_WIDTHS[name] * scale), round(left[name] * scale)) for name in _ORDER}
+    )
     builder.setupHorizontalHeader(ascent=round(height * scale), descent=-round(height / 4 * scale))
     builder.setupNameTable({"familyName": "Made", "styleName": "Regular"})
     builder.setupOS2(sTypoAscender=round(height * scale), usWinAscent=round(height * scale))
