@@ -144,7 +144,7 @@ def _characters() -> Iterator[Named]:
     yield _text("tab/lines", "a\tbb\tccc\tdd\te\tf", width=300, letterSpacing=1)
     yield _text("selector/stray", "Hi \ufe0f there 1\ufe0f2")
     yield _text("selector/text", "Hi \ufe0e a\ufe0f b\ufe0e 3\ufe0e. ☎\ufe0e")
-    yield _text("mark/monospace", "Vie\u0323\u0302t q\u0303 x\u0332", fontFamily="monospace", fontSize=44)
+    yield _text("mark/missing", "Vie\u0323\u0302t q\u0303 x\u0332", fontFamily="monospace", fontSize=44)
     decomposed = "Z\u030clut\u030couc\u030cky\u0301 ku\u030an\u030c A\u030angstro\u0308m"
     for family in ("monospace", "Space Mono", "Cascadia Mono", "serif"):
         yield _text(f"mark/{family}", decomposed, fontFamily=family, fontSize=32)

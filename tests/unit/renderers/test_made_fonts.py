@@ -12,6 +12,7 @@ from renderers.foreign.fonts import decode_font
 from renderers.text.fonts import CustomFont, Face, FontSet
 from renderers.text.layout import lay_out
 from schemas.elements import TextElement
+from schemas.paint import TextStroke
 from tests.fidelity.typefaces import MADE, made
 
 
@@ -61,5 +62,5 @@ def test_the_box_of_a_text_is_measured(tmp_path: Path) -> None:
     assert top < -80
     assert right > 115
     assert bottom > 100
-    stroked = TextElement(**fields, stroke={"color": "red", "width": 10})
+    stroked = TextElement(**fields, stroke=TextStroke(color="red", width=10))
     assert text_box(stroked, lay_out(stroked, fonts))[0] < left - 15
