@@ -13,7 +13,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from renderers.text import bidi
-from renderers.text.fonts import FontSet
+from renderers.text.fonts import FontSet, script_of
 from renderers.text.linebreak import Breaks
 from renderers.text.shaping import (
     Glyphs,
@@ -32,6 +32,9 @@ UNIT = 64  # Blink's LayoutUnit: lengths are whole 64ths of a px
 HANGING = frozenset(" \t\u3000")
 """What stays at the end of its line without counting for its width (CSS Text 3, 4.1.3)."""
 _SOFT_HYPHEN = "\u00ad"
+_VIRAMA = 9  # the combining class of signs that join the letter before to the one after
+_CONJOINED = frozenset(("Deva", "Beng", "Gujr", "Mlym", "Orya", "Telu"))
+"""Scripts of which such letters are one cluster (UAX #29, GB9c)."""
 _HYPHENS = (0x2010, 0x2D)  # what a word is broken with: the first that the font has
 
 
@@ -120,7 +123,8 @@ class Paragraph:
             hyphenated = end < count and text[end - 1] == _SOFT_HYPHEN
             return Broken(self, start, end, end == count, hyphenated, squeezed)
         end = self._anywhere(start, place, limit)
-        return Broken(self, start, end, end == count, forced=end != place)
+        squeezed = bool(self._give(end - 1, end)) and sum(self.widths[start:end]) > limit
+        return Broken(self, start, end, end == count, squeezed=squeezed, forced=end != place)
 
     def _give(self, index: int, end: int) -> float:
         """By how much a line that ends before `end` gets shorter, if that is after this character: the empty
@@ -162,11 +166,15 @@ class Paragraph:
             if index > start and self.may_cut(index):
                 place = index
             used += self.widths[index]
-            if used > limit and place > start:
-                return place
-            if used > limit:
+            if used > limit + self._give(index, index + 1):
                 break
-        return next((index for index in range(start + 1, end) if self.may_cut(index)), end)
+        else:
+            place = end
+        if place == start:
+            place = next((index for index in range(start + 1, end) if self.may_cut(index)), end)
+        while place < end and self.text[place] in HANGING:
+            place += 1
+        return place
 
     def may_cut(self, index: int) -> bool:
         """Whether a cluster begins here, of HarfBuzz and for a reader."""
@@ -175,6 +183,9 @@ class Paragraph:
             self.begins[index]
             and unicodedata.category(text[index]) not in ("Mn", "Me")
             and "\u200d" not in text[index - 1 : index + 1]
+            and not (
+                unicodedata.combining(text[index - 1]) == _VIRAMA and script_of(text[index]) in _CONJOINED
+            )
         )
 
     def slices(

@@ -218,7 +218,9 @@ def _shown_as_emoji(character: str, following: str) -> bool:
 
 _OPENING = frozenset("（［｛〈《「『【〔〖〘〝“‘｟")
 _BRACKETS = frozenset("）］｝〉》」』】〕〗〙〟”’｠")
-_CLOSING = _BRACKETS | frozenset("、。，．")
+_DOTS = frozenset("、。，．")
+_COLONS = frozenset("：；")
+_CLOSING = _BRACKETS | _DOTS
 _MIDDLE = frozenset("・：；　")
 _FULL = _OPENING | _CLOSING | _MIDDLE
 
@@ -226,6 +228,15 @@ _FULL = _OPENING | _CLOSING | _MIDDLE
 def opens(character: str) -> bool:
     """Whether it is full-width punctuation whose empty half is its first."""
     return character in _OPENING and character >= "\u3000"
+
+
+def _is_full(character: str) -> bool:
+    return character in _FULL and character >= "\u3000"
+
+
+def _category(character: str) -> str:
+    """The general category; none for guillemets, which trim nothing."""
+    return unicodedata.category(character) if character and character not in "«»‹›" else ""
 
 
 def closes(character: str) -> bool:
@@ -248,8 +259,13 @@ def trimmed(text: str, start: int, end: int, line: tuple[int, int]) -> list[int]
         after = text[at + 1] if at + 1 < line[1] else ""
         if character < "\u3000":
             continue  # quotation marks that are narrow in other text
-        opening = opens(character) and before in _FULL and before >= "\u3000"
-        closing = character in _CLOSING and after in _CLOSING | _MIDDLE and after >= "\u3000"
+        opening = opens(character) and (
+            _is_full(before) or _category(before) in ("Ps", "Pi") or before in ("”", "’", "·")
+        )
+        closing = character in _CLOSING | _COLONS and (
+            (after in _CLOSING | _MIDDLE and after >= "\u3000" and character not in _COLONS)
+            or ((_category(after) in ("Pe", "Pf") or after == "·") and not _is_full(after))
+        )
         if opening or closing:
             found.append(at)
     return found
@@ -294,6 +310,8 @@ def shape(
     features: dict[str, Any] = {"liga": False, "clig": False} if spacing else {}
     if item.script == "Hang":
         features["calt"] = False  # as Blink; Noto Sans CJK has a wider space there
+    if item.face.family.endswith((" TC", " HK")):  # whose dots stand in the middle of their squares
+        halved = [place for place in halved if text[place] not in _DOTS | _COLONS]
     if places := [place - begin for place in halved if first <= place < last]:
         features["halt"] = [(place, place + 1, True) for place in places]
     uharfbuzz.shape(item.face.hb_font, buffer, features)

@@ -15,7 +15,7 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
-from renderers.text.fonts import FontSet
+from renderers.text.fonts import FontSet, script_of, shows_emoji
 from renderers.text.layout import lay_out
 from renderers.text.linebreak import Breaks
 from schemas.elements import TextElement
@@ -64,7 +64,7 @@ def _shown(text: str, places: list[int]) -> str:
 def differing(texts: Sequence[RandomText]) -> list[Broken]:
     """Those that break otherwise in one box or the other. Raises ServerUnavailable without a Chromium."""
     fonts = FontSet()
-    fitting = [text for text in texts if not fonts.coverage(text.text)]
+    fitting = [text for text in texts if _is_one_list(text.text) and not fonts.coverage(text.text)]
     with tempfile.TemporaryDirectory(prefix="fidelity-") as name, Chromium() as browser:
         folder = Path(name)
         body = "".join(f'<p class="narrow">{escape(text.text)}</p>' for text in texts)
@@ -72,8 +72,8 @@ def differing(texts: Sequence[RandomText]) -> list[Broken]:
             style = escape(f"width: {text.width}px; font-family: {families('sans-serif', text.text)}")
             body += f'<p dir="auto" style="{style}">{escape(text.text)}</p>'
         style = (
-            f"{font_faces(folder)} p {{ white-space: pre-wrap; font-size: {_SIZE}px; line-height: 30px; margin: 0; "
-            "overflow-wrap: anywhere } p.narrow { width: 0; overflow-wrap: normal }"
+            f"{font_faces(folder)} p {{ white-space: pre-wrap; font-size: {_SIZE}px; line-height: 30px; "
+            "margin: 0; overflow-wrap: anywhere } p.narrow { width: 0; overflow-wrap: normal }"
         )
         page = folder / "page.html"
         page.write_text(f'<!doctype html><meta charset="utf-8"><style>{style}</style>{body}', "utf-8")
@@ -84,6 +84,12 @@ def differing(texts: Sequence[RandomText]) -> list[Broken]:
     return [
         Broken(text, a, b, narrow) for (text, narrow), a, b in zip(every, theirs, ours, strict=True) if a != b
     ]
+
+
+def _is_one_list(text: str) -> bool:
+    """Whether one list of families can say which font each character has, as ours are chosen by script."""
+    found = {script_of(character) for character in text} - {"Latn", "Zyyy", "Zinh", "Grek", "Cyrl"}
+    return len(found) <= 1 and not (found and shows_emoji(text))
 
 
 def _narrow(text: str) -> list[int]:

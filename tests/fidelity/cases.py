@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.fidelity.texts import TEXTS
+from tests.fidelity.texts import LOOSE, TEXTS
 
 WIDTH, HEIGHT = 480, 270
 Part = dict[str, Any]
@@ -368,7 +368,7 @@ def _blends() -> Iterator[Case]:
 def _words() -> Iterator[Case]:
     """What a mark, a hyphen or a colour at the wrong place would show in: looked at block by block."""
     for name, text in TEXTS:
-        yield Case(name, (text,), WHITE, block=5.0)
+        yield Case(name, (text,), WHITE, block=LOOSE.get(name, 5.0))
 
 
 _GROUPS = (_latin, _styles, _scripts, _emoji, _words, _gradients, _images, _shapes, _shadows, _blends)

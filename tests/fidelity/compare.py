@@ -42,8 +42,11 @@ Lines = list[tuple[int, float, float]]
 
 @dataclass(frozen=True)
 class Result:
-    """A case drawn by us and by Chromium. block: how far the block is apart that is most. ink: how far the boxes of what is painted are apart, in px, or None
-    where that is not asked; starts: whether all lines begin alike; reach: how far line ends differ, in px.
+    """A case drawn by us and by Chromium.
+
+    block: how far the block is apart that is most. ink: how far the boxes of what is painted are apart, in
+    px, or None where that is not asked; starts: whether all lines begin alike; reach: how far line ends
+    differ, in px.
     """
 
     case: Case

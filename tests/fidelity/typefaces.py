@@ -12,8 +12,8 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.t2CharStringPen import T2CharStringPen
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont, newTable
-from fontTools.ttLib.tables import BitmapGlyphMetrics as bitmap_metrics
 from fontTools.ttLib.tables._c_m_a_p import CmapSubtable
+from fontTools.ttLib.tables.BitmapGlyphMetrics import SmallGlyphMetrics
 from fontTools.ttLib.tables.C_B_D_T_ import cbdt_bitmap_format_17
 from fontTools.ttLib.tables.E_B_L_C_ import (
     BitmapSizeTable,
@@ -68,7 +68,10 @@ def _built(
         builder.setupCFF("Made", {}, strings, {})
     else:
         builder.setupGlyf({name: _draw(TTGlyphPen(None), outlines[name], scale).glyph() for name in _ORDER})
-    builder.setupHorizontalMetrics({name: (round(_WIDTHS[name] * scale), 0) for name in _ORDER})
+    left = {name: min((x for x, _ in outlines[name]), default=0) for name in _ORDER}
+    builder.setupHorizontalMetrics(
+        {name: (round(_WIDTHS[name] * scale), round(left[name] * scale)) for name in _ORDER}
+    )
     builder.setupHorizontalHeader(ascent=round(height * scale), descent=-round(height / 4 * scale))
     builder.setupNameTable({"familyName": "Made", "styleName": "Regular"})
     builder.setupOS2(sTypoAscender=round(height * scale), usWinAscent=round(height * scale))
@@ -129,7 +132,7 @@ def _bitmaps() -> TTFont:
     for table in ("CBDT", "CBLC"):
         font[table].version = 3.0
     glyph = cbdt_bitmap_format_17(None, font)
-    glyph.metrics = bitmap_metrics.SmallGlyphMetrics()
+    glyph.metrics = SmallGlyphMetrics()
     glyph.metrics.height, glyph.metrics.width = 48, 40
     glyph.metrics.BearingX, glyph.metrics.BearingY, glyph.metrics.Advance = 0, 48, 38
     glyph.imageData = _png(40, 48)
