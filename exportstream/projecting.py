@@ -20,6 +20,7 @@ from processors.stage import Outgoing
 from schemas import topics
 from schemas.cloudevents import EventHeaders, encode_headers
 from schemas.errors import InvalidMessage, Unavailable
+from schemas.identity import JobRef
 from schemas.lifecycle import Job
 from schemas.messages import ExportRequest
 
@@ -147,15 +148,15 @@ def rebuild(kafka: KafkaSettings, jobs: Jobs) -> int:
 
     Returns the number of jobs. Stop the projection before, or it writes between.
     """
-    newest: dict[str, Job] = {}
+    newest: dict[JobRef, Job] = {}
     for value in read_topic(kafka, topics.STATUS):
         try:
             job = Job.decode(value)
         except InvalidMessage as error:
             log.warning("a snapshot cannot be read", reason=error.message)
             continue
-        if job.id not in newest or newest[job.id].version <= job.version:
-            newest[job.id] = job
+        if job.ref not in newest or newest[job.ref].version <= job.version:
+            newest[job.ref] = job
     jobs.delete_all()
     jobs.upsert(list(newest.values()))
     return len(newest)

@@ -14,6 +14,7 @@ from processors.stage import Outgoing, TaskContext
 from schemas import keys, topics
 from schemas.errors import ExportError, Missing
 from schemas.facts import ChunkEncoded
+from schemas.identity import task_key
 from schemas.messages import ChunkDone, EncodeTask, RenderTask, read_message
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Encode:
         task = RenderTask(
             job_id=message.job_id, tenant=message.tenant, plan_key=message.plan_key, position=position
         )
-        return Outgoing(topics.RENDER, f"{message.job_id}:{position}", task)
+        return Outgoing(topics.RENDER, task_key(*message.ref, position), task)
 
     def _announce(self, message: EncodeTask, frames: int, now: datetime) -> list[Outgoing]:
         common: dict[str, Any] = {
@@ -89,7 +90,7 @@ class Encode:
         }
         return [
             tell(ChunkEncoded(**common, at=now, frames=frames)),
-            Outgoing(topics.MIX, message.job_id, ChunkDone(**common, plan_key=message.plan_key)),
+            Outgoing(topics.MIX, str(message.ref), ChunkDone(**common, plan_key=message.plan_key)),
         ]
 
     def on_failure(self, message: EncodeTask, error: ExportError, now: datetime) -> Iterable[Outgoing]:

@@ -25,6 +25,7 @@ from processors.stage import Outgoing, TaskContext
 from schemas import keys, topics
 from schemas.errors import ExportError, Missing
 from schemas.facts import StageProgressed
+from schemas.identity import job_key, task_key
 from schemas.messages import ChunkDone, JoinTask, RenderTask, SoundTask, UploadTask, read_message
 from schemas.plan import Plan
 
@@ -175,7 +176,7 @@ class Mix:
             plan_key=message.plan_key,
             output_key=plan.output_key,
         )
-        return Outgoing(topics.UPLOAD, message.job_id, task)
+        return Outgoing(topics.UPLOAD, str(message.ref), task)
 
     def on_failure(self, message: MixMessage, error: ExportError, now: datetime) -> Iterable[Outgoing]:
         """The job fails: it has no sound, or cannot be joined."""
@@ -190,11 +191,11 @@ def _progress(plan: Plan, fraction: float, now: datetime) -> Outgoing:
 
 def _render_again(plan: Plan, position: int) -> Outgoing:
     task = RenderTask(**_common(plan), position=position)
-    return Outgoing(topics.RENDER, f"{plan.job_id}:{position}", task)
+    return Outgoing(topics.RENDER, task_key(plan.tenant, plan.job_id, position), task)
 
 
 def _mix_again(plan: Plan) -> Outgoing:
-    return Outgoing(topics.MIX, plan.job_id, SoundTask(**_common(plan)))
+    return Outgoing(topics.MIX, job_key(plan.tenant, plan.job_id), SoundTask(**_common(plan)))
 
 
 def _common(plan: Plan) -> dict[str, Any]:

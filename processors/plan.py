@@ -25,6 +25,7 @@ from schemas import keys, topics
 from schemas.errors import ExportError, InvalidInput
 from schemas.facts import Planned, PlanStarted
 from schemas.hashing import content_hash
+from schemas.identity import task_key
 from schemas.limits import Limits
 from schemas.messages import (
     DrawTask,
@@ -98,7 +99,7 @@ class PlanStage:
 
     def handle(self, message: ExportRequest, context: TaskContext) -> Iterable[Outgoing]:
         """Plan once; a request that is delivered again finds the plan, and the result if there is one."""
-        with self._turns.of(f"{message.tenant}/{message.job_id}", context.check):
+        with self._turns.of(str(message.ref), context.check):
             return self._handle(message, context)
 
     def _handle(self, message: ExportRequest, context: TaskContext) -> Iterable[Outgoing]:
@@ -225,14 +226,14 @@ class PlanStage:
         if self._store.exists(plan.output_key):
             return [_upload(request, plan_key, plan, reused=True)]
         if plan.format == "json":
-            return [Outgoing(topics.RENDER, f"{request.job_id}:0", DrawTask(**common))]
+            return [Outgoing(topics.RENDER, task_key(*request.ref, 0), DrawTask(**common))]
         tasks: list[Outgoing] = []
         if plan.sound_hash is not None and not self._store.exists(sound_place(plan)):
-            tasks.append(Outgoing(topics.MIX, request.job_id, SoundTask(**common)))
+            tasks.append(Outgoing(topics.MIX, str(request.ref), SoundTask(**common)))
         for position in range(min(plan.width, len(plan.todo))):
             task = RenderTask(**common, position=position)
-            tasks.append(Outgoing(topics.RENDER, f"{request.job_id}:{position}", task))
-        return tasks or [Outgoing(topics.MIX, request.job_id, JoinTask(**common))]
+            tasks.append(Outgoing(topics.RENDER, task_key(*request.ref, position), task))
+        return tasks or [Outgoing(topics.MIX, str(request.ref), JoinTask(**common))]
 
     def on_failure(self, message: Message, error: ExportError, now: datetime) -> Iterable[Outgoing]:
         """The job fails: it cannot be planned."""
@@ -278,4 +279,4 @@ def _upload(request: ExportRequest, plan_key: str, plan: Plan, *, reused: bool) 
         output_key=plan.output_key,
         reused=reused,
     )
-    return Outgoing(topics.UPLOAD, request.job_id, task)
+    return Outgoing(topics.UPLOAD, str(request.ref), task)

@@ -14,6 +14,7 @@ from processors.stage import Outgoing, TaskContext
 from schemas import keys, topics
 from schemas.errors import ExportError
 from schemas.facts import ChunkRendered
+from schemas.identity import task_key
 from schemas.messages import DrawTask, EncodeTask, Message, RenderTask, UploadTask, read_message
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Render:
             frames=planned.frames,
         )
         task = EncodeTask(**_task_fields(message))
-        return [Outgoing(topics.ENCODE, f"{message.job_id}:{message.position}", task), tell(rendered)]
+        return [Outgoing(topics.ENCODE, task_key(*message.ref, message.position), task), tell(rendered)]
 
     def _draw(self, tenant: str, view: PlanView, layer: Layer) -> None:
         from renderers.drawing.raster import draw_layer
@@ -94,7 +95,7 @@ class Render:
             plan_key=message.plan_key,
             output_key=plan.output_key,
         )
-        return Outgoing(topics.UPLOAD, message.job_id, task)
+        return Outgoing(topics.UPLOAD, str(message.ref), task)
 
     def on_failure(self, message: Message, error: ExportError, now: datetime) -> Iterable[Outgoing]:
         """The job fails: its picture cannot be drawn."""

@@ -26,6 +26,7 @@ from processors.verify import verify
 from schemas import keys, topics
 from schemas.errors import Cancelled, ExportError, Missing
 from schemas.facts import Completed, Result, StageProgressed
+from schemas.identity import job_key
 from schemas.messages import UploadTask, read_message
 from schemas.plan import Plan
 
@@ -70,7 +71,7 @@ class Upload:
     def handle(self, message: UploadTask, context: TaskContext) -> Iterable[Outgoing]:
         """Publish the file once; state that the job is completed, each time in the same words."""
         manifest_key = keys.manifest_key(message.tenant, message.job_id)
-        with self._turns.of(f"{message.tenant}/{message.job_id}", context.check):
+        with self._turns.of(str(message.ref), context.check):
             context.check()
             try:
                 manifest = orjson.loads(self._store.get(manifest_key))
@@ -166,7 +167,7 @@ class Upload:
 
 def _video_id(plan: Plan) -> str:
     """The same for the same job, so that the library has one entry of it."""
-    return str(uuid.uuid5(LIBRARY_NAMESPACE, plan.job_id))
+    return str(uuid.uuid5(LIBRARY_NAMESPACE, job_key(plan.tenant, plan.job_id)))
 
 
 def _half_way(plan: Plan, now: datetime) -> Outgoing:

@@ -10,22 +10,20 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from schemas.errors import InvalidMessage
-from schemas.messages import JobId, Label, Message, StoreKey, Tenant, read_message
+from schemas.messages import AboutJob, Label, Message, StoreKey, read_message
 from schemas.stages import STAGES as STAGES
 from schemas.stages import StageName as StageName
 
 
-class Fact(Message):
+class Fact(AboutJob):
     """Something that happened to a job."""
 
-    job_id: JobId
-    tenant: Tenant
     at: datetime
 
     @property
     def id(self) -> str:
         """The same for the same happening, however often it is told."""
-        return f"{self.job_id}:{self.TYPE}"
+        return f"{self.ref}:{self.TYPE}"
 
 
 class PlanStarted(Fact):
@@ -62,7 +60,7 @@ class ChunkFact(Fact):
     @property
     def id(self) -> str:
         """One for each chunk."""
-        return f"{self.job_id}:{self.TYPE}:{self.position}"
+        return f"{self.ref}:{self.TYPE}:{self.position}"
 
 
 class ChunkRendered(ChunkFact):
@@ -88,7 +86,7 @@ class StageProgressed(Fact):
     @property
     def id(self) -> str:
         """One for each step of a stage."""
-        return f"{self.job_id}:{self.TYPE}:{self.stage}:{self.fraction:.3f}"
+        return f"{self.ref}:{self.TYPE}:{self.stage}:{self.fraction:.3f}"
 
 
 class Result(Message):

@@ -27,6 +27,7 @@ from schemas.facts import (
     StageName,
     StageProgressed,
 )
+from schemas.identity import JobRef
 from schemas.messages import ExportRequest, JobId, Message, Tenant
 from schemas.stages import STAGES_OF
 
@@ -91,6 +92,11 @@ class Job(Message):
     started_at: datetime | None = None
     updated_at: datetime | None = None
     completed_at: datetime | None = None
+
+    @property
+    def ref(self) -> JobRef:
+        """What identifies the job."""
+        return JobRef(self.tenant, self.id)
 
     @property
     def terminal(self) -> bool:
