@@ -26,7 +26,8 @@ from processors.plan import PlanStage
 from processors.plans import PlanCache
 from processors.render import Render
 from processors.resources import ResourcePool
-from processors.sound import SoundMixer
+from processors.sound import Sound
+from processors.sources import SoundReader
 from processors.stage import Stage
 from processors.upload import Upload
 from schemas.errors import InvalidInput, Unavailable
@@ -151,16 +152,21 @@ def make_stages(
     """
     plans = PlanCache(store, settings.limits)
     decoder = decoder or SandboxedDecoder()
-    makers: dict[str, Callable[[], Stage[Any]]] = {
-        "plan": lambda: _plan(settings, store, plans, decoder, work_dir, base, width),
-        "render": lambda: Render(store, plans, ResourcePool(store), layers=layers),
-        "encode": lambda: Encode(store, plans, concurrency=settings.encoders, layers=layers),
-        "mix": lambda: Mix(store, plans, SoundMixer(store, work_dir, workers=settings.encoders), work_dir),
-        "upload": lambda: Upload(
-            store, plans, work_dir, StoredProjectHistory(store), publish_copy=_publisher(settings.output_dir)
-        ),
+    sounds = SoundReader(store, decoder, work_dir)
+    encoders = settings.encoders
+    makers: dict[str, Callable[[], list[Stage[Any]]]] = {
+        "plan": lambda: [_plan(settings, store, plans, decoder, work_dir, base, width)],
+        "render": lambda: [Render(store, plans, ResourcePool(store), layers=layers)],
+        "encode": lambda: [Encode(store, plans, concurrency=encoders, layers=layers)],
+        "mix": lambda: [Sound(store, plans, sounds, concurrency=encoders), Mix(store, plans, work_dir)],
+        "upload": lambda: [_upload(settings, store, plans, work_dir)],
     }
-    return [makers[name]() for name in names]
+    return [stage for name in names for stage in makers[name]()]
+
+
+def _upload(settings: Settings, store: ObjectStore, plans: PlanCache, work_dir: Path) -> Upload:
+    publish_copy = _publisher(settings.output_dir)
+    return Upload(store, plans, work_dir, StoredProjectHistory(store), publish_copy=publish_copy)
 
 
 def _plan(
@@ -200,7 +206,8 @@ def _publisher(folder: Path | None) -> Callable[[Plan, Path], None] | None:
         own.mkdir(parents=True, exist_ok=True)
         partial = own / f".{plan.job_id}.partial"
         shutil.copyfile(path, partial)
-        partial.replace(own / f"{plan.job_id}.{plan.extension}")
+        which = f"-{path.stem}" if len(plan.files) > 1 else ""
+        partial.replace(own / f"{plan.job_id}{which}{path.suffix}")
 
     return publish
 

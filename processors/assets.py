@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-DECODER_VERSION = "2"
+DECODER_VERSION = "3"
 """Part of the name of each normal form: raise it when the decoder writes something else."""
 AT_ONCE = 8
 
@@ -219,6 +219,8 @@ def decoder_job(kind: str, size: tuple[int, int] | None, limits: Limits) -> dict
 def _normal_key(kind: str, tenant: str, fingerprint: str) -> str | None:
     if kind == "image":
         return keys.image_key(tenant, fingerprint)
+    if kind == "audio":
+        return keys.sound_source_key(tenant, fingerprint)
     return keys.font_key(tenant, fingerprint) if kind == "font" else None
 
 
@@ -230,7 +232,7 @@ def _asset(
     normal_key: str | None = None,
     found: Mapping[str, Any] | None = None,
 ) -> Asset:
-    known = {name: (found or {}).get(name) for name in ("width", "height", "duration", "family")}
+    known = {name: (found or {}).get(name) for name in ("width", "height", "duration", "samples", "family")}
     return Asset(
         src=ref.src,
         kind=ref.kind,

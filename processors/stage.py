@@ -28,6 +28,14 @@ class Outgoing(NamedTuple):
     message: Message
 
 
+class Instead(Exception):
+    """The message cannot be worked on as it is: publish `outputs` and count it as handled."""
+
+    def __init__(self, outputs: Iterable[Outgoing]) -> None:
+        super().__init__("replaced by other messages")
+        self.outputs = tuple(outputs)
+
+
 class TaskContext(NamedTuple):
     """What a task may use of its surroundings.
 
@@ -69,7 +77,7 @@ class Stage(Protocol[MessageT]):
     def handle(self, message: MessageT, context: TaskContext) -> Iterable[Outgoing]:
         """Do the work; what it returns is published before the message counts as handled.
 
-        Raises InvalidInput (the job fails), Unavailable (tried again), Cancelled (dropped).
+        Raises InvalidInput (the job fails), Unavailable (tried again), Cancelled (dropped), Instead.
         """
 
     def on_failure(self, message: MessageT, error: ExportError, now: datetime) -> Iterable[Outgoing]:

@@ -18,9 +18,10 @@ SCHEMAS = "#/components/schemas/"
 
 CARRIED: dict[str, tuple[type[Message], ...]] = {
     topics.REQUESTS: (messages.ExportRequest,),
-    topics.RENDER: (messages.RenderTask, messages.DrawTask),
+    topics.RENDER: (messages.RenderTask, messages.DocumentTask),
     topics.ENCODE: (messages.EncodeTask,),
-    topics.MIX: (messages.SoundTask, messages.ChunkDone, messages.JoinTask),
+    topics.SOUND: (messages.SoundTask,),
+    topics.MIX: (messages.PartDone, messages.JoinTask),
     topics.UPLOAD: (messages.UploadTask,),
     topics.CONTROL: (messages.Control,),
     topics.PROGRESS: FACT_TYPES,

@@ -81,8 +81,13 @@ class _Element(Part):
 
 
 class Span(Part):
-    """Characters `start` to `end` (exclusive, counted in Unicode code points) in another style."""
+    """Characters `start` to `end` (exclusive) in another style.
 
+    unit: what `start` and `end` count: `utf16`, the code units of JavaScript's strings, or `codepoint`,
+    Unicode code points. They differ after characters beyond U+FFFF, such as emoji.
+    """
+
+    unit: Literal["utf16", "codepoint"] = "utf16"
     start: Annotated[int, Field(strict=True, ge=0)]
     end: Annotated[int, Field(strict=True, ge=0)]
     font_family: Name | None = None

@@ -139,43 +139,44 @@ class ExportRequest(AboutJob):
         return value
 
 
-class ChunkTask(AboutJob):
-    """One chunk of a plan: `position` counts along the plan's list of missing chunks."""
+class PartTask(AboutJob):
+    """One part of a plan, by its position. again: it was swept away and is made anew; none follows it."""
 
     plan_key: StoreKey
     position: Annotated[int, Field(ge=0)]
+    again: bool = False
 
 
-class RenderTask(ChunkTask):
-    """Draw the layers of one chunk."""
+class RenderTask(PartTask):
+    """Draw one part: the layers of a chunk, a page, or a document."""
 
     TYPE: ClassVar[str] = "chunk.render"
 
 
-class EncodeTask(ChunkTask):
+class EncodeTask(PartTask):
     """Compose and encode one chunk whose layers are drawn."""
 
     TYPE: ClassVar[str] = "chunk.encode"
 
 
-class DrawTask(AboutJob):
-    """Write a file that needs neither video nor sound, such as the JSON of a project."""
+class SoundTask(PartTask):
+    """Mix and encode one part of the sound. A task without a position is one of an old plan."""
+
+    TYPE: ClassVar[str] = "sound.mix"
+
+    position: Annotated[int, Field(ge=0)] = 0
+
+
+class DocumentTask(AboutJob):
+    """Write a document: what older versions sent instead of a `RenderTask`."""
 
     TYPE: ClassVar[str] = "document.render"
 
     plan_key: StoreKey
 
 
-class SoundTask(AboutJob):
-    """Mix and encode the sound of a job."""
-
-    TYPE: ClassVar[str] = "sound.mix"
-
-    plan_key: StoreKey
-
-
-class ChunkDone(ChunkTask):
-    """A chunk lies in the store: the fan-in counts it."""
+class PartDone(PartTask):
+    """A part lies in the store: the fan-in counts it."""
 
     TYPE: ClassVar[str] = "chunk.done"
 
@@ -216,9 +217,9 @@ MESSAGE_TYPES: dict[str, type[Message]] = {
         ExportRequest,
         RenderTask,
         EncodeTask,
-        DrawTask,
         SoundTask,
-        ChunkDone,
+        DocumentTask,
+        PartDone,
         JoinTask,
         UploadTask,
         Control,

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 REQUESTS = "export.requests"
 RENDER = "export.render"
 ENCODE = "export.encode"
+SOUND = "export.sound"
 MIX = "export.mix"
 UPLOAD = "export.upload"
 CONTROL = "export.control"
@@ -24,7 +25,7 @@ DAY_MS = 24 * 3600 * 1000
 MIB = 1024 * 1024
 
 JOB_KEY = "tenant/job_id"
-TASK_KEY = "tenant/job_id:chunk"
+TASK_KEY = "tenant/job_id:part"
 """How keys are made: schemas/identity.py."""
 
 MAX_REQUEST_BYTES = 8 * MIB
@@ -61,9 +62,10 @@ TOPICS: tuple[TopicSpec, ...] = (
         retention_ms=7 * DAY_MS,
         max_message_bytes=MAX_REQUEST_BYTES,
     ),
-    TopicSpec(RENDER, TASK_KEY, "draw the layers of one chunk"),
-    TopicSpec(ENCODE, TASK_KEY, "compose and encode one chunk"),
-    TopicSpec(MIX, JOB_KEY, "sound to mix, chunk finished, join them"),
+    TopicSpec(RENDER, TASK_KEY, "draw one part"),
+    TopicSpec(ENCODE, TASK_KEY, "compose and encode one part"),
+    TopicSpec(SOUND, TASK_KEY, "mix and encode one part of the sound"),
+    TopicSpec(MIX, JOB_KEY, "part finished, join them"),
     TopicSpec(UPLOAD, JOB_KEY, "publish one finished file"),
     TopicSpec(CONTROL, JOB_KEY, "cancel, change priority", cleanup="compact"),
     TopicSpec(PROGRESS, JOB_KEY, "facts: what a stage started, finished, failed", retention_ms=7 * DAY_MS),

@@ -26,7 +26,7 @@ import structlog
 from processors.running import metrics
 from processors.running.backlog import Record
 from processors.running.policies import RetryPolicy
-from processors.stage import JOB_CANCELLED, Outgoing, Stage, TaskContext
+from processors.stage import JOB_CANCELLED, Instead, Outgoing, Stage, TaskContext
 from schemas.cloudevents import EventHeaders, Headers, child_trace, encode_headers
 from schemas.errors import Cancelled, ExportError, InvalidInput, InvalidMessage, Unavailable
 from schemas.topics import DEAD_LETTER
@@ -142,6 +142,8 @@ class Tasks:
             try:
                 # A list: a stage may be a generator, and its work belongs inside this try.
                 return list(stage.handle(message, context))
+            except Instead as other:
+                return list(other.outputs)
             except Unavailable as error:
                 elapsed = self._clock.monotonic() - began
                 delay = self._retry.delay(attempt, elapsed, self._clock.random.random())

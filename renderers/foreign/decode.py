@@ -4,7 +4,9 @@ It reads one JSON object a line from standard input and answers each with one on
 
     {"op": "image", "path", "out", "max_width", "max_height", "max_megapixels"}
         -> {"ok": true, "width", "height", "source_width", "source_height", "format", "opaque", "warnings"}
-    {"op": "audio", "path"}  -> {"ok": true, "duration", "codec", "sample_rate", "channels"}
+    {"op": "audio", "path", "out"}
+        -> {"ok": true, "duration", "samples", "codec", "sample_rate", "channels", "warnings"}
+    {"op": "samples", "path", "out", "first", "count"}  -> {"ok": true}, of a normal form
     {"op": "font", "path", "out"}  -> {"ok": true, "family", "weight", "style", "variable"}
     {"op": "load", "for": "image" | "audio" | "font"}  -> {"ok": true}, when the libraries for it are loaded
     any of them  -> {"ok": false, "code", "message"}
@@ -39,9 +41,16 @@ def _image(request: Mapping[str, Any]) -> Answer:
 
 
 def _audio(request: Mapping[str, Any]) -> Answer:
-    from renderers.foreign.sound import probe_audio
+    from renderers.foreign.sound import normal_sound
 
-    return probe_audio(str(request["path"]))
+    return normal_sound(str(request["path"]), str(request["out"]))
+
+
+def _samples(request: Mapping[str, Any]) -> Answer:
+    from renderers.foreign.samples import write_samples
+
+    first, count = int(request["first"]), int(request["count"])
+    return write_samples(str(request["path"]), str(request["out"]), first, count)
 
 
 def _font(request: Mapping[str, Any]) -> Answer:
@@ -59,11 +68,13 @@ def _load(request: Mapping[str, Any]) -> Answer:
 MODULES = {
     "image": ("renderers.foreign.images", "PIL.JpegImagePlugin", "zstandard", "isal.isal_zlib"),
     "audio": ("renderers.foreign.sound", "av"),
+    "samples": ("renderers.foreign.samples", "av.filter"),
     "font": ("renderers.foreign.fonts",),
 }
 OPERATIONS: dict[str, Callable[[Mapping[str, Any]], Answer]] = {
     "image": _image,
     "audio": _audio,
+    "samples": _samples,
     "font": _font,
     "load": _load,
 }

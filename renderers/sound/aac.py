@@ -19,6 +19,7 @@ from typing import NamedTuple
 import av
 import numpy as np
 
+from renderers import instructions
 from renderers._arrays import NDArray
 from schemas.checks import nothing
 from schemas.errors import InvalidInput
@@ -162,7 +163,8 @@ def _encode_piece(piece: _Piece, rate: int, bitrate: int) -> tuple[list[bytes], 
     context.bit_rate = bitrate
     context.options = {"aac_coder": "fast" if bitrate >= _FAST_BITRATE else "twoloop"}
     context.flags |= _FLAGS
-    context.open()
+    with instructions.in_ffmpeg():
+        context.open()
     packets: list[bytes] = []
     for start in range(0, piece.planes.shape[1], FRAME):
         block = piece.planes[:, start : start + FRAME]

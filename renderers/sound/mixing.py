@@ -22,6 +22,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from renderers import instructions
 from schemas.motion import exact
 from schemas.project import AudioTrack
 
@@ -180,7 +181,7 @@ def mp3_arguments(spec: SoundSpec, inputs: Mapping[str, Path], output: Path) -> 
 
 
 def _mixing(spec: SoundSpec, inputs: Mapping[str, Path]) -> list[str]:
-    arguments = []
+    arguments = ["-cpuflags", instructions.chosen().ffmpeg]
     for track in spec.tracks:
         arguments += ["-i", f"file:{inputs[track.src]}"] * _reads(track)
     return [

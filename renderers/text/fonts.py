@@ -8,7 +8,7 @@ HarfBuzz's view (shaping, in font units) and Skia's (drawing). Files are read wh
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
 from typing import Any, NamedTuple
@@ -50,15 +50,19 @@ class Metrics(NamedTuple):
 
 
 class Face:
-    """One font at one weight and slant."""
+    """One font at one weight and slant, and at one optical size if it has such an axis."""
 
-    def __init__(self, source: _Source, weight: int, italic: bool) -> None:
+    def __init__(self, source: _Source, weight: int, italic: bool, optical: float | None = None) -> None:
         self.family = source.family
         self.weight = min(max(weight, source.weights[0]), source.weights[1])
         self.synthetic_bold = weight >= _BOLD_FROM > source.weights[1] and not source.is_emoji
         self.synthetic_italic = italic and not source.italic
         self.is_emoji = source.is_emoji
         self._source = source
+        self._asked = weight, italic
+        self._optical = optical
+        self._others: dict[float, Face] = {}
+        self._pictures: dict[int, bool] = {}
         self._drawn: list[bytes] = []
         self._has: dict[int, bool] = {}
         self._sized: dict[tuple[float, bool, int], Any] = {}
@@ -74,8 +78,53 @@ class Face:
 
         font = uharfbuzz.Font(uharfbuzz.Face(self._source.data, self._source.face))
         if self._source.is_variable:
-            font.set_variations({"wght": float(self.weight)})
+            font.set_variations(self._place)
         return font
+
+    @property
+    def _place(self) -> dict[str, float]:
+        """Where the axes of a variable font are set."""
+        optical = {} if self._optical is None else {"opsz": self._optical}
+        return {"wght": float(self.weight), **optical}
+
+    def sized(self, size: float) -> Face:
+        """The face for text of `size` px: another one where the font has an axis of optical sizes (CSS Fonts
+        4, `font-optical-sizing: auto`).
+        """
+        sizes = self._optical_sizes
+        if sizes is None:
+            return self
+        place = min(max(size, sizes[0]), sizes[1])
+        if place == self._optical:
+            return self
+        if place not in self._others:
+            self._others[place] = Face(self._source, *self._asked, place)
+        return self._others[place]
+
+    @cached_property
+    def _optical_sizes(self) -> tuple[float, float] | None:
+        if not self._source.is_variable:
+            return None
+        axes = self.hb_font.face.axis_infos
+        return next(((axis.min_value, axis.max_value) for axis in axes if axis.tag == "opsz"), None)
+
+    def is_picture(self, glyph: int) -> bool:
+        """Whether a glyph of a font that is not for emoji alone is a bitmap in colour (`sbix`, `CBDT`)."""
+        known = self._pictures.get(glyph)
+        if known is None:
+            png = self.hb_font.get_glyph_color_png(glyph) if self.has_pictures else None
+            known = self._pictures[glyph] = png is not None and len(png.data) > 0
+        return known
+
+    @cached_property
+    def has_sized_pictures(self) -> bool:
+        """Whether its bitmaps are as wide as they are drawn, whatever the table `hmtx` says (`CBDT`)."""
+        return self.is_emoji or (self.has_pictures and "CBDT" in self.hb_font.face.table_tags)
+
+    @cached_property
+    def has_pictures(self) -> bool:
+        """Whether some glyphs are bitmaps in colour, and others may be outlines."""
+        return not self.is_emoji and bool(self.hb_font.face.has_color_png)
 
     @cached_property
     def units(self) -> int:
@@ -99,12 +148,16 @@ class Face:
     @cached_property
     def _latin(self) -> tuple[Any, frozenset[int]]:
         glyphs = map(self.hb_font.get_nominal_glyph, _LATIN)
-        return self._made(_pinned(self.hb_font.face, self.weight, _LATIN)), frozenset(filter(None, glyphs))
+        return self._made(_pinned(self.hb_font.face, self._place, _LATIN)), frozenset(filter(None, glyphs))
 
     @cached_property
     def _whole(self) -> Any:
-        if self._source.is_variable:
-            return self._made(_pinned(self.hb_font.face, self.weight))
+        if self._source.is_variable or self.has_pictures:
+            return self._made(_pinned(self.hb_font.face, self._place))
+        return self._made(self._source.data, self._source.face)
+
+    @cached_property
+    def _with_pictures(self) -> Any:
         return self._made(self._source.data, self._source.face)
 
     def _made(self, data: bytes, index: int = 0) -> Any:
@@ -123,12 +176,15 @@ class Face:
             known = self._has[codepoint] = bool(self.hb_font.get_nominal_glyph(codepoint))
         return known
 
-    def at(self, size: float, glyphs: Iterable[int] = (), *, hinted: bool = False) -> Any:
+    def at(
+        self, size: float, glyphs: Iterable[int] = (), *, hinted: bool = False, pictures: bool = False
+    ) -> Any:
         """Skia's font at `size` px with these glyphs at least, at sub-pixel positions across.
 
         hinted: for text that rests, as Blink draws it: heights fitted to whole px, baselines on whole px.
+        pictures: for those glyphs that are bitmaps.
         """
-        typeface = self.typeface(glyphs)
+        typeface = self._with_pictures if pictures else self.typeface(glyphs)
         font = self._sized.get((size, hinted, typeface.uniqueID()))
         if font is None:
             from renderers._skia import skia
@@ -139,7 +195,7 @@ class Face:
             font.setEdging(skia.Font.Edging.kAntiAlias)
             font.setLinearMetrics(True)
             font.setBaselineSnap(hinted)
-            font.setEmbeddedBitmaps(self.is_emoji)
+            font.setEmbeddedBitmaps(self.is_emoji or pictures)
             font.setEmbolden(self.synthetic_bold)
             if self.synthetic_italic:
                 font.setSkewX(-0.25)
@@ -148,6 +204,8 @@ class Face:
 
     def metrics(self, size: float) -> Metrics:
         """Ascent and descent at `size` px."""
+        if (sized := self.sized(size)) is not self:
+            return sized.metrics(size)
         known = self._metrics.get(size)
         if known is None:
             measured = self.at(size).getMetrics()
@@ -168,12 +226,12 @@ _LATIN = tuple(
 Without superscripts: FreeType fits their heights to those of others, which lie beyond.
 """
 
-_LAYOUT_TABLES = ("GSUB", "GPOS", "GDEF", "kern", "BASE", "JSTF")
+_DROPPED = ("GSUB", "GPOS", "GDEF", "kern", "BASE", "JSTF", "sbix", "CBDT", "CBLC")
 
 
-def _pinned(face: Any, weight: int, characters: Iterable[int] | None = None) -> bytes:
-    """A variable font at one weight and otherwise at its defaults, glyph ids kept, without what shaping
-    needs. characters: with their glyphs only.
+def _pinned(face: Any, place: Mapping[str, float], characters: Iterable[int] | None = None) -> bytes:
+    """A font's outlines, those of a variable one at a place of its axes and otherwise at its defaults; glyph
+    ids kept, without what shaping needs and without bitmaps. characters: with their glyphs only.
     """
     import uharfbuzz
 
@@ -183,9 +241,11 @@ def _pinned(face: Any, weight: int, characters: Iterable[int] | None = None) -> 
     else:
         wanted.unicode_set.update(characters)
     wanted.pin_all_axes_to_default(face)
-    wanted.pin_axis_location(face, "wght", float(weight))
+    for axis in face.axis_infos:
+        if axis.tag in place:
+            wanted.pin_axis_location(face, axis.tag, place[axis.tag])
     wanted.flags = uharfbuzz.SubsetFlags.RETAIN_GIDS | uharfbuzz.SubsetFlags.NOTDEF_OUTLINE
-    wanted.drop_table_tag_set.update(int.from_bytes(tag.encode(), "big") for tag in _LAYOUT_TABLES)
+    wanted.drop_table_tag_set.update(int.from_bytes(tag.encode(), "big") for tag in _DROPPED)
     try:
         return bytes(uharfbuzz.subset(face, wanted).blob.data)
     except RuntimeError as error:
@@ -221,12 +281,12 @@ class _Source:
 
     @cached_property
     def is_variable(self) -> bool:
-        """Whether there is an axis `wght`."""
+        """Whether there is an axis that is set: `wght`, or `opsz`."""
         if isinstance(self._file, FontFile):
             return self._file.weights[0] < self._file.weights[1]
         import uharfbuzz
 
-        return any(axis.tag == "wght" for axis in uharfbuzz.Face(self.data).axis_infos)
+        return any(axis.tag in ("wght", "opsz") for axis in uharfbuzz.Face(self.data).axis_infos)
 
     @cached_property
     def data(self) -> bytes:

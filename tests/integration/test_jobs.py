@@ -333,7 +333,7 @@ def test_a_database_that_is_away_says_so(own_postgres: PostgresServer) -> None:
         lambda: jobs.upsert([job("j2")]),
         lambda: jobs.insert_if_absent(job("j2")),
         lambda: jobs.list("a"),
-        jobs.unfinished,
+        lambda: list(jobs.unfinished()),
         jobs.delete_all,
     ]
     for call in calls:

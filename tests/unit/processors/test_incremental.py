@@ -54,7 +54,7 @@ def exported(first: Stream, tmp_path: Path) -> Stream:
 def encoded_slides(stream: Stream, job: str) -> list[tuple[int, ...]]:
     """The slides of each chunk that was sent to be encoded for a job."""
     plan = stream.plan(job)
-    return [plan.chunk(task.position).slides for task in stream.tasks(job, EncodeTask)]
+    return [plan.chunks[task.position].slides for task in stream.tasks(job, EncodeTask)]
 
 
 @pytest.mark.parametrize("number", [23, 24, 22, 35])

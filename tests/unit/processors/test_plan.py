@@ -16,7 +16,7 @@ from schemas import keys
 from schemas.errors import Cancelled, Missing
 from schemas.facts import ChunkEncoded, PlanStarted
 from schemas.messages import ExportRequest, RenderTask
-from schemas.plan import Asset, Plan
+from schemas.plan import Asset, OutputFile, Plan
 from schemas.project import SourceRef
 from tests.acceptance.media import inline, picture
 from tests.unit.builders import document, image, rect, slide, text
@@ -168,12 +168,12 @@ def test_facts_stay_small_whatever_a_plan_holds() -> None:
         job_id="j",
         tenant="default",
         format="mp4",
-        extension="mp4",
         settings={},
         project_key="k",
         project_name="n" * 1000,
         stages=("plan",),
-        output_key="k",
+        parts=(),
+        files=(OutputFile(name="file.mp4", key="k", media_type="video/mp4"),),
         engine_version="1",
         warnings=tuple(f"{number}: " + "w" * 2000 for number in range(1000)),
     )

@@ -180,6 +180,8 @@ def test_sound_is_described(sandbox: _Sandbox) -> None:
         "ok": True,
         "duration": 0.5,
         "codec": "pcm_s16le",
+        "samples": 24000,
+        "warnings": [],
         "sample_rate": 8000,
         "channels": 2,
     }

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from renderers import instructions
 from renderers.sound.mixing import (
     LIMIT,
     RATE,
@@ -113,7 +114,8 @@ def test_command_lines() -> None:
         "[t0]alimiter=limit=0.989:level=disabled:latency=1:attack=5:release=50,"
         "apad=whole_len=96000,atrim=end_sample=96000[mix]"
     )
-    common = ["-i", "file:/in/a", "-filter_complex", graph, "-map", "[mix]", "-ar", "48000", "-ac", "2"]
+    common = ["-cpuflags", instructions.chosen().ffmpeg]
+    common += ["-i", "file:/in/a", "-filter_complex", graph, "-map", "[mix]", "-ar", "48000", "-ac", "2"]
     common += ["-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact"]
     inputs = {"a": Path("/in/a")}
     assert pcm_arguments(spec, inputs) == [*common, "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1"]
@@ -254,7 +256,7 @@ def test_long_loops_are_read_again() -> None:
     """A loop too long for memory opens its source as often as it is needed."""
     spec = spec_of([track("a", loop=True), track("b")], {"a": 600.0, "b": 5.0}, Fraction(1500))
     arguments = pcm_arguments(spec, {"a": Path("/a"), "b": Path("/b")})
-    assert arguments[:8] == ["-i", "file:/a", "-i", "file:/a", "-i", "file:/a", "-i", "file:/b"]
+    assert arguments[2:10] == ["-i", "file:/a", "-i", "file:/a", "-i", "file:/a", "-i", "file:/b"]
     graph = filter_graph(spec)
     assert "[r0_0][r0_1][r0_2]concat=n=3:v=0:a=1,atrim=end_sample=72000000[s0]" in graph
     assert "[3:a:0]" in graph
