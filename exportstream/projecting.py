@@ -16,7 +16,7 @@ from confluent_kafka import KafkaException, Message, TopicPartition
 from connectors.kafka import KafkaSettings, Publisher, make_consumer
 from connectors.kafka_topics import check_topics
 from processors.projection import Projector
-from processors.stage import Outgoing
+from processors.stage import Outgoing, event_id
 from schemas import topics
 from schemas.cloudevents import EventHeaders, encode_headers
 from schemas.errors import InvalidMessage, Unavailable
@@ -137,7 +137,7 @@ def headers_of(outgoing: Outgoing) -> list[tuple[str, bytes]]:
         EventHeaders(
             type=message.TYPE,
             version=str(message.VERSION),
-            id=getattr(message, "id", None),
+            id=event_id(outgoing),
             source="exportstream/projection",
         )
     )

@@ -112,6 +112,9 @@ class PlanStage:
         from renderers.recipes.maker import Subject, load
 
         format_ = format_named(request.format)
+        if (other := request.settings.get("format", request.format)) != request.format:
+            told = f"The request's format is {request.format!r}, not {str(other)[:40]!r}; leave it out here."
+            raise InvalidInput("invalid_value", told, path="settings.format")
         settings = parse_settings({**request.settings, "format": request.format}, self._limits)
         document, project_key = self._documents.load(request)
         context.check()

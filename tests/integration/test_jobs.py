@@ -404,6 +404,7 @@ def test_a_table_of_an_older_version_keeps_its_rows(url: str) -> None:
     assert ids(table, JobFilter(user_id="u1")) == ["done"]
     assert ids(table, JobFilter(user_id="null \u0000 🎬"), "b") == ["odd"]
     ended = {row["id"]: row["ended_at"] for row in map(_row, kept)}
-    with _engine(url).begin() as connection:
-        assert dict(connection.execute(text("SELECT id, ended_at FROM jobs")).tuples().all()) == ended
+    with table._begin() as connection:
+        rows = connection.execute(text("SELECT id, ended_at FROM jobs")).all()
+    assert {row[0]: row[1] for row in rows} == ended
     table.close()

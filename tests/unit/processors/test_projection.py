@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from connectors.store.memory import MemoryStore
 from processors.documents import Documents
 from processors.projection import Projector, Raw, fold_batch, read
-from processors.stage import Outgoing
+from processors.stage import Outgoing, event_id
 from schemas import topics
 from schemas.errors import Unavailable
 from schemas.facts import (
@@ -29,7 +29,7 @@ from schemas.facts import (
 )
 from schemas.identity import JobRef
 from schemas.lifecycle import Job
-from schemas.messages import DEFAULT_TENANT, Control, ExportRequest, Message
+from schemas.messages import DEFAULT_TENANT, Control, ExportRequest, Message, PartDone
 from tests.unit.builders import document, slide
 from tests.unit.processors.stream import EPOCH
 
@@ -229,3 +229,21 @@ def test_an_order_to_cancel_becomes_a_fact_unless_the_job_has_ended() -> None:
         CancelledFact(job_id="c", tenant="default", at=EPOCH, by="me"),
         CancelledFact(job_id="b", tenant="other", at=EPOCH),
     ]
+
+
+def test_every_snapshot_is_an_event_of_its_own() -> None:
+    """A consumer that drops events whose id it has seen keeps each version of each tenant's job."""
+    world = World()
+    world.apply(request("a"), request("a", tenant="other"), PlanStarted(**common("a")))
+    assert [event_id(out) for out in world.published] == [
+        "default/a:job.snapshot:1",
+        "other/a:job.snapshot:1",
+        "default/a:job.snapshot:2",
+    ]
+
+
+def test_every_finished_part_is_an_event_of_its_own() -> None:
+    """Parts of a job are announced under one key: their ids differ, and one said again keeps its own."""
+    done = [PartDone(job_id="a", tenant="t", plan_key="p", position=n) for n in (0, 1, 1)]
+    ids = [event_id(Outgoing(topics.MIX, "t/a", one)) for one in done]
+    assert ids == ["t/a:chunk.done:0", "t/a:chunk.done:1", "t/a:chunk.done:1"]
