@@ -46,7 +46,7 @@ def run_local(
             for stage in stages
         }
         job = accept(request, now())
-        arrived.put(Outgoing(topics.REQUESTS, request.job_id, request))
+        arrived.put(Outgoing(topics.REQUESTS, str(request.ref), request))
         try:
             while not job.terminal:
                 job = _step(arrived.get(), job, pools, context, arrived, on_change, at_work)

@@ -32,6 +32,7 @@ from processors.stage import Stage
 from processors.upload import Upload
 from schemas.errors import InvalidInput, Unavailable
 from schemas.facts import STAGES
+from schemas.messages import DEFAULT_TENANT
 from schemas.plan import Plan
 
 if TYPE_CHECKING:
@@ -196,16 +197,17 @@ def make_frames(
 
 
 def _publisher(folder: Path | None) -> Callable[[Plan, Path], None] | None:
-    """Puts a copy of each finished file into a folder, under the job's id."""
+    """Copies each finished file into a folder, named by the job's id; tenants have folders below it."""
     if folder is None:
         return None
 
     def publish(plan: Plan, path: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / f".{plan.job_id}.partial"
+        own = folder if plan.tenant == DEFAULT_TENANT else folder / plan.tenant
+        own.mkdir(parents=True, exist_ok=True)
+        partial = own / f".{plan.job_id}.partial"
         shutil.copyfile(path, partial)
-        own = f"-{path.stem}" if len(plan.files) > 1 else ""
-        partial.replace(folder / f"{plan.job_id}{own}{path.suffix}")
+        which = f"-{path.stem}" if len(plan.files) > 1 else ""
+        partial.replace(own / f"{plan.job_id}{which}{path.suffix}")
 
     return publish
 

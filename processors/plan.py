@@ -81,7 +81,7 @@ class PlanStage:
 
     def handle(self, message: ExportRequest, context: TaskContext) -> Iterable[Outgoing]:
         """Plan once; a request that is delivered again finds the plan, and the result if there is one."""
-        with self._turns.of(f"{message.tenant}/{message.job_id}", context.check):
+        with self._turns.of(str(message.ref), context.check):
             return self._handle(message, context)
 
     def _handle(self, message: ExportRequest, context: TaskContext) -> Iterable[Outgoing]:
@@ -112,6 +112,9 @@ class PlanStage:
         from renderers.recipes.maker import Subject, load
 
         format_ = format_named(request.format)
+        if (other := request.settings.get("format", request.format)) != request.format:
+            told = f"The request's format is {request.format!r}, not {str(other)[:40]!r}; leave it out here."
+            raise InvalidInput("invalid_value", told, path="settings.format")
         settings = parse_settings({**request.settings, "format": request.format}, self._limits)
         document, project_key = self._documents.load(request)
         context.check()

@@ -99,7 +99,7 @@ class PlanCache:
                 "plan_expired", "The export's plan was removed before it was finished."
             ) from error
         if (request := asked_by_old(data)) is not None:
-            raise Instead([Outgoing(topics.REQUESTS, request.job_id, request)])
+            raise Instead([Outgoing(topics.REQUESTS, str(request.ref), request)])
         plan = Plan.decode(data)
         view = PlanView(plan, lambda: self._store.get(plan.project_key), self._limits)
         with self._lock:

@@ -6,6 +6,7 @@ from typing import Any
 
 from processors.stage import Outgoing
 from schemas import keys, topics
+from schemas.identity import job_key, task_key
 from schemas.messages import EncodeTask, JoinTask, PartDone, PartTask, RenderTask, SoundTask, UploadTask
 from schemas.parts import ROUTES
 from schemas.plan import Plan
@@ -53,8 +54,8 @@ def _common(plan: Plan) -> dict[str, Any]:
 
 
 def _job_key(plan: Plan) -> str:
-    return plan.job_id
+    return job_key(plan.tenant, plan.job_id)
 
 
 def _part_key(plan: Plan, position: int) -> str:
-    return f"{plan.job_id}:{position}"
+    return task_key(plan.tenant, plan.job_id, position)

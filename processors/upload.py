@@ -28,6 +28,7 @@ from schemas.errors import Cancelled, ExportError, Missing
 from schemas.facts import Completed, Result, ResultFile, StageProgressed
 from schemas.formats import FORMATS
 from schemas.hashing import content_hash
+from schemas.identity import job_key
 from schemas.messages import UploadTask, read_message
 from schemas.parts import SoundPart
 from schemas.plan import OutputFile, Plan
@@ -71,7 +72,7 @@ class Upload:
     def handle(self, message: UploadTask, context: TaskContext) -> Iterable[Outgoing]:
         """Publish the file once; state that the job is completed, each time in the same words."""
         manifest_key = keys.manifest_key(message.tenant, message.job_id)
-        with self._turns.of(f"{message.tenant}/{message.job_id}", context.check):
+        with self._turns.of(str(message.ref), context.check):
             context.check()
             try:
                 manifest = orjson.loads(self._store.get(manifest_key))
@@ -167,7 +168,7 @@ class Upload:
 
 def _video_id(plan: Plan) -> str:
     """The same for the same job, so that the library has one entry of it."""
-    return str(uuid.uuid5(LIBRARY_NAMESPACE, plan.job_id))
+    return str(uuid.uuid5(LIBRARY_NAMESPACE, job_key(plan.tenant, plan.job_id)))
 
 
 def _result(plan: Plan, files: Sequence[ResultFile], manifest_key: str, *, reused: bool) -> Result:

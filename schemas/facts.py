@@ -10,22 +10,20 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from schemas.errors import InvalidMessage
-from schemas.messages import JobId, Label, Message, StoreKey, Tenant, read_message
+from schemas.messages import AboutJob, Label, Message, StoreKey, read_message
 from schemas.stages import STAGES as STAGES
 from schemas.stages import StageName as StageName
 
 
-class Fact(Message):
+class Fact(AboutJob):
     """Something that happened to a job."""
 
-    job_id: JobId
-    tenant: Tenant
     at: datetime
 
     @property
     def id(self) -> str:
         """The same for the same happening, however often it is told."""
-        return f"{self.job_id}:{self.TYPE}"
+        return f"{self.ref}:{self.TYPE}"
 
 
 class PlanStarted(Fact):
@@ -65,7 +63,7 @@ class PartFact(Fact):
     @property
     def id(self) -> str:
         """One for each part."""
-        return f"{self.job_id}:{self.TYPE}:{self.position}"
+        return f"{self.ref}:{self.TYPE}:{self.position}"
 
 
 class ChunkRendered(PartFact):
@@ -97,7 +95,7 @@ class StageProgressed(Fact):
     @property
     def id(self) -> str:
         """One for each step of a stage."""
-        return f"{self.job_id}:{self.TYPE}:{self.stage}:{self.fraction:.3f}"
+        return f"{self.ref}:{self.TYPE}:{self.stage}:{self.fraction:.3f}"
 
 
 class ResultFile(Message):

@@ -29,6 +29,7 @@ from schemas.facts import (
     StageProgressed,
 )
 from schemas.formats import FORMATS, STAGES_OF
+from schemas.identity import JobRef
 from schemas.messages import ExportRequest, JobId, Message, Tenant
 
 Status = Literal["queued", "planning", "rendering", "uploading", "completed", "failed", "cancelled"]
@@ -99,6 +100,11 @@ class Job(Message):
     started_at: datetime | None = None
     updated_at: datetime | None = None
     completed_at: datetime | None = None
+
+    @property
+    def ref(self) -> JobRef:
+        """What identifies the job."""
+        return JobRef(self.tenant, self.id)
 
     @property
     def terminal(self) -> bool:

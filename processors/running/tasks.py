@@ -26,7 +26,7 @@ import structlog
 from processors.running import metrics
 from processors.running.backlog import Record
 from processors.running.policies import RetryPolicy
-from processors.stage import JOB_CANCELLED, Instead, Outgoing, Stage, TaskContext
+from processors.stage import JOB_CANCELLED, Instead, Outgoing, Stage, TaskContext, event_id
 from schemas.cloudevents import EventHeaders, Headers, child_trace, encode_headers
 from schemas.errors import Cancelled, ExportError, InvalidInput, InvalidMessage, Unavailable
 from schemas.topics import DEAD_LETTER
@@ -251,12 +251,6 @@ class _Task:
 
 def _acknowledged(future: Future[None]) -> bool:
     return future.done() and future.exception() is None
-
-
-def event_id(outgoing: Outgoing) -> str:
-    """The same for the same message, however often it is published: a fact's own, else made of its key."""
-    own = getattr(outgoing.message, "id", None)
-    return own if isinstance(own, str) else f"{outgoing.key}:{outgoing.message.TYPE}"
 
 
 def dead_letter_headers(record: Record, error: ExportError, stage: str, now: datetime) -> Headers:

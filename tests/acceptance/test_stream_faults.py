@@ -15,6 +15,8 @@ from typing import Any
 import orjson
 import pytest
 
+from schemas.identity import JobRef
+from schemas.messages import DEFAULT_TENANT
 from tests.acceptance.local_runs import TINY, LocalWorker
 from tests.acceptance.media import inline, picture, tone
 from tests.acceptance.support import PATIENCE_S, Deployment, Process
@@ -408,7 +410,7 @@ def test_the_database_is_gone_for_ten_seconds(
         assert deployment.status(job) is None
         own_postgres.start()
         deployment.completed(job)
-        row = deployment.jobs.get(job)
+        row = deployment.jobs.get(JobRef(DEFAULT_TENANT, job))
         assert row is not None
         assert row.status == "completed"
         assert deployment.ended_once(job)["status"] == "completed"

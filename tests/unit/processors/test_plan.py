@@ -210,3 +210,10 @@ def test_an_image_is_decoded_once_for_all_its_exports(tmp_path: Path) -> None:
     (asset,) = stream.plan("two").assets
     assert isinstance(asset, Asset)
     assert (asset.kind, asset.sha256) == ("image", sha256(picture()))
+
+
+def test_a_format_in_the_settings_may_not_contradict_the_requests(tmp_path: Path) -> None:
+    """A raw producer's request that names two formats fails its job, and says where."""
+    job = Stream(tmp_path).export("job", document(slides=[slide()]), settings={"format": "json"})
+    assert job.error is not None
+    assert (job.error.code, job.error.path) == ("invalid_value", "settings.format")
