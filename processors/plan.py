@@ -170,7 +170,8 @@ class PlanStage:
         project, settings, tenant = inputs.project, inputs.settings, inputs.request.tenant
         if not project.audio:
             raise InvalidInput("no_sound", "An MP3 needs at least one audio track.", path="audio")
-        assets = self._assets.gather(project, tenant, {"audio"}, None, context).assets
+        gathered = self._assets.gather(project, tenant, {"audio"}, None, context)
+        assets = gathered.assets
         sound = sound_spec(project, assets, settings, None)
         sound_hash = content_hash("mp3", sound.canonical(), ENGINE_VERSION)
         return Plan(
@@ -178,6 +179,7 @@ class PlanStage:
             assets=assets,
             duration=float(sound.seconds),
             sound_hash=sound_hash,
+            warnings=tuple(gathered.warnings),
         )
 
     def _plan_document(self, inputs: Inputs, context: TaskContext) -> Plan:

@@ -1,12 +1,13 @@
 """Pictures to their normal form: upright, sRGB, 8 bits, premultiplied RGBA, no larger than needed.
 
-Runs in the sandbox only (`renderers.foreign.decode`). Pillow decodes rasters, Skia draws SVG.
+Runs in the sandbox only (`renderers.foreign.decode`). Pillow decodes rasters, resvg draws SVG.
 """
 
 from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,12 +41,24 @@ def sniff(head: bytes) -> str | None:
     return "SVG" if _is_svg(head) else None
 
 
+_ROOT = re.compile(r"<(?:[\w.-]+:)?svg[\s>/]")
+_PROLOGUE = re.compile(r"<\?.*?(?:\?>|$)|<!--.*?(?:-->|$)|\s+", re.DOTALL)
+_SVG_HEAD = 1 << 20  # bytes: comments and a document type may come before the root
+
+
 def _is_svg(head: bytes) -> bool:
+    """Whether the root of a document is `svg`, whatever its prefix and its encoding."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = head.decode("utf-16", "ignore")
+    elif head[:2] in (b"<\0", b"\0<"):
+        text = head.decode("utf-16-le" if head[0] else "utf-16-be", "ignore")
     else:
         text = head.decode("utf-8", "ignore")
-    return text.lstrip("\ufeff \t\r\n").startswith("<") and "<svg" in text
+    text = text.lstrip("\ufeff \t\r\n")
+    if not text.startswith("<"):
+        return False
+    text = _PROLOGUE.sub(" ", text)
+    return _ROOT.search(text) is not None
 
 
 def decode_image(path: str, out: str, needed: Size, max_megapixels: float) -> dict[str, Any]:
@@ -55,7 +68,10 @@ def decode_image(path: str, out: str, needed: Size, max_megapixels: float) -> di
     exactly. Raises InvalidInput: `unsupported_image`, `image_too_large` (before it is decoded),
     `image_truncated`, `broken_image`, and those of SVG.
     """
-    kind = sniff(head_of(path))
+    head = head_of(path)
+    kind = sniff(head)
+    if kind is None and head.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n").startswith(b"<"):
+        kind = sniff(head_of(path, _SVG_HEAD))
     if kind is None:
         raise InvalidInput(
             "unsupported_image",
