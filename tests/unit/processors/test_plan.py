@@ -215,7 +215,7 @@ def test_an_image_is_decoded_once_for_all_its_exports(tmp_path: Path) -> None:
 def test_what_a_decoder_warns_of_reaches_the_job(tmp_path: Path) -> None:
     """The plan and the job say it with the path of the element, when it was decoded and when it was known."""
     stream = Stream(tmp_path)
-    svg = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'><foreignObject width='9' height='9'/></svg>"
+    svg = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'><foreignObject width='9'/></svg>"
     element = {"type": "image", "src": f"data:image/svg+xml,{svg}", "x": 0, "y": 0, "width": 9, "height": 9}
     for name in ("first", "again"):
         job = stream.export(name, document(slides=[slide(0.1, element)]))

@@ -48,7 +48,7 @@ def _filled(paint: LinearGradient | RadialGradient, width: int, height: int) -> 
 @pytest.mark.parametrize("angle", [90, 270])
 def test_linear_gradients_obey_their_offsets(offsets: tuple[float, ...], angle: int) -> None:
     """Fills and backgrounds: before the first and after the last stop the colour holds."""
-    paint = LinearGradient(type="linear", angle=angle, stops=_stops(offsets))
+    paint = LinearGradient(type="linear-gradient", angle=angle, stops=_stops(offsets))
     places = (np.arange(200) + 0.5) / 200
     expected = _expected(paint.stops, places if angle == 90 else 1 - places)
     background = np.zeros((4, 200, 4), np.uint8)
@@ -61,7 +61,7 @@ def test_linear_gradients_obey_their_offsets(offsets: tuple[float, ...], angle: 
 @pytest.mark.parametrize("offsets", OFFSETS)
 def test_radial_gradients_obey_their_offsets(offsets: tuple[float, ...]) -> None:
     """Fills and backgrounds from the middle outwards, alike."""
-    paint = RadialGradient(type="radial", cx=0.5, cy=0.5, radius=1, stops=_stops(offsets))
+    paint = RadialGradient(type="radial-gradient", cx=0.5, cy=0.5, radius=1, stops=_stops(offsets))
     across = np.hypot(np.arange(200) + 0.5 - 100, 0.5) / np.hypot(100, 100)
     expected = _expected(paint.stops, across)
     background = np.zeros((200, 200, 4), np.uint8)
