@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,20 @@ def check_output(output: Path) -> None:
         raise InvalidInput("no_such_folder", f"The folder {output.parent} does not exist.")
     if not os.access(output.parent, os.W_OK):
         raise InvalidInput("cannot_write", f"Nothing can be written to the folder {output.parent}.")
+
+
+def format_named(output: Path | None, formats: Collection[str]) -> str | None:
+    """The format that a file's ending asks for; None where it has none.
+
+    Raises InvalidInput (`unknown_ending`) for an ending that is not one of `formats`.
+    """
+    ending = output.suffix.lower().removeprefix(".") if output is not None else ""
+    if not ending or ending in formats:
+        return ending or None
+    known = ", ".join(f".{name}" for name in formats)
+    raise InvalidInput(
+        "unknown_ending", f"No format ends in .{ending}: write {known}, or say which by --format."
+    )
 
 
 def report(job: Mapping[str, Any], output: Path | None, *, as_json: bool, quiet: bool = False) -> int:

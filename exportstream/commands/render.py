@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from exportstream.config import Settings
 from exportstream.early import EarlyDecoder, early_decoder, give_memory_back, uncollected
 from exportstream.progress import Progress
-from exportstream.reporting import check_output, report
+from exportstream.reporting import check_output, format_named, report
 from schemas import keys
 from schemas.errors import InvalidInput
 
@@ -28,6 +28,8 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     """Export one project to a file."""
     document, base = read_document(options.file)
     check_output(options.output)
+    if options.format is None:
+        format_of(options.output)  # better refused before the work
     give_memory_back()
     with early_decoder(document) as decoder:
         job = _export(document, base, options, settings, decoder)
@@ -102,9 +104,8 @@ def read_document(file: Path) -> tuple[bytes, Path]:
 
 
 def format_of(output: Path | None) -> str | None:
-    """The format that a file's name asks for."""
-    extension = output.suffix.lower().lstrip(".") if output else ""
-    return extension if extension in FORMATS else None
+    """The format that a file's name asks for. Raises InvalidInput for an ending that is none."""
+    return format_named(output, FORMATS)
 
 
 def export_settings(options: argparse.Namespace) -> dict[str, Any]:
