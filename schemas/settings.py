@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from schemas.errors import InvalidInput
 from schemas.limits import DEFAULT, Limits
 from schemas.reading import load, validate
-from schemas.values import Flag, Part
+from schemas.values import Flag, Part, whole
 
 Format = Literal["mp4", "mp3", "json"]
 Quality = Literal["720p", "1080p", "1440p", "2160p"]
@@ -37,7 +37,7 @@ def _frame_rate(value: Any) -> Any:
 
 Bitrate = Annotated[int, BeforeValidator(_bits), Field(strict=True, ge=10_000, le=1_000_000_000)]
 AudioBitrate = Annotated[int, BeforeValidator(_bits), Field(strict=True, ge=16_000, le=512_000)]
-PictureSide = Annotated[int, Field(strict=True, ge=16, le=7680, multiple_of=2)]
+PictureSide = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=16, le=7680, multiple_of=2)]
 
 
 class ExportSettings(Part):

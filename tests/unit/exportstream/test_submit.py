@@ -9,7 +9,7 @@ import pytest
 
 from exportstream import exits
 from exportstream.commands.submit import load, with_uploads
-from exportstream.reporting import check_output, report
+from exportstream.reporting import check_output, format_named, report
 from schemas.errors import InvalidInput
 
 
@@ -127,3 +127,13 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path
         with pytest.raises(InvalidInput):
             check_output(output)
     check_output(tmp_path / "film.mp4")
+
+
+@pytest.mark.parametrize("name", ["film.gif", "film.MOV", "film.webm", "a.b.png", "film.m4a"])
+def test_an_ending_that_is_no_format_is_refused(name: str) -> None:
+    """The sentence lists those that are; a name without one says nothing."""
+    with pytest.raises(InvalidInput, match=r"\.mp4, \.mp3") as caught:
+        format_named(Path(name), ("mp4", "mp3"))
+    assert caught.value.code == "unknown_ending"
+    assert format_named(Path("film.MP4"), ("mp4", "mp3")) == "mp4"
+    assert format_named(Path("film"), ("mp4", "mp3")) is None
