@@ -83,7 +83,7 @@ class AssetGatherer:
         sizes = needed_sizes(whole or project, canvas)
         with tempfile.TemporaryDirectory(dir=self._work_dir, prefix="assets-") as folder:
 
-            def one(numbered: tuple[int, SourceRef]) -> Asset:
+            def one(numbered: tuple[int, SourceRef]) -> tuple[Asset, list[str]]:
                 number, ref = numbered
                 context.check()
                 path = Path(folder) / str(number)
@@ -93,9 +93,14 @@ class AssetGatherer:
                 except InvalidInput as error:
                     raise type(error)(error.code, error.message, path=ref.path) from error
 
-            assets = _in_order(one, list(enumerate(refs)))
+            decoded = _in_order(one, list(enumerate(refs)))
+        assets = tuple(asset for asset, _ in decoded)
+        warnings = [warning for _, told in decoded for warning in told]
         self._check_total(assets)
-        return self._with_fonts(project, tuple(assets)) if "font" in kinds else Gathered(tuple(assets), [])
+        if "font" not in kinds:
+            return Gathered(assets, warnings)
+        found = self._with_fonts(project, assets)
+        return found._replace(warnings=[*warnings, *found.warnings])
 
     def fetch_only(self, project: Project, tenant: str, context: TaskContext) -> Gathered:
         """All assets as they are; what cannot be had becomes a warning, for the rest is worth keeping."""
@@ -143,7 +148,8 @@ class AssetGatherer:
         fetched: Download,
         size: tuple[int, int] | None,
         context: TaskContext,
-    ) -> Asset:
+    ) -> tuple[Asset, list[str]]:
+        """The asset, and what its decoder warned of, each with the path of who names it."""
         job = decoder_job(ref.kind, size, self._limits)
         fingerprint = content_hash("normal", DECODER_VERSION, fetched.sha256, job)
         normal_key = _normal_key(ref.kind, tenant, fingerprint)
@@ -159,7 +165,8 @@ class AssetGatherer:
                 out.unlink(missing_ok=True)
             self._store.put(probe_key, orjson.dumps(found), content_type="application/json")
         path.unlink(missing_ok=True)
-        return _asset(ref, tenant, fetched, fingerprint, normal_key, found)
+        warnings = [f"{ref.path}: {warning}" for warning in found.get("warnings") or ()]
+        return _asset(ref, tenant, fetched, fingerprint, normal_key, found), warnings
 
     def _read_json(self, key: str) -> dict[str, Any] | None:
         try:

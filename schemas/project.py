@@ -10,7 +10,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from schemas.elements import (
     Element,
@@ -40,6 +40,7 @@ from schemas.values import (
     Text,
     Volume,
     Weight,
+    whole,
 )
 
 __all__ = [
@@ -150,7 +151,7 @@ class Captions(Part):
         return self
 
 
-Side = Annotated[int, Field(strict=True, ge=1)]
+Side = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1)]
 
 
 class Project(Part):

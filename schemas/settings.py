@@ -15,7 +15,7 @@ from schemas.errors import InvalidInput
 from schemas.formats import DEFAULT_FORMAT, format_named
 from schemas.limits import DEFAULT, Limits
 from schemas.reading import load, validate
-from schemas.values import Flag, Part, Seconds
+from schemas.values import Flag, Part, Seconds, whole
 
 Quality = Literal["360p", "480p", "720p", "1080p", "1440p", "2160p"]
 
@@ -42,14 +42,9 @@ def _bits(value: Any) -> Any:
     return round(float(match[1]) * _SCALE[match[2].lower()])
 
 
-def _whole(value: Any) -> Any:
-    """A float from a dialect that knows no integers."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 Bitrate = Annotated[int, BeforeValidator(_bits), Field(strict=True, ge=10_000, le=1_000_000_000)]
 AudioBitrate = Annotated[int, BeforeValidator(_bits), Field(strict=True, ge=16_000, le=512_000)]
-PictureSide = Annotated[int, Field(strict=True, ge=16, le=7680, multiple_of=2)]
+PictureSide = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=16, le=7680, multiple_of=2)]
 
 
 class ExportSettings(Part):
@@ -82,7 +77,7 @@ class FilmSettings(SizedSettings):
     audio_bitrate: bits a second.
     """
 
-    fps: Annotated[Literal[24, 30, 60], BeforeValidator(_whole)] = 30
+    fps: Annotated[Literal[24, 30, 60], BeforeValidator(whole)] = 30
     include_audio: Flag = True
     codec: Literal["libx264"] = "libx264"
     bitrate: Bitrate | None = None
@@ -93,7 +88,7 @@ class GifSettings(SizedSettings):
     """An animated picture. fps: 50 at most, browsers show a faster one at 10. loop: 0 is for ever."""
 
     quality: Quality = "480p"
-    fps: Annotated[int, BeforeValidator(_whole), Field(strict=True, ge=1, le=50)] = 15
+    fps: Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1, le=50)] = 15
     loop: Annotated[int, Field(strict=True, ge=0, le=65_535)] = 0
 
 

@@ -27,6 +27,8 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     """Export one project to a file."""
     document, base = read_document(options.file)
     check_output(options.output)
+    if options.format is None:
+        format_of(options.output)  # better refused before the work
     give_memory_back()
     with early_decoder(document) as decoder:
         job = _export(document, base, options, settings, decoder)
@@ -107,7 +109,7 @@ def format_of(output: Path | None) -> str:
     if (found := format_of_file(output.name)) is None:
         written = ", ".join(f".{row.extension}" for row in FORMATS.values())
         message = f"{output.name} asks for a format that is not written; name it {written}, or say --format."
-        raise InvalidInput("unsupported_format", message)
+        raise InvalidInput("unknown_ending", message)
     return found.name
 
 

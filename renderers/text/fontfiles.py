@@ -49,6 +49,15 @@ class FontFile(NamedTuple):
         return data
 
 
+def path_of(font: FontFile) -> Path | None:
+    """The file of a shipped font; None where its package keeps it as a module, or is not installed."""
+    spec = importlib.util.find_spec(font.package)
+    if font.package == _MODULES or spec is None or spec.origin is None:
+        return None
+    path = Path(spec.origin).parent / font.name
+    return path if path.is_file() else None
+
+
 @cache
 def _read(package: str, name: str) -> bytes:
     """One copy of each file in a process, whatever number of fonts is in it."""

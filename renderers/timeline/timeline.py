@@ -40,11 +40,17 @@ def canvas(project: Project, settings: SizedSettings, limits: Limits = DEFAULT) 
     if settings.width is not None and settings.height is not None:
         width, height = settings.width, settings.height
     else:
+        lowest = Fraction(min(SHORT_SIDES.values()), min(project.width, project.height))
         factor = Fraction(SHORT_SIDES[settings.quality], min(project.width, project.height))
+        # Of a banner even the lowest quality may be too large: it gets as many px as the limits allow.
+        sides = sorted((project.width, project.height))
+        most = min(Fraction(limits.short_side, sides[0]), Fraction(limits.long_side, sides[1]))
+        if lowest > most:
+            factor = most
         width, height = (_even(side * factor) for side in (project.width, project.height))
     if max(width, height) > limits.long_side or min(width, height) > limits.short_side:
-        most = f"{limits.long_side} x {limits.short_side}"
-        message = f"The picture has {width} x {height} px; the limit is {most}."
+        largest = f"{limits.long_side} x {limits.short_side}"
+        message = f"The picture has {width} x {height} px; the limit is {largest}: choose a lower quality."
         raise InvalidInput("limit_exceeded", message, path="quality" if settings.width is None else "width")
     scale = min(Fraction(width, project.width), Fraction(height, project.height))
     left, top = (width - project.width * scale) / 2, (height - project.height * scale) / 2

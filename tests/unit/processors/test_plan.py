@@ -217,3 +217,15 @@ def test_a_format_in_the_settings_may_not_contradict_the_requests(tmp_path: Path
     job = Stream(tmp_path).export("job", document(slides=[slide()]), settings={"format": "json"})
     assert job.error is not None
     assert (job.error.code, job.error.path) == ("invalid_value", "settings.format")
+
+
+def test_what_a_decoder_warns_of_reaches_the_job(tmp_path: Path) -> None:
+    """The plan and the job say it with the path of the element, when it was decoded and when it was known."""
+    stream = Stream(tmp_path)
+    svg = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'><foreignObject width='9'/></svg>"
+    element = {"type": "image", "src": f"data:image/svg+xml,{svg}", "x": 0, "y": 0, "width": 9, "height": 9}
+    for name in ("first", "again"):
+        job = stream.export(name, document(slides=[slide(0.1, element)]))
+        assert list(job.warnings) == ["slides[0].elements[0].src: HTML in foreignObject is not drawn"], (
+            job.warnings
+        )
