@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
 from typing import Any, NamedTuple
 
-from renderers.text import fontfiles
+from renderers.text import aliases, fontfiles
 from renderers.text.fontfiles import FontFile
 from schemas.errors import InvalidInput
 from schemas.hashing import content_hash
@@ -306,7 +306,7 @@ class FontSet:
         weights = [
             [name, [[*s.weights, s.italic] for s in sources]] for name, sources in self._custom.items()
         ]
-        return content_hash(files, weights, fontfiles.GENERIC, FALLBACKS, LAST)
+        return content_hash(files, weights, aliases.GENERIC, FALLBACKS, LAST)
 
     def _all(self) -> Iterator[tuple[str, tuple[_Source, ...]]]:
         yield from _shipped().items()
@@ -321,7 +321,7 @@ class FontSet:
         name = family.lower()
         if name in self._custom:
             return self._custom[name]
-        return _shipped().get(fontfiles.GENERIC.get(name, name).lower())
+        return _shipped().get(aliases.GENERIC.get(name, name).lower())
 
     def face(self, family: str, weight: int = 400, italic: bool = False) -> Face:
         """The face for a CSS font-family list: of the first family that is known, else of sans-serif.
