@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from connectors.store.base import ObjectStore
 from processors.assets import AssetGatherer
-from processors.plans import fingerprints
+from processors.plans import fingerprints, with_installed
 from processors.resources import ResourcePool
 from processors.stage import TaskContext
 from schemas.limits import Limits
@@ -40,6 +40,7 @@ class Frames:
         if (problem := unsupported(seen)) is not None:
             raise problem
         gathered = self._assets.gather(seen, tenant, {"image", "font"}, whole.canvas, context, whole=project)
+        seen = with_installed(seen, gathered.installed)
         from renderers.composing.compose import (
             Compositor,  # as late as this: to be loaded while pictures are decoded
         )

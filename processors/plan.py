@@ -16,7 +16,7 @@ from connectors.store.base import ObjectStore
 from processors.assets import AssetGatherer
 from processors.documents import Documents
 from processors.facts import failed, tell
-from processors.plans import PlanCache, fingerprints, video_spec
+from processors.plans import PlanCache, fingerprints, video_spec, with_installed
 from processors.sound import sound_place, sound_spec
 from processors.stage import Outgoing, TaskContext
 from processors.turns import Turns
@@ -144,6 +144,7 @@ class PlanStage:
         picture = canvas(project, settings, self._limits)
         gathered = self._assets.gather(project, tenant, kinds, picture, context)
         assets = gathered.assets
+        project = with_installed(project, gathered.installed)
         timeline = Timeline(project, settings, fingerprints(assets), self._limits)
         spec = video_spec(settings, picture)
         chunks = planned_chunks(timeline, spec.cache_fields())
@@ -155,6 +156,7 @@ class PlanStage:
             **self._common(inputs, "mp4", keys.output_key(tenant, output, "mp4")),
             assets=assets,
             fonts=gathered.fonts,
+            installed_fonts=gathered.installed,
             chunks=tuple(chunks),
             todo=self._missing(tenant, chunks),
             total_frames=timeline.total_frames,

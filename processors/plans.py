@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from connectors.store.base import ObjectStore
 from schemas.errors import InvalidInput, Missing
 from schemas.limits import DEFAULT, Limits
 from schemas.plan import Asset, Plan, PlannedChunk
-from schemas.project import Project, parse_project
+from schemas.project import InstalledFont, Project, parse_project
 from schemas.settings import ExportSettings, parse_settings
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ class PlanView:
 
     @cached_property
     def project(self) -> Project:
-        """The document, validated: it was when it was planned."""
-        return parse_project(self.project_bytes, self._limits)
+        """The document, validated: it was when it was planned; with the fonts that were found for it."""
+        return with_installed(parse_project(self.project_bytes, self._limits), self.plan.installed_fonts)
 
     @cached_property
     def settings(self) -> ExportSettings:
@@ -78,6 +78,11 @@ class PlanView:
     def states(self, chunk: Chunk) -> list[State]:
         """The state of each frame of a chunk that is encoded."""
         return [self.timeline.state(n) for n in range(chunk.first_frame, chunk.first_frame + chunk.frames)]
+
+
+def with_installed(project: Project, fonts: Sequence[InstalledFont]) -> Project:
+    """The project as if it brought along the fonts that it only names."""
+    return project.model_copy(update={"fonts": (*project.fonts, *fonts)}) if fonts else project
 
 
 def fingerprints(assets: Iterable[Asset]) -> dict[str, str]:

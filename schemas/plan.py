@@ -11,6 +11,7 @@ from pydantic import Field
 from schemas.errors import InvalidInput
 from schemas.facts import StageName
 from schemas.messages import JobId, Message, StoreKey, Tenant
+from schemas.project import InstalledFont
 
 AssetKind = Literal["image", "audio", "font", "video", "midi", "captions"]
 
@@ -64,7 +65,9 @@ class Plan(Message):
 
     todo: indices into `chunks` of those that were missing in the store, each key once; a task's
     `position` counts along it. width: how many of them are in flight at once. sound_hash: None when
-    the file has no sound. output_key: where the finished file goes, named by all that determines it.
+    the file has no sound. installed_fonts: those of the deployment that the document names, each with its
+    file among the assets: whoever draws needs no other. output_key: where the finished file goes, named by
+    all that determines it.
     """
 
     TYPE: ClassVar[str] = "job.plan"
@@ -82,6 +85,7 @@ class Plan(Message):
     stages: tuple[StageName, ...]
     assets: tuple[Asset, ...] = ()
     fonts: tuple[UsedFont, ...] = ()
+    installed_fonts: tuple[InstalledFont, ...] = ()
     chunks: tuple[PlannedChunk, ...] = ()
     todo: tuple[int, ...] = ()
     width: Annotated[int, Field(ge=1)] = 8

@@ -5,7 +5,8 @@ It reads one JSON object a line from standard input and answers each with one on
     {"op": "image", "path", "out", "max_width", "max_height", "max_megapixels"}
         -> {"ok": true, "width", "height", "source_width", "source_height", "format", "opaque", "warnings"}
     {"op": "audio", "path"}  -> {"ok": true, "duration", "codec", "sample_rate", "channels"}
-    {"op": "font", "path", "out"}  -> {"ok": true, "family", "weight", "style", "variable"}
+    {"op": "font", "path", "out", "face"}  -> {"ok": true, "family", "weight", "style", "variable"}
+    {"op": "font_names", "paths": […]}  -> {"ok": true, "fonts": [{"faces"} or {"problem"}]}, of each file
     {"op": "load", "for": "image" | "audio" | "font"}  -> {"ok": true}, when the libraries for it are loaded
     any of them  -> {"ok": false, "code", "message"}
 
@@ -47,7 +48,13 @@ def _audio(request: Mapping[str, Any]) -> Answer:
 def _font(request: Mapping[str, Any]) -> Answer:
     from renderers.foreign.fonts import decode_font
 
-    return decode_font(str(request["path"]), str(request["out"]))
+    return decode_font(str(request["path"]), str(request["out"]), int(request.get("face", 0)))
+
+
+def _font_names(request: Mapping[str, Any]) -> Answer:
+    from renderers.foreign.fontnames import describe_fonts
+
+    return describe_fonts([str(path) for path in request["paths"]])
 
 
 def _load(request: Mapping[str, Any]) -> Answer:
@@ -65,6 +72,7 @@ OPERATIONS: dict[str, Callable[[Mapping[str, Any]], Answer]] = {
     "image": _image,
     "audio": _audio,
     "font": _font,
+    "font_names": _font_names,
     "load": _load,
 }
 

@@ -59,7 +59,7 @@ ALIKE: dict[str, str] = {
 }
 """Families, in lower case, and the shipped one that is of their kind but not of their widths."""
 
-GENERIC: dict[str, str] = {
+_OWN: dict[str, str] = {
     **dict.fromkeys(
         ("sans-serif", "system-ui", "ui-sans-serif", "ui-rounded", "-apple-system", "blinkmacsystemfont"),
         "Noto Sans",
@@ -68,7 +68,9 @@ GENERIC: dict[str, str] = {
     **dict.fromkeys(("serif", "ui-serif"), "Noto Serif"),
     **dict.fromkeys(("monospace", "ui-monospace"), "Fira Mono"),
     **dict.fromkeys(("emoji", "noto color emoji", "apple color emoji", "segoe ui emoji"), EMOJI.family),
-    **AS_WIDE,
-    **ALIKE,
 }
+KEYWORDS = frozenset((*_OWN, EMOJI.family.lower()))
+"""What no deployment has a font for: CSS's generic families and their like, and emoji, which have theirs."""
+
+GENERIC: dict[str, str] = {**_OWN, **AS_WIDE, **ALIKE}
 """Families that everybody may name, in lower case, and the shipped family that stands for them."""
