@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from connectors.assets import AssetPolicy, AssetSource
 from connectors.decoder import SandboxedDecoder
 from connectors.fetch_policy import FetchPolicy
+from connectors.font_places import FontPlaces
 from connectors.projects import HttpProjects, StoredProjects
 from connectors.store.base import ObjectStore
 from connectors.store.files import FileStore
@@ -186,7 +187,13 @@ def _plan(
 def _assets(
     settings: Settings, store: ObjectStore, decoder: SandboxedDecoder, work_dir: Path, base: Path | None
 ) -> AssetGatherer:
-    return AssetGatherer(store, make_source(settings, store, base), decoder, settings.limits, work_dir)
+    source = make_source(settings, store, base)
+    return AssetGatherer(store, source, decoder, settings.limits, work_dir, font_places(settings, store))
+
+
+def font_places(settings: Settings, store: ObjectStore) -> FontPlaces:
+    """Where the deployment has fonts besides those that ship."""
+    return FontPlaces(store, settings.fonts_dir, settings.fonts_prefix)
 
 
 def make_frames(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from connectors.store.base import ObjectStore
 from processors.assets import AssetGatherer
+from processors.plans import with_installed
 from processors.resources import ResourcePool, Resources
 from processors.stage import TaskContext
 from schemas.limits import Limits
@@ -43,6 +44,7 @@ class Frames:
         if (problem := unsupported(seen)) is not None:
             raise problem
         gathered = self._assets.gather(seen, tenant, {"image", "font"}, picture, context, whole=project)
+        seen = with_installed(seen, gathered.installed)
         subject = Subject(seen, "", gathered.assets, gathered.warnings, self._limits)
         timeline = Timeline(seen, picture, settings.fps, subject.fingerprints)
         return draw_frame(timeline, number, seen, self._resources.of(gathered.assets, seen.fonts))

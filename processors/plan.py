@@ -15,7 +15,7 @@ from connectors.store.base import ObjectStore
 from processors.assets import AssetGatherer, Gathered
 from processors.documents import Documents
 from processors.facts import failed, tell
-from processors.plans import PlanCache
+from processors.plans import PlanCache, with_installed
 from processors.sending import join_task, part_task, upload_task
 from processors.stage import Instead, Outgoing, TaskContext
 from processors.turns import Turns
@@ -122,7 +122,8 @@ class PlanStage:
         maker = load(format_.name)
         needs = maker.needs(project, settings, self._limits)
         gathered = self._gather(needs, project, request.tenant, context)
-        subject = Subject(needs.project, project_key, gathered.assets, gathered.warnings, self._limits)
+        seen = with_installed(needs.project, gathered.installed)
+        subject = Subject(seen, project_key, gathered.assets, gathered.warnings, self._limits)
         outline = maker.outline(subject, settings, maker.timeline(subject, settings))
         files = _files(format_, maker.version, outline, request.tenant)
         plan = Plan(
@@ -138,6 +139,7 @@ class PlanStage:
             stages=_stages(outline),
             assets=gathered.assets,
             fonts=gathered.fonts,
+            installed_fonts=gathered.installed,
             parts=tuple(outline.parts),
             width=request.width or self._width,
             expected=outline.expected,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from schemas.errors import InvalidInput, Missing
 from schemas.limits import DEFAULT, Limits
 from schemas.messages import ExportRequest
 from schemas.plan import Plan
-from schemas.project import parse_project
+from schemas.project import InstalledFont, Project, parse_project
 from schemas.settings import ExportSettings, parse_settings
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class PlanView:
         project = parse_project(self.document, self._limits)
         seen = self.maker.needs(project, self.settings, self._limits).project
         plan = self.plan
+        seen = with_installed(seen, plan.installed_fonts)
         return Subject(seen, plan.project_key, plan.assets, plan.warnings, self._limits)
 
     @cached_property
@@ -71,6 +72,11 @@ class PlanView:
         timeline = self.maker.timeline(self.subject, self.settings)
         assert timeline is not None, "only formats with a picture ask"
         return timeline
+
+
+def with_installed(project: Project, fonts: Sequence[InstalledFont]) -> Project:
+    """The project as if it brought along the fonts that it only names."""
+    return project.model_copy(update={"fonts": (*project.fonts, *fonts)}) if fonts else project
 
 
 class PlanCache:

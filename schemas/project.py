@@ -52,6 +52,7 @@ __all__ = [
     "Element",
     "Font",
     "ImageElement",
+    "InstalledFont",
     "Keyframe",
     "Project",
     "ShapeElement",
@@ -75,6 +76,16 @@ class Font(Part):
     src: Source
     weight: Weight = 400
     style: FontStyle = "normal"
+
+
+class InstalledFont(Font):
+    """A font that the document only names: the deployment has it. Never part of a document.
+
+    src: `font:` and what names its bytes. weights: the least and the most that it can have.
+    """
+
+    src: str
+    weights: tuple[int, int]
 
 
 def _white() -> SolidBackground:

@@ -22,9 +22,8 @@ _KEPT = frozenset((*_REWRITTEN, *(tag.ljust(4) for tag in _OTHERS.split())))
 _MAGIC = (b"\x00\x01\x00\x00", b"true", b"OTTO", b"ttcf", b"wOFF", b"wOF2")
 
 
-def decode_font(path: str, out: str) -> dict[str, Any]:
-    """Write the font at `path` (TrueType, OpenType, WOFF, WOFF2, the first of a collection) as an sfnt
-    to `out`.
+def decode_font(path: str, out: str, face: int = 0) -> dict[str, Any]:
+    """Write the font at `path` (TrueType, OpenType, WOFF, WOFF2, one of a collection) as an sfnt to `out`.
 
     Raises InvalidInput: `unsupported_font`, `broken_font`, `bad_font` (nothing can be drawn with it).
     """
@@ -36,7 +35,7 @@ def decode_font(path: str, out: str) -> dict[str, Any]:
             "unsupported_font", "The file is not a font that is understood: TTF, OTF, WOFF or WOFF2."
         )
     try:
-        font = TTFont(path, fontNumber=0, lazy=False, recalcTimestamp=False)
+        font = TTFont(path, fontNumber=face, lazy=False, recalcTimestamp=False)
     except (TTLibError, ValueError, AssertionError, KeyError, EOFError) as error:
         raise InvalidInput("broken_font", "The font is damaged and cannot be read.") from error
     try:

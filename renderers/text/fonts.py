@@ -7,13 +7,14 @@ HarfBuzz's view (shaping, in font units) and Skia's (drawing). Files are read wh
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-from renderers.text import fontfiles
+from renderers.text import aliases, fontfiles
 from renderers.text.fontfiles import FontFile
 from schemas.errors import InvalidInput
 from schemas.hashing import content_hash
@@ -24,13 +25,14 @@ _BOLD_FROM = 600  # Blink embolds a face below this weight when at least this we
 @dataclass(frozen=True)
 class CustomFont:
     """A font of the project: its file (as the sandbox wrote it) under the family, weight and style it
-    has there.
+    has there. weights: the least and the most that it can have, where it is more than one.
     """
 
     family: str
     data: bytes = field(repr=False)
     weight: int = 400
     style: str = "normal"
+    weights: tuple[int, int] | None = None
 
     @cached_property
     def sha256(self) -> str:
@@ -277,7 +279,7 @@ class _Source:
         """The weights that the font can have: an axis, or one weight twice."""
         if isinstance(self._file, FontFile):
             return self._file.weights
-        return self._file.weight, self._file.weight
+        return self._file.weights or (self._file.weight, self._file.weight)
 
     @cached_property
     def is_variable(self) -> bool:
@@ -354,7 +356,7 @@ class FontSet:
         for font in custom:
             name = font.family.lower()
             self._custom[name] = (*self._custom.get(name, ()), _Source(font))
-        self._faces: dict[tuple[str, int, bool], Face] = {}
+        self._faces: dict[tuple[str, int, bool], tuple[Face, ...]] = {}
         self._fallbacks: dict[tuple[str, str, int, bool], Face | None] = {}
 
     @cached_property
@@ -366,7 +368,7 @@ class FontSet:
         weights = [
             [name, [[*s.weights, s.italic] for s in sources]] for name, sources in self._custom.items()
         ]
-        return content_hash(files, weights, fontfiles.GENERIC, FALLBACKS, LAST)
+        return content_hash(files, weights, aliases.GENERIC, FALLBACKS, LAST)
 
     def _all(self) -> Iterator[tuple[str, tuple[_Source, ...]]]:
         yield from _shipped().items()
@@ -377,25 +379,66 @@ class FontSet:
         names = (name for family in families for name in split_families(family))
         return [name for name in dict.fromkeys(names) if self._sources(name) is None]
 
+    def replaced_families(self, text: str, family: str) -> list[tuple[str, str]]:
+        """(name, family used in its place) of those names of a CSS list that are not there, although some
+        character of the text would have come from them: one that all families before them lack.
+
+        A family that a shipped one stands for is there only if that has its widths.
+        """
+        found: dict[str, str] = {}
+        left = {c for c in text if needs_glyph(c) and not c.isspace() and not is_emoji(c)}
+        names = split_families(family)
+        for at, name in enumerate(names):
+            if not left:
+                break
+            sources = self._sources(name)
+            stands_in = name.lower() in aliases.ALIKE and name.lower() not in self._custom
+            if sources is None or stands_in:
+                found.setdefault(name, self.face(", ".join(map(_quoted, names[at:]))).family)
+            if sources is not None and not sources[0].is_emoji:
+                face = self.face(_quoted(name))
+                left = {c for c in left if not face.has(ord(c))}
+        return list(found.items())
+
+    def answers(self, family: str) -> bool:
+        """Whether a family is known without a deployment's help: shipped, or as wide as one that is."""
+        name = family.lower()
+        return name in self._custom or (name not in aliases.ALIKE and self._sources(family) is not None)
+
     def _sources(self, family: str) -> tuple[_Source, ...] | None:
         name = family.lower()
         if name in self._custom:
             return self._custom[name]
-        return _shipped().get(fontfiles.GENERIC.get(name, name).lower())
+        return _shipped().get(aliases.GENERIC.get(name, name).lower())
 
     def face(self, family: str, weight: int = 400, italic: bool = False) -> Face:
-        """The face for a CSS font-family list: of the first family that is known, else of sans-serif.
+        """The face that a CSS font-family list measures its lines by: of its first family that is known,
+        else of sans-serif.
+        """
+        return self.faces(family, weight, italic)[0]
+
+    def faces(self, family: str, weight: int = 400, italic: bool = False) -> tuple[Face, ...]:
+        """The faces that are asked for each character, one of each family of a CSS font-family list that is
+        known, in order; of sans-serif if none is (CSS Fonts 4, section 5.3).
 
         A family of emoji is passed over: they are drawn with theirs in any case, and it has no other ink.
         """
         key = (family, weight, italic)
         found = self._faces.get(key)
         if found is None:
-            named = filter(None, map(self._sources, split_families(family)))
-            sources = next((s for s in named if not s[0].is_emoji), _shipped()["noto sans"])
-            source = _match(sources, weight, italic)
-            found = self._faces[key] = _face(source, weight, italic)
+            named = [sources for name in split_families(family) if (sources := self._sources(name))]
+            letters = [sources for sources in named if not sources[0].is_emoji] or [_shipped()["noto sans"]]
+            chosen = dict.fromkeys(match(sources, weight, italic) for sources in letters)
+            found = self._faces[key] = tuple(_face(source, weight, italic) for source in chosen)
         return found
+
+    def listed(self, character: str, family: str, weight: int = 400, italic: bool = False) -> Face | None:
+        """The face of the first family of a list that has the character, if one has."""
+        code = ord(character)
+        faces = self.faces(family, weight, italic)
+        if faces[0].has(code):
+            return faces[0]
+        return next((face for face in faces[1:] if face.has(code)), None)
 
     def fallback(self, character: str, script: str, weight: int, italic: bool) -> Face | None:
         """The first family for the script that has the character; None where no font has it.
@@ -422,13 +465,15 @@ class FontSet:
         return _face(_shipped()[fontfiles.EMOJI.family.lower()][0], 400, italic)
 
     def coverage(self, text: str, family: str = "sans-serif") -> list[str]:
-        """The scripts of `text` that no font covers, as people call them: `["Tibetan"]`; mostly empty."""
-        primary = self.face(family)
+        """The scripts of `text` that no font covers, as people call them: `["Tibetan"]`; mostly empty.
+
+        family: the list that the text names.
+        """
         missing: dict[str, None] = {}
         for character in dict.fromkeys(text):
-            if character.isascii() or unicodedata.category(character)[0] == "C" or is_invisible(character):
+            if character.isascii() or not needs_glyph(character):
                 continue
-            if not primary.has(ord(character)) and not self.fallback(
+            if not self.listed(character, family) and not self.fallback(
                 character, script_of(character), 400, False
             ):
                 missing.setdefault(_script_name(character))
@@ -448,8 +493,23 @@ def _shipped_sources() -> frozenset[_Source]:
     return frozenset(source for sources in _shipped().values() for source in sources)
 
 
-def _match(sources: Sequence[_Source], weight: int, italic: bool) -> _Source:
-    """CSS Fonts 4, section 5.2: first the slant, then the weight."""
+class Styled(Protocol):
+    """What a face is chosen by."""
+
+    @property
+    def italic(self) -> bool:
+        """Whether it slants."""
+
+    @property
+    def weights(self) -> tuple[int, int]:
+        """The least and the most that it can have."""
+
+
+StyledT = TypeVar("StyledT", bound=Styled)
+
+
+def match(sources: Sequence[StyledT], weight: int, italic: bool) -> StyledT:
+    """The face of a family that is asked for (CSS Fonts 4, section 5.2): first the slant, then the weight."""
     slanted = [source for source in sources if source.italic == italic] or sources
     return min(slanted, key=lambda source: _distance(source.weights, weight))
 
@@ -468,10 +528,20 @@ def _distance(weights: tuple[int, int], wanted: int) -> tuple[int, int]:
     return (1, low - wanted) if low > wanted else (2, wanted - high)
 
 
+def _quoted(name: str) -> str:
+    return f"'{name}'" if '"' in name else f'"{name}"'
+
+
+_LISTED = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([^,]*))[^,]*(?:,|$)""")
+
+
 @lru_cache(maxsize=1024)
 def split_families(family: str) -> tuple[str, ...]:
-    """The names of a CSS font-family list, without quotes."""
-    return tuple(name for part in family.split(",") if (name := part.strip().strip("'\"").strip()))
+    """The names of a CSS font-family list, without quotes (CSS Fonts 4, section 2.1): a comma in quotes
+    belongs to the name, and white space between words is one space.
+    """
+    found = (" ".join((match[1] or match[2] or match[3] or "").split()) for match in _LISTED.finditer(family))
+    return tuple(name.strip("'\"") for name in found if name.strip("'\""))
 
 
 @lru_cache(maxsize=8192)
@@ -511,6 +581,11 @@ def is_invisible(character: str) -> bool:
         or 0xE0000 <= code <= 0xE0FFF
         or code in (0x00AD, 0x034F, 0x061C, 0xFEFF)
     )
+
+
+def needs_glyph(character: str) -> bool:
+    """Whether something of a font is seen of the character, or of the room that it takes."""
+    return unicodedata.category(character)[0] != "C" and not is_invisible(character)
 
 
 def shows_emoji(text: str) -> bool:

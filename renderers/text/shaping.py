@@ -143,8 +143,11 @@ def _faces(text: str, styles: Sequence[Style], scripts: Sequence[str], fonts: Fo
             if emoji.has(ord(character)):
                 found.append(emoji)
                 continue
-        if primary.has(ord(character)) or is_invisible(character) or unicodedata.category(character) == "Cc":
+        if is_invisible(character) or unicodedata.category(character) == "Cc":
             found.append(primary)
+            continue
+        if (listed := fonts.listed(character, style.family, style.weight, style.italic)) is not None:
+            found.append(listed)
             continue
         script = f"Hani-{region}" if region and scripts[at] == "Hani" else scripts[at]
         if (

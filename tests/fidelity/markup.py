@@ -11,7 +11,7 @@ from html import escape
 from math import hypot
 from typing import Any
 
-from renderers.text import fontfiles
+from renderers.text import aliases, fontfiles
 from renderers.text.fonts import FALLBACKS, LAST, han_region, script_of, shows_emoji, split_families
 
 Style = dict[str, str]
@@ -177,7 +177,7 @@ def _svg(element: Document, box: Style) -> str:
 
 def families(names: str, text: str) -> str:
     """A CSS font-family list that falls back as `renderers.text.fonts` does for the scripts of this text."""
-    wanted = [fontfiles.GENERIC.get(name.lower(), name) for name in split_families(names)]
+    wanted = [aliases.GENERIC.get(name.lower(), name) for name in split_families(names)]
     if shows_emoji(text):
         wanted.append(fontfiles.EMOJI.family)
     region = han_region(text)

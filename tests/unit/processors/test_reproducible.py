@@ -135,7 +135,7 @@ def test_fonts_are_those_that_draw_something(tmp_path: Path) -> None:
         slides = [slide(0.25, text(words, fontFamily="Brand, serif"))]
         stream.export(job, document(slides=slides, fonts=fonts))
     assert families(stream, "own") == {"Brand"}
-    assert families(stream, "lacking") == {"Brand", "Noto Sans"}
+    assert families(stream, "lacking") == {"Brand", "Noto Serif"}
     lower = text("A", fontFamily="Brand", textTransform="lowercase")
     stream.export("turned", document(slides=[slide(0.25, lower)], fonts=fonts))
     assert families(stream, "turned") == {"Brand", "Noto Sans"}
