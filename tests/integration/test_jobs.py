@@ -408,3 +408,56 @@ def test_a_table_of_an_older_version_keeps_its_rows(url: str) -> None:
         rows = connection.execute(text("SELECT id, ended_at FROM jobs")).all()
     assert {row[0]: row[1] for row in rows} == ended
     table.close()
+
+
+FILTERS = (
+    JobFilter(),
+    JobFilter(statuses=("failed",)),
+    JobFilter(statuses=("queued", "failed", "rendering")),
+    JobFilter(statuses=()),
+    JobFilter(format="mp3"),
+    JobFilter(project_id="p1"),
+    JobFilter(batch_id="b1"),
+    JobFilter(user_id="u1"),
+    JobFilter(video_id="v1"),
+    JobFilter(user_id="u1", statuses=("queued", "completed")),
+    JobFilter(after=NOON + timedelta(minutes=10), before=NOON + timedelta(minutes=30)),
+)
+
+
+@pytest.mark.parametrize("wanted", FILTERS)
+def test_every_filter_pages_through_all_it_means(jobs: Jobs, wanted: JobFilter) -> None:
+    """Twenty times over, for PostgreSQL plans a statement anew without its values after five runs."""
+    statuses = ("queued", "rendering", "completed", "failed")
+    all_of_them = [
+        job(
+            f"j{n:02}",
+            status=statuses[n % 4],
+            format=("mp4", "mp3")[n % 2],
+            created_at=NOON + timedelta(minutes=n // 2),
+            project_id="p1" if n % 3 == 0 else None,
+            batch_id="b1" if n % 5 == 0 else None,
+            user_id=f"u{n % 2}",
+        )
+        for n in range(80)
+    ]
+    jobs.upsert([*all_of_them, *(one.model_copy(update={"tenant": "b"}) for one in all_of_them)])
+    expected = [one.id for one in reversed(all_of_them) if _means(wanted, one)]
+    for _ in range(20):
+        found: list[str] = []
+        cursor = None
+        while True:
+            page = jobs.list("a", wanted, cursor=cursor, limit=7)
+            found += [one.id for one in page.jobs]
+            if (cursor := page.next_cursor) is None:
+                break
+        assert found == expected
+
+
+def _means(wanted: JobFilter, one: Job) -> bool:
+    named = ("format", "project_id", "batch_id", "user_id", "video_id")
+    equal = all(getattr(wanted, n) in (None, getattr(one, n, None)) for n in named)
+    assert one.created_at is not None
+    late = wanted.after is None or one.created_at >= wanted.after
+    early = wanted.before is None or one.created_at < wanted.before
+    return equal and late and early and (wanted.statuses is None or one.status in wanted.statuses)
