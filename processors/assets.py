@@ -176,7 +176,7 @@ class AssetGatherer:
         *,
         face: int = 0,
     ) -> tuple[Asset, list[str]]:
-        """The asset, and what its decoder warned of, each with the path of who names it. face: of a collection."""
+        """The asset, and what its decoder warned of, each with the path of who names it. face: of several."""
         job = decoder_job(ref.kind, size, self._limits) | ({"face": face} if face else {})
         fingerprint = content_hash("normal", DECODER_VERSION, fetched.sha256, job)
         normal_key = _normal_key(ref.kind, tenant, fingerprint)
@@ -252,7 +252,8 @@ class AssetGatherer:
         if not self._store.exists(key):
             self._store.put_file(key, path)
         ref = SourceRef("", "font", f"font:{sha256}{f'#{font.face}' if font.face else ''}")
-        return self._decode(ref, tenant, path, fetched, None, context, face=font.face)
+        asset, _ = self._decode(ref, tenant, path, fetched, None, context, face=font.face)
+        return asset
 
     def _with_fonts(self, project: Project, assets: tuple[Asset, ...], installed: _Installed) -> Gathered:
         from processors.resources import custom_fonts

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from processors.layers import Layers
+from processors.mixing import SoundMixer
 from processors.plans import PlanView
 from processors.resources import ResourcePool
 from schemas import keys
-from schemas.plan import Asset
 from schemas.settings import ExportSettings
 
 if TYPE_CHECKING:
     from renderers.recipes.maker import Check, Subject
     from renderers.sound.aac import Samples
+    from renderers.sound.mixing import SoundSpec
     from renderers.stored.pixels import Pixels
     from renderers.timeline.scene import LayerPixels
     from renderers.timeline.timeline import Timeline
-
-
-class ReadsSound(Protocol):
-    """Where samples of sounds come from (connectors)."""
-
-    def read(self, asset: Asset, first: int, count: int, check: Check) -> Samples:
-        """`count` stereo samples at 48 kHz from sample `first` on; silence beyond the ends."""
 
 
 class Bench:
@@ -37,13 +31,13 @@ class Bench:
         *,
         layers: Layers | None = None,
         resources: ResourcePool | None = None,
-        sounds: ReadsSound | None = None,
+        mixer: SoundMixer | None = None,
     ) -> None:
         self._view = view
         self._check = check
         self._layers = layers
         self._resources = resources
-        self._sounds = sounds
+        self._mixer = mixer
 
     @property
     def subject(self) -> Subject:
@@ -80,8 +74,7 @@ class Bench:
         resources = self._resources.of(plan.assets, self.subject.project.fonts)
         return draw_frame(self.timeline, frame, self.subject.project, resources)
 
-    def sound(self, src: str, first: int, count: int) -> Samples:
-        """Samples of a source."""
-        assert self._sounds is not None
-        asset = next(a for a in self._view.plan.assets if a.kind == "audio" and a.src == src)
-        return self._sounds.read(asset, first, count, self._check)
+    def mixed(self, mix: SoundSpec) -> Iterator[Samples]:
+        """The samples of a mix."""
+        assert self._mixer is not None
+        return self._mixer.mix(self._view.plan, mix, self._check)

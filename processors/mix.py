@@ -11,12 +11,13 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from connectors.store.ahead import objects
 from connectors.store.base import ObjectStore
 from processors.bench import Bench
 from processors.facts import failed, tell
@@ -112,9 +113,8 @@ class Mix:
             return []
         places = {part.key: plan.place(position) for position, part in enumerate(plan.parts)}
 
-        def read(part: Part) -> bytes:
-            context.check()
-            return self._store.get(places[part.key])
+        def read(parts: Iterable[Part]) -> Iterator[bytes]:
+            return objects(self._store, (places[part.key] for part in parts))
 
         with tempfile.TemporaryDirectory(dir=self._work_dir, prefix="join-") as folder:
             path = Path(folder) / plan.files[0].name

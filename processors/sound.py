@@ -1,4 +1,4 @@
-"""mix, its first half: some seconds of the sound of a job, mixed and encoded.
+"""mix, its first half: parts of the sound of a job, mixed and encoded.
 
 On a topic of its own, so that joins never wait behind sounds. A worker that runs `mix` runs this too.
 """
@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from connectors.store.base import ObjectStore
-from processors.bench import Bench, ReadsSound
+from processors.bench import Bench
 from processors.facts import failed, tell
+from processors.mixing import SoundMixer
 from processors.plans import PlanCache
 from processors.sending import after_part
 from processors.stage import Outgoing, TaskContext
@@ -28,12 +29,10 @@ class Sound:
     topic = topics.SOUND
     unordered = True  # parts need no order
 
-    def __init__(
-        self, store: ObjectStore, plans: PlanCache, sounds: ReadsSound, concurrency: int = 1
-    ) -> None:
+    def __init__(self, store: ObjectStore, plans: PlanCache, mixer: SoundMixer, concurrency: int = 1) -> None:
         self._store = store
         self._plans = plans
-        self._sounds = sounds
+        self._mixer = mixer
         self.concurrency = concurrency
 
     def parse(self, type_name: str | None, version: str | None, value: bytes) -> SoundTask:
@@ -52,7 +51,7 @@ class Sound:
         plan, position = view.plan, message.position
         key = plan.place(position)
         if not self._store.exists(key):
-            bench = Bench(view, context.check, sounds=self._sounds)
+            bench = Bench(view, context.check, mixer=self._mixer)
             self._store.put(key, view.maker.make(plan.part(position), bench, check=context.check))
         done = SoundMixed(
             job_id=message.job_id, tenant=message.tenant, at=context.now(), position=position, frames=1

@@ -6,7 +6,6 @@ that a job is done, so a task that is delivered again states the very same fact.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import tempfile
 import uuid
@@ -23,6 +22,7 @@ from processors.history import ExportHistory
 from processors.plans import PlanCache, PlanView
 from processors.stage import JOB_CANCELLED, Outgoing, TaskContext
 from processors.turns import Turns
+from processors.verified import verify_object
 from schemas import keys, topics
 from schemas.errors import Cancelled, ExportError, Missing
 from schemas.facts import Completed, Result, ResultFile, StageProgressed
@@ -123,15 +123,17 @@ class Upload:
     ) -> ResultFile:
         """Verify one file and copy it to where the job's files lie."""
         plan = view.plan
-        path = folder / file.name
         context.check()
-        self._fetch(file.key, path)
-        view.maker.verify(path, plan.expected)
-        with path.open("rb") as opened:
-            sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
-        size = path.stat().st_size
-        if self._publish_copy is None:
-            path.unlink()
+        try:
+            sha256, size = verify_object(
+                self._store, file.key, view.maker, plan.expected, check=context.check
+            )
+            if self._publish_copy is not None:
+                self._store.download(file.key, folder / file.name)
+        except Missing as error:
+            raise Missing(
+                "output_expired", "The finished file was removed before it was published; ask again."
+            ) from error
         context.check()
         key = keys.export_key(plan.tenant, plan.job_id, file.name)
         self._store.copy(file.key, key)
@@ -142,14 +144,6 @@ class Upload:
             size=size,
             sha256=sha256,
         )
-
-    def _fetch(self, key: str, path: Path) -> None:
-        try:
-            self._store.download(key, path)
-        except Missing as error:
-            raise Missing(
-                "output_expired", "The finished file was removed before it was published; ask again."
-            ) from error
 
     def _register(self, plan: Plan, result: Result, finished_at: datetime, context: TaskContext) -> None:
         context.check()

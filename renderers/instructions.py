@@ -141,7 +141,7 @@ def in_ffmpeg() -> Iterator[None]:
 
 @cache
 def libavutil() -> Any:
-    """The functions of PyAV's libavutil, or None: the loader finds them by way of a module that is linked with it."""
+    """The functions of PyAV's libavutil, or None; found by a module that is linked with it."""
     import ctypes
 
     import av._core

@@ -11,8 +11,8 @@ from pydantic import Field
 from schemas import keys
 from schemas.errors import InvalidInput
 from schemas.messages import JobId, Message, StoreKey, Tenant
-from schemas.project import InstalledFont
 from schemas.parts import AnyPart, Part, PartKind, PicturePart
+from schemas.project import InstalledFont
 from schemas.stages import StageName
 
 AssetKind = Literal["image", "audio", "font", "video", "midi", "captions"]
@@ -76,9 +76,9 @@ class Plan(Message):
     parts: in the order of the file. todo: indices into `parts` of those that were missing in the store, each
     key once, those of a kind together and what takes longest first; a task's `position` is such an index.
     width: how many parts of a kind are in flight at once. files: the result, the main file first. joined:
-    whether `mix` makes the files of the parts; otherwise the parts are the files. instructions: what encoders are given
-    on the machine that planned (`renderers.instructions`). installed_fonts: those of the deployment that the
-    document names, each with its file among the assets: whoever draws needs no other.
+    whether `mix` makes the files of the parts; otherwise the parts are the files. instructions: what encoders
+    are given on the machine that planned (`renderers.instructions`). installed_fonts: those of the deployment
+    that the document names, each with its file among the assets: whoever draws needs no other.
     """
 
     TYPE: ClassVar[str] = "job.plan"

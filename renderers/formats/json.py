@@ -6,8 +6,9 @@ what each source was: SHA-256, size in bytes and content type, to check or to re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import orjson
 
@@ -69,7 +70,7 @@ class Archive:
     def join(
         self,
         parts: Sequence[Part],
-        read: Callable[[Part], bytes],
+        read: Callable[[Iterable[Part]], Iterator[bytes]],
         bench: Workbench,
         path: Path,
         *,
@@ -78,10 +79,10 @@ class Archive:
         """Not needed: the part is the file."""
         raise no_join(parts)
 
-    def verify(self, path: Path, expected: Expected) -> None:
+    def verify(self, file: BinaryIO, expected: Expected) -> None:
         """It is JSON."""
         try:
-            orjson.loads(path.read_bytes())
+            orjson.loads(file.read())
         except orjson.JSONDecodeError as error:
             raise broken("it is not JSON") from error
 

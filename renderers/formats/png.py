@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from renderers.recipes.pages import Pages
 from renderers.stored.pictures import size_of
@@ -22,9 +21,9 @@ class Png:
         """The file."""
         return encode_png(pixels[:, :, :3])
 
-    def size(self, path: Path) -> tuple[int, int]:
+    def size(self, file: BinaryIO) -> tuple[int, int]:
         """As the file says."""
-        return size_of(path)
+        return size_of(file)
 
 
 MAKER = Pages(version="1", writer=Png())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from renderers.gif.file import probe_gif, write_gif
 from renderers.gif.frames import GifFrame, encode_frames, pack_frames, unpack_frames
@@ -80,9 +80,12 @@ class GifFile:
         frames = _held(chunks, check)
         write_gif(path, (spec.width, spec.height), spec.fps, spec.loop, frames)
 
-    def verify(self, path: Path, expected: Expected) -> None:
+    def verify(self, file: BinaryIO, expected: Expected) -> None:
         """Size and length. Raises InvalidInput("output_broken")."""
-        found = probe_gif(path)
+        try:
+            found = probe_gif(file)
+        except InvalidInput as error:
+            raise _broken("it cannot be read") from error
         if (found.width, found.height) != (expected.width, expected.height):
             raise _broken(f"its picture is {found.width}x{found.height}")
         if abs(found.seconds - (expected.duration or 0)) > 0.011:

@@ -47,11 +47,10 @@ class GifProbe(NamedTuple):
     seconds: float
 
 
-def probe_gif(path: Path) -> GifProbe:
+def probe_gif(file: BinaryIO) -> GifProbe:
     """Walk through the blocks of a file. Raises InvalidInput("unreadable_file") for what is no whole GIF."""
     try:
-        with path.open("rb") as file:
-            return _walk(file)
+        return _walk(file)
     except (struct.error, IndexError) as error:
         raise InvalidInput("unreadable_file", "This is no whole GIF.") from error
 

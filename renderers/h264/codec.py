@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from renderers.containers.boxes import end_of_boxes
 from renderers.h264.video import EncodedChunk, VideoSpec
 from renderers.timeline.cutting import Abilities
 from renderers.timeline.scene import Canvas, LayerPixels, State
@@ -70,15 +71,17 @@ class Mp4:
     ) -> None:
         """Write the file, its index in front."""
         from renderers.h264.mp4 import join
+        from renderers.sound.aac import EncodedAudio
 
-        join(path, spec, _parts(chunks), None, check=check)
+        audio = None if sound is None else EncodedAudio.from_bytes(sound[0])
+        join(path, spec, _parts(chunks), audio, check=check)
 
-    def verify(self, path: Path, expected: Expected) -> None:
+    def verify(self, file: BinaryIO, expected: Expected) -> None:
         """Length, frames and size of the picture, and whether there is sound. Raises InvalidInput."""
         from renderers.h264.mp4 import probe
 
         try:
-            found = probe(path)
+            found = probe(file)
         except InvalidInput as error:
             raise _broken("it cannot be read") from error
         tolerance = SOUND_FRAME_S + 1 / (expected.fps or 1)
@@ -90,6 +93,8 @@ class Mp4:
             raise _broken(f"it has {found.frames} frames, not {expected.frames}")
         if (expected.samples > 0) != (found.audio_codec is not None):
             raise _broken("its sound is missing" if expected.samples else "it has sound by mistake")
+        if (end := end_of_boxes(file)) != found.size:
+            raise _broken(f"it has {found.size} bytes, and its boxes end at {end}")
 
 
 def _parts(chunks: Iterable[tuple[PicturePart, bytes]]) -> Iterator[Any]:

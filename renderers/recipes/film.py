@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, BinaryIO, Generic, Protocol, TypeVar
 
 from renderers.recipes.maker import Check, Needs, Outline, Subject, Workbench
 from renderers.recipes.sound import SoundTrackCodec, make_sound, mix_of
@@ -77,7 +77,7 @@ class Container(Protocol[SpecIn]):
     ) -> None:
         """Write the file. Chunks come one by one, so that memory does not grow with the film."""
 
-    def verify(self, path: Path, expected: Expected) -> None:
+    def verify(self, file: BinaryIO, expected: Expected) -> None:
         """Raises InvalidInput("output_broken")."""
 
 
@@ -149,36 +149,27 @@ class Film(Generic[SpecT]):
     def join(
         self,
         parts: Sequence[Part],
-        read: Callable[[Part], bytes],
+        read: Callable[[Iterable[Part]], Iterator[bytes]],
         bench: Workbench,
         path: Path,
         *,
         check: Check,
     ) -> None:
         """Write the film."""
-        sounds = [read(part) for part in parts if isinstance(part, SoundPart)]
-        chunks = ((part, data) for part, data in _read_once(parts, read))
+        sounds = list(read(part for part in parts if isinstance(part, SoundPart)))
+        pictures = [part for part in parts if isinstance(part, PicturePart)]
+        chunks = zip(pictures, read(pictures), strict=True)
         self.container.join(path, self._spec(bench), chunks, sounds or None, check=check)
 
-    def verify(self, path: Path, expected: Expected) -> None:
+    def verify(self, file: BinaryIO, expected: Expected) -> None:
         """As the container finds it."""
-        self.container.verify(path, expected)
+        self.container.verify(file, expected)
 
     def _spec(self, bench: Workbench) -> SpecT:
         return self.codec.spec(bench.settings, bench.timeline.canvas)
 
     def _is_heard(self, project: Project, settings: SizedSettings) -> bool:
         return self.sound is not None and bool(project.audio) and getattr(settings, "include_audio", True)
-
-
-def _read_once(parts: Sequence[Part], read: Callable[[Part], bytes]) -> Iterator[tuple[PicturePart, bytes]]:
-    """The chunks; one that follows an equal one is not read again."""
-    last: tuple[str, bytes] | None = None
-    for part in parts:
-        if isinstance(part, PicturePart):
-            if last is None or last[0] != part.key:
-                last = part.key, read(part)
-            yield part, last[1]
 
 
 def _fps(settings: Any) -> int:

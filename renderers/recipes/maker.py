@@ -9,10 +9,10 @@ None of them knows a format by its name: `load` finds the maker of one in `rende
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol, TypeVar
 
 from schemas.errors import InvalidInput
 from schemas.limits import Limits
@@ -23,6 +23,7 @@ from schemas.settings import ExportSettings
 
 if TYPE_CHECKING:
     from renderers.sound.aac import Samples
+    from renderers.sound.mixing import SoundSpec
     from renderers.stored.pixels import Pixels
     from renderers.timeline.scene import Canvas, LayerPixels
     from renderers.timeline.timeline import Timeline
@@ -106,8 +107,8 @@ class Workbench(Protocol):
     def picture(self, frame: int) -> Pixels:
         """What a frame shows, (height, width, 4) uint8, opaque."""
 
-    def sound(self, src: str, first: int, count: int) -> Samples:
-        """`count` stereo samples at 48 kHz of a source from sample `first` on; silence beyond its ends."""
+    def mixed(self, mix: SoundSpec) -> Iterator[Samples]:
+        """The samples of a mix, in blocks of shape (n, 2)."""
 
 
 SettingsT = TypeVar("SettingsT", bound=ExportSettings, contravariant=True)
@@ -135,15 +136,15 @@ class Maker(Protocol[SettingsT]):
     def join(
         self,
         parts: Sequence[Part],
-        read: Callable[[Part], bytes],
+        read: Callable[[Iterable[Part]], Iterator[bytes]],
         bench: Workbench,
         path: Path,
         *,
         check: Check,
     ) -> None:
-        """Write the file at `path` of the parts, which `read` gives. The same parts give the same bytes."""
+        """Write the file at `path`; `read` gives parts in their order. The same parts give the same bytes."""
 
-    def verify(self, path: Path, expected: Expected) -> None:
+    def verify(self, file: BinaryIO, expected: Expected) -> None:
         """Raises InvalidInput("output_broken") for a file that is not what was planned."""
 
 

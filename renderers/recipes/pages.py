@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from renderers import ENGINE_VERSION
 from renderers.recipes.film import PICTURES
@@ -33,7 +33,7 @@ class PageWriter(Protocol):
     def write(self, pixels: Pixels, settings: Any) -> bytes:
         """The file of a picture, (height, width, 4) uint8, opaque."""
 
-    def size(self, path: Path) -> tuple[int, int]:
+    def size(self, file: BinaryIO) -> tuple[int, int]:
         """Width and height of a file in px. Raises InvalidInput for one that cannot be read."""
 
 
@@ -91,7 +91,7 @@ class Pages:
     def join(
         self,
         parts: Sequence[Part],
-        read: Callable[[Part], bytes],
+        read: Callable[[Iterable[Part]], Iterator[bytes]],
         bench: Workbench,
         path: Path,
         *,
@@ -100,9 +100,9 @@ class Pages:
         """Not needed: each picture is a file."""
         raise no_join(parts)
 
-    def verify(self, path: Path, expected: Expected) -> None:
+    def verify(self, file: BinaryIO, expected: Expected) -> None:
         """It can be read, and has its size."""
-        width, height = self.writer.size(path)
+        width, height = self.writer.size(file)
         if (width, height) != (expected.width, expected.height):
             raise broken(f"a picture is {width}x{height}")
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import BinaryIO, Protocol
 
 from renderers.recipes.maker import Check, Needs, Outline, Subject, Workbench
+from renderers.sound.aac import Samples
 from renderers.sound.mixing import SoundSpec, make_spec
 from schemas.errors import InvalidInput
 from schemas.limits import Limits
 from schemas.parts import Part, SoundPart
-from schemas.plan import Expected
+from schemas.plan import Asset, Expected
 from schemas.project import Project
 from schemas.settings import ExportSettings
 
@@ -24,10 +25,8 @@ class SoundTrackCodec(Protocol):
     def parts(self, mix: SoundSpec) -> Sequence[SoundPart]:
         """The parts, each named by all that is heard in it."""
 
-    def encode(
-        self, mix: SoundSpec, part: SoundPart, read: Callable[[str, int, int], Any], *, check: Check
-    ) -> bytes:
-        """A part at rest. read: samples of a source, by its name, the first sample and their number."""
+    def encode(self, mix: SoundSpec, part: SoundPart, sound: Iterable[Samples], *, check: Check) -> bytes:
+        """A part at rest. sound: its samples, cut anywhere."""
 
 
 class SoundContainer(Protocol):
@@ -36,7 +35,7 @@ class SoundContainer(Protocol):
     def join(self, path: Path, mix: SoundSpec, parts: Sequence[bytes], *, check: Check) -> None:
         """Write the file."""
 
-    def verify(self, path: Path, expected: Expected) -> None:
+    def verify(self, file: BinaryIO, expected: Expected) -> None:
         """Raises InvalidInput("output_broken")."""
 
 
@@ -46,10 +45,17 @@ def mix_of(subject: Subject, settings: ExportSettings, seconds: Fraction | None)
     return make_spec(
         subject.project.audio,
         hashes={src: asset.fingerprint for src, asset in known.items()},
-        durations={src: asset.duration or 0.0 for src, asset in known.items()},
+        durations={src: exact_duration(asset) for src, asset in known.items()},
         seconds=seconds,
         bitrate=getattr(settings, "audio_bitrate", 0),
     )
+
+
+def exact_duration(asset: Asset) -> Fraction:
+    """Seconds of a sound: whole samples at 48 kHz, 0 if unknown."""
+    if asset.samples is not None:
+        return Fraction(asset.samples, 48_000)
+    return Fraction(asset.duration or 0)
 
 
 def make_sound(
@@ -57,7 +63,7 @@ def make_sound(
 ) -> bytes:
     """A part of a mix at rest."""
     mix = mix_of(bench.subject, bench.settings, seconds)
-    return codec.encode(mix, part, bench.sound, check=check)
+    return codec.encode(mix, part, bench.mixed(mix), check=check)
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ class Sound:
     def join(
         self,
         parts: Sequence[Part],
-        read: Callable[[Part], bytes],
+        read: Callable[[Iterable[Part]], Iterator[bytes]],
         bench: Workbench,
         path: Path,
         *,
@@ -102,8 +108,8 @@ class Sound:
     ) -> None:
         """Write the file."""
         mix = mix_of(bench.subject, bench.settings, None)
-        self.container.join(path, mix, [read(part) for part in parts], check=check)
+        self.container.join(path, mix, list(read(parts)), check=check)
 
-    def verify(self, path: Path, expected: Expected) -> None:
+    def verify(self, file: BinaryIO, expected: Expected) -> None:
         """As the container finds it."""
-        self.container.verify(path, expected)
+        self.container.verify(file, expected)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
@@ -32,15 +31,15 @@ class CodedPicture:
         picture.save(file, self._kind, quality=settings.image_quality, **self._options)
         return file.getvalue()
 
-    def size(self, path: Path) -> tuple[int, int]:
+    def size(self, file: BinaryIO) -> tuple[int, int]:
         """As the file says."""
-        return size_of(path)
+        return size_of(file)
 
 
-def size_of(path: Path) -> tuple[int, int]:
+def size_of(file: BinaryIO) -> tuple[int, int]:
     """Width and height in px of a picture whose data can be read to the end. Raises InvalidInput."""
     try:
-        with Image.open(path) as picture:
+        with Image.open(file) as picture:
             picture.load()
             return picture.size
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from exportstream import exits
-from exportstream.commands.submit import load, with_uploads
 from exportstream.commands.render import format_of
+from exportstream.commands.submit import load, with_uploads
 from exportstream.reporting import check_output, report
 from schemas.errors import InvalidInput
 

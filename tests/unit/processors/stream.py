@@ -19,6 +19,7 @@ from processors.documents import Documents, ProjectSource
 from processors.encode import Encode
 from processors.history import StoredProjectHistory
 from processors.mix import Mix
+from processors.mixing import SoundMixer
 from processors.plan import PlanStage
 from processors.plans import PlanCache
 from processors.render import Render
@@ -71,7 +72,7 @@ class Worker:
             PlanStage(store, plans, Documents(store, source), assets, DEFAULT, width=width),
             Render(store, plans, ResourcePool(store)),
             Encode(store, plans),
-            Sound(store, plans, SoundReader(store, InProcessDecoder(), folder)),
+            Sound(store, plans, SoundMixer(SoundReader(store, InProcessDecoder(), folder), folder)),
             Mix(store, plans, folder),
             Upload(store, plans, folder, StoredProjectHistory(store)),
         ]

@@ -11,7 +11,7 @@ from renderers.timeline.timeline import canvas
 from schemas.errors import InvalidInput
 from schemas.limits import DEFAULT
 from schemas.project import parse_project
-from schemas.settings import parse_settings
+from tests.unit.builders import film_settings
 
 
 def _document(**fields: Any) -> dict[str, Any]:
@@ -54,6 +54,6 @@ def test_utf_16_is_named(encoding: str) -> None:
 def test_banners_have_a_size(size: tuple[int, int]) -> None:
     """Where even the lowest quality would be too long, the picture is as large as the limit allows."""
     project = parse_project(json.dumps(_document(width=size[0], height=size[1])).encode(), DEFAULT)
-    picture = canvas(project, parse_settings({"format": "mp4", "quality": "720p"}))
+    picture = canvas(project, film_settings(quality="720p"))
     assert max(picture.width, picture.height) <= DEFAULT.long_side
     assert picture.width / picture.height == pytest.approx(size[0] / size[1], rel=0.02)
