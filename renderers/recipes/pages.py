@@ -79,7 +79,7 @@ class Pages:
         return Outline(pages, None, size, joined=False)
 
     def _page(self, timeline: Timeline, settings: StillSettings, frame: int, name: str) -> PagePart:
-        shown = [timeline.canvas, timeline.state(frame), self.writer.fields(settings)]
+        shown = [_plain(timeline.canvas), _plain(timeline.state(frame)), self.writer.fields(settings)]
         return PagePart(key=content_hash("page", ENGINE_VERSION, shown), frame=frame, name=name)
 
     def make(self, part: Part, bench: Workbench, *, check: Check) -> bytes:
@@ -105,6 +105,11 @@ class Pages:
         width, height = self.writer.size(file)
         if (width, height) != (expected.width, expected.height):
             raise broken(f"a picture is {width}x{height}")
+
+
+def _plain(value: Any) -> Any:
+    """A record as JSON has it."""
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 def _middle(timeline: Timeline, slide: int) -> int:

@@ -40,9 +40,9 @@ def canvas(project: Project, settings: SizedSettings, limits: Limits = DEFAULT) 
     if settings.width is not None and settings.height is not None:
         width, height = settings.width, settings.height
     else:
-        lowest = Fraction(min(SHORT_SIDES.values()), min(project.width, project.height))
+        lowest = Fraction(SHORT_SIDES["720p"], min(project.width, project.height))
         factor = Fraction(SHORT_SIDES[settings.quality], min(project.width, project.height))
-        # Of a banner even the lowest quality may be too large: it gets as many px as the limits allow.
+        # Of a banner even the lowest quality of a film may be too large: it gets as many px as the limits allow.
         sides = sorted((project.width, project.height))
         most = min(Fraction(limits.short_side, sides[0]), Fraction(limits.long_side, sides[1]))
         if lowest > most:

@@ -116,9 +116,12 @@ def test_no_encoder_is_left_out() -> None:
 def encoders_in(tree: ast.Module) -> Iterator[str]:
     """Encoders in a module: given to `CodecContext.create(…, "w")`, or after `-c:v`, `-c:a`."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("CodecContext.create"):
-            if ast.literal_eval(node.args[1]) == "w":
-                yield ast.literal_eval(node.args[0])
+        if (
+            isinstance(node, ast.Call)
+            and ast.unparse(node.func).endswith("CodecContext.create")
+            and ast.literal_eval(node.args[1]) == "w"
+        ):
+            yield ast.literal_eval(node.args[0])
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("add_stream"):
             yield ast.literal_eval(node.args[0])
         if isinstance(node, ast.List | ast.Tuple):
