@@ -42,7 +42,7 @@ def canvas(project: Project, settings: SizedSettings, limits: Limits = DEFAULT) 
     else:
         lowest = Fraction(SHORT_SIDES["720p"], min(project.width, project.height))
         factor = Fraction(SHORT_SIDES[settings.quality], min(project.width, project.height))
-        # Of a banner even the lowest quality of a film may be too large: it gets as many px as the limits allow.
+        # Of a banner even 720p may be too large: it gets as many px as the limits allow.
         sides = sorted((project.width, project.height))
         most = min(Fraction(limits.short_side, sides[0]), Fraction(limits.long_side, sides[1]))
         if lowest > most:

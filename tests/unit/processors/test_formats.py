@@ -1,4 +1,4 @@
-"""Every row of the table of formats: made, the same anywhere, cancelled, verified, refused with a sentence."""
+"""Every row of the table of formats: made, the same anywhere, cancelled, verified, refused with reason."""
 
 from __future__ import annotations
 
