@@ -63,7 +63,9 @@ def _check_size(size: int, limits: Limits) -> None:
 
 def _unreadable(data: bytes, error: orjson.JSONDecodeError, limits: Limits) -> InvalidInput:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or data[:4:2] == b"\0\0" or data[1:4:2] == b"\0\0":
-        return InvalidInput("invalid_json", "The document is in UTF-16; write it in UTF-8.")
+        return InvalidInput(
+            "invalid_json", "The document is not JSON in UTF-8 but in UTF-16; write it in UTF-8."
+        )
     if "recursion" in error.msg or "depth" in error.msg:
         return InvalidInput("too_deep", _DEEP.format(limits.depth))
     if "infinity" in error.msg or _NON_FINITE.search(data):

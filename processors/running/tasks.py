@@ -23,6 +23,7 @@ from typing import Any, Literal, Protocol
 
 import structlog
 
+from connectors.store.base import FULL, disk_error
 from processors.running import metrics
 from processors.running.backlog import Record
 from processors.running.policies import RetryPolicy
@@ -141,9 +142,7 @@ class Tasks:
             attempt += 1
             try:
                 # A list: a stage may be a generator, and its work belongs inside this try.
-                return list(stage.handle(message, context))
-            except Instead as other:
-                return list(other.outputs)
+                return _handled(stage, message, context)
             except Unavailable as error:
                 elapsed = self._clock.monotonic() - began
                 delay = self._retry.delay(attempt, elapsed, self._clock.random.random())
@@ -247,6 +246,18 @@ class _Task:
             )
         )
         return self._publisher.publish(outgoing.topic, outgoing.key, message.encode(), headers)
+
+
+def _handled(stage: Stage[Any], message: Any, context: TaskContext) -> list[Outgoing]:
+    """What a stage answers. Raises as it does, and Unavailable where the disk of the work folder is full."""
+    try:
+        return list(stage.handle(message, context))
+    except Instead as other:
+        return list(other.outputs)
+    except OSError as error:
+        if error.errno in FULL:
+            raise disk_error(error) from error
+        raise
 
 
 def _acknowledged(future: Future[None]) -> bool:

@@ -16,7 +16,6 @@ import orjson
 import pytest
 
 from schemas.identity import JobRef
-from schemas.messages import DEFAULT_TENANT
 from tests.acceptance.local_runs import TINY, LocalWorker
 from tests.acceptance.media import inline, picture, tone
 from tests.acceptance.support import PATIENCE_S, Deployment, Process
@@ -410,7 +409,7 @@ def test_the_database_is_gone_for_ten_seconds(
         assert deployment.status(job) is None
         own_postgres.start()
         deployment.completed(job)
-        row = deployment.jobs.get(JobRef(DEFAULT_TENANT, job))
+        row = deployment.jobs.get(JobRef("meanwhile", job))
         assert row is not None
         assert row.status == "completed"
         assert deployment.ended_once(job)["status"] == "completed"
