@@ -2,8 +2,8 @@
 
 An encoder that chooses for itself makes a processor part of the result. With AVX-512, x264's macroblock tree
 even reads memory that nothing has written: one process makes several files of the same pictures. FFmpeg's own
-encoders and filters add floats in another order with AVX2 than without, and lose no time without it: they get
-the same on all processors of an architecture. docs/decisions/0012 has the figures and what is promised.
+encoders and filters add floats in another order with AVX2 than without, and lose little without it: they get
+the same on all processors of an architecture. docs/decisions/0013 has the figures and what is promised.
 
 An encoder that comes later gets a field in `InstructionSets`, unless it has no such choice.
 """

@@ -167,23 +167,18 @@ def _samples(seconds: Fraction) -> int:
     return math.floor(seconds * RATE + Fraction(1, 2))
 
 
-def pcm_arguments(spec: SoundSpec, inputs: Mapping[str, Path]) -> list[str]:
+def pcm_arguments(spec: SoundSpec, inputs: Mapping[str, Path], *, are_samples: bool = False) -> list[str]:
     """FFmpeg's arguments (without the program) to write the mix as 32-bit floats, left and right in turn,
-    to standard output. inputs: local files by source.
+    to standard output. inputs: local files by source. are_samples: they are of the same kind as the output.
     """
-    return [*_mixing(spec, inputs), *_BITEXACT, "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1"]
+    kind = ["-f", "f32le", "-sample_rate", str(spec.rate), "-ch_layout", "stereo"] if are_samples else []
+    return [*_mixing(spec, inputs, kind), *_BITEXACT, "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1"]
 
 
-def mp3_arguments(spec: SoundSpec, inputs: Mapping[str, Path], output: Path) -> list[str]:
-    """FFmpeg's arguments (without the program) to write the mix as an MP3 file. inputs: as above."""
-    encoder = ("-c:a", "libmp3lame", "-b:a", str(spec.bitrate), "-f", "mp3")
-    return [*_mixing(spec, inputs), *_BITEXACT, *encoder, "-y", f"file:{output}"]
-
-
-def _mixing(spec: SoundSpec, inputs: Mapping[str, Path]) -> list[str]:
+def _mixing(spec: SoundSpec, inputs: Mapping[str, Path], kind: Sequence[str]) -> list[str]:
     arguments = ["-cpuflags", instructions.chosen().ffmpeg]
     for track in spec.tracks:
-        arguments += ["-i", f"file:{inputs[track.src]}"] * _reads(track)
+        arguments += [*kind, "-i", f"file:{inputs[track.src]}"] * _reads(track)
     return [
         *arguments,
         "-filter_complex",

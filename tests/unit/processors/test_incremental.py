@@ -37,7 +37,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Stream:
     """A stream in which the deck was exported once."""
     stream = Stream(tmp_path_factory.mktemp("incremental"))
     stream.export("first", deck())
-    assert len(stream.tasks("first", EncodeTask)) == len(stream.plan("first").todo) > SLIDES
+    assert len(stream.tasks("first", EncodeTask)) == len(stream.plan("first").of_kind("picture")) > SLIDES
     return stream
 
 
@@ -54,7 +54,7 @@ def exported(first: Stream, tmp_path: Path) -> Stream:
 def encoded_slides(stream: Stream, job: str) -> list[tuple[int, ...]]:
     """The slides of each chunk that was sent to be encoded for a job."""
     plan = stream.plan(job)
-    return [plan.chunk(task.position).slides for task in stream.tasks(job, EncodeTask)]
+    return [plan.chunks[task.position].slides for task in stream.tasks(job, EncodeTask)]
 
 
 @pytest.mark.parametrize("number", [23, 24, 22, 35])

@@ -139,7 +139,7 @@ def test_one_changed_slide_of_many_is_all_that_is_drawn_again(tmp_path: Path) ->
     plan = stream.plan("two")
     assert [plan.chunks[index].slides for index in plan.todo] == [(7,)]
     assert (stream.planned("two").chunks, stream.planned("two").cached) == (12, 11)
-    assert [task.position for task in stream.tasks("two", RenderTask)] == [0]
+    assert [task.position for task in stream.tasks("two", RenderTask)] == [7]
 
 
 def test_a_changed_duration_encodes_nothing(tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import orjson
@@ -27,10 +26,11 @@ from renderers import instructions
 from renderers.composing.yuv import from_rgba
 from renderers.h264.predicted import WHOLE, Field, KnownMotion
 from renderers.h264.video import EncodedChunk, VideoSpec, encode_known, encode_moving, encode_still
+from renderers.sound import files
 from renderers.sound.aac import encode_aac
-from renderers.sound.mixing import RATE, make_spec, mp3_arguments, pcm_arguments
+from renderers.sound.mixing import RATE, make_spec, pcm_arguments
+from schemas.formats import FORMATS
 from schemas.project import AudioTrack
-from schemas.settings import Format
 from tests.unit.processors.stream import TINY, Stream
 from tests.unit.processors.test_reproducible import film
 from tests.unit.renderers.media import picture
@@ -127,15 +127,24 @@ def mix() -> Made:
 
 
 def mp3() -> Made:
-    """A file of two sounds of another rate."""
-    spec = make_spec(_spec(), hashes={"s": ""}, durations={"s": 2.0}, seconds=Fraction(2), bitrate=128_000)
-    yield "mp3", _mixed(lambda source, out: mp3_arguments(spec, {"s": source}, out))
+    """A file with loss, on this processor and on lesser ones."""
+    for names in (None, *LESSER):
+        with _ffmpeg_on(names):
+            yield "mp3", files.mp3([_sound()[:, None].repeat(2, 1)], RATE, 128_000)
+
+
+def flac() -> Made:
+    """A file without loss."""
+    for names in (None, *LESSER):
+        with _ffmpeg_on(names):
+            yield "flac", files.flac([_sound()[:, None].repeat(2, 1)], RATE)
 
 
 ENCODERS: dict[str, Callable[[], Made]] = {
     "libx264": chunks,
     "aac": aac,
     "libmp3lame": mp3,
+    "flac": flac,
     "pcm_f32le": mix,
 }
 """Each encoder that is used, by FFmpeg's name."""
@@ -143,10 +152,10 @@ ENCODERS: dict[str, Callable[[], Made]] = {
 
 def exports() -> Made:
     """Every format, whole."""
-    for kind in get_args(Format):
+    for kind in FORMATS:
         with tempfile.TemporaryDirectory() as folder:
             stream = Stream(Path(folder))
-            stream.export("job", film(), kind, settings=TINY if kind == "mp4" else {})
+            stream.export("job", film(), kind, settings=TINY)
             yield f"export {kind}", stream.file("job")
 
 

@@ -116,10 +116,14 @@ def test_no_encoder_is_left_out() -> None:
 def encoders_in(tree: ast.Module) -> Iterator[str]:
     """Encoders in a module: given to `CodecContext.create(…, "w")`, or after `-c:v`, `-c:a`."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("CodecContext.create"):
-            name, mode = (ast.literal_eval(argument) for argument in node.args)
-            if mode == "w":
-                yield name
+        if (
+            isinstance(node, ast.Call)
+            and ast.unparse(node.func).endswith("CodecContext.create")
+            and ast.literal_eval(node.args[1]) == "w"
+        ):
+            yield ast.literal_eval(node.args[0])
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("add_stream"):
+            yield ast.literal_eval(node.args[0])
         if isinstance(node, ast.List | ast.Tuple):
             words = [item.value if isinstance(item, ast.Constant) else None for item in node.elts]
             for option, name in pairwise(words):

@@ -23,7 +23,6 @@ from renderers.sound.mixing import (
     SoundSpec,
     filter_graph,
     make_spec,
-    mp3_arguments,
     pcm_arguments,
     sound_length,
 )
@@ -119,8 +118,6 @@ def test_command_lines() -> None:
     common += ["-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact"]
     inputs = {"a": Path("/in/a")}
     assert pcm_arguments(spec, inputs) == [*common, "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1"]
-    encoder = ["-c:a", "libmp3lame", "-b:a", "192000", "-f", "mp3", "-y", "file:/out.mp3"]
-    assert mp3_arguments(spec, inputs, Path("/out.mp3")) == [*common, *encoder]
 
 
 def test_mono_goes_to_both_sides_as_it_is(mix: Mix) -> None:
@@ -246,10 +243,6 @@ def test_is_the_same_every_time(tmp_path: Path) -> None:
     spec = spec_of([track("a", loop=True), track("b", duck={"by": "a"})], {"a": 1.0, "b": 1.0}, Fraction(3))
     inputs = {"a": tmp_path / "a", "b": tmp_path / "a"}
     assert run(pcm_arguments(spec, inputs)) == run(pcm_arguments(spec, inputs))
-    files = [tmp_path / name for name in ("1.mp3", "2.mp3")]
-    for file in files:
-        run(mp3_arguments(spec, inputs, file))
-    assert files[0].read_bytes() == files[1].read_bytes()
 
 
 def test_long_loops_are_read_again() -> None:
