@@ -11,6 +11,7 @@ from typing import Any
 import av
 import numpy as np
 
+from renderers import instructions
 from renderers.sound.aac import Samples
 
 BLOCK = 4608
@@ -44,6 +45,8 @@ def _opened(file: io.BytesIO, kind: str) -> Any:
 
 def _encode(output: Any, stream: Any, blocks: Iterable[Samples], rate: int, sample_format: str) -> None:
     stream.codec_context.flags |= 1 << 23  # AV_CODEC_FLAG_BITEXACT: no version of the encoder inside
+    with instructions.in_ffmpeg():
+        stream.codec_context.open()
     at = 0
     for block in blocks_of(blocks, BLOCK):
         data: Any = sixteen_bits(block).reshape(1, -1) if sample_format == "s16" else block.T
