@@ -59,11 +59,12 @@ def test_a_request_and_its_cancellation_are_read_back(served: Served, settings: 
     assert httpx.post(f"{served.url}/v1/exports/{job_id}/cancel").status_code == 202
     key, request = only(settings, REQUESTS, ExportRequest)
     assert isinstance(request, ExportRequest)
-    assert key == job_id.encode()
+    assert key == str(JobRef(DEFAULT_TENANT, job_id)).encode()
     assert accept(request, NOW) == served.jobs.get(JobRef(DEFAULT_TENANT, job_id))
     key, order = only(settings, CONTROL, Control)
     assert isinstance(order, Control)
-    assert (key, order.job_id, order.tenant) == (job_id.encode(), job_id, "default")
+    assert (order.job_id, order.tenant) == (job_id, DEFAULT_TENANT)
+    assert key == str(JobRef(DEFAULT_TENANT, job_id)).encode()
 
 
 def test_a_broker_that_is_away_is_503(tmp_path: Path, topic_prefix: str) -> None:

@@ -239,10 +239,10 @@ def test_duplicates_and_a_kill_in_the_middle_lose_and_invent_nothing(site: Site)
         site.publish(request, *told[request.job_id])
     with site.projection():
         for request in requests:
-            job = site.wait(request.job_id, lambda job: job.terminal)
+            # A request may be read after the facts of its job, and what it adds after the end.
+            job = site.wait(request.job_id, lambda job: job.terminal and job.source is not None)
             assert job.model_dump() == folded(request, *told[request.job_id]).model_dump()
         rows = {job.id: job for job in site.jobs.get_many([r.ref for r in requests]).values()}
-        # A request may be read after the facts of its job: what it adds is told after the end.
         newest = newest_of(site.snapshots(lambda found: newest_of(found) == rows))
     assert newest == rows
 
