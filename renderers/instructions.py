@@ -2,8 +2,8 @@
 
 An encoder that chooses for itself makes a processor part of the result. With AVX-512, x264's macroblock tree
 even reads memory that nothing has written: one process makes several files of the same pictures. FFmpeg's own
-encoders and filters add floats in another order with AVX2 than without, and lose no time without it: they get
-the same on all processors of an architecture. docs/decisions/0012 has the figures and what is promised.
+encoders and filters add floats in another order with AVX2 than without, and lose little without it: they get
+the same on all processors of an architecture. docs/decisions/0013 has the figures and what is promised.
 
 An encoder that comes later gets a field in `InstructionSets`, unless it has no such choice.
 """
@@ -39,12 +39,13 @@ class InstructionSets(NamedTuple):
 GENERIC = InstructionSets("generic", frozenset(), "0", "0")
 """Plain C, for architectures of which nothing has been measured."""
 
+_SSE42 = "mmx+mmxext+sse+sse2+sse3+ssse3+sse4.1+sse4.2"  # for FFmpeg no set includes another
 _AVX2 = frozenset({"avx2", "bmi1", "bmi2", "abm", "fma"})
 _LEVELS = {
     # Nothing of ours runs on less than x86-64-v2: NumPy's wheels need it.
     "x86-64": (
-        InstructionSets("x86-64-v3", _AVX2, "avx2,bmi2,lzcnt,fma3", "sse4.2"),
-        InstructionSets("x86-64-v2", frozenset(), "sse4.2", "sse4.2"),
+        InstructionSets("x86-64-v3", _AVX2, "avx2,bmi2,lzcnt,fma3", _SSE42),
+        InstructionSets("x86-64-v2", frozenset(), "sse4.2", _SSE42),
     ),
     # What every processor of this architecture has; the sets beyond have not been measured.
     "aarch64": (InstructionSets("aarch64", frozenset(), "armv8,neon", "armv8+neon"),),
@@ -141,7 +142,7 @@ def in_ffmpeg() -> Iterator[None]:
 
 @cache
 def libavutil() -> Any:
-    """The functions of PyAV's libavutil, or None; found by a module that is linked with it."""
+    """The functions of PyAV's libavutil, or None: found by way of a module that is linked with it."""
     import ctypes
 
     import av._core

@@ -40,7 +40,8 @@ Made = Iterator[tuple[str, bytes]]
 SIZES = ((64, 64), (80, 48), (112, 80), (176, 144), (208, 112), (336, 208))
 """In macroblocks: 4 x 4, 5 x 3, 7 x 5, 11 x 9, 13 x 7, 21 x 13."""
 FRAMES = 18
-LESSER = ("avx2+fma3", "avx", "sse4.2") if platform.machine() == "x86_64" else ()
+_SSE = "mmx+mmxext+sse+sse2+sse3+ssse3+sse4.1+sse4.2"
+LESSER = (f"{_SSE}+avx+fma3+avx2", f"{_SSE}+avx", _SSE) if platform.machine() == "x86_64" else ()
 """Processors without some of this one's sets, as FFmpeg names these."""
 
 
