@@ -23,7 +23,6 @@ from processors.frames import Frames
 from processors.history import StoredProjectHistory
 from processors.layers import Layers, SharedLayers, StoredLayers
 from processors.mix import Mix
-from processors.mixing import SoundMixer
 from processors.plan import PlanStage
 from processors.plans import PlanCache
 from processors.render import Render
@@ -154,13 +153,13 @@ def make_stages(
     """
     plans = PlanCache(store, settings.limits)
     decoder = decoder or SandboxedDecoder()
-    mixer = SoundMixer(SoundReader(store, decoder, work_dir), work_dir)
+    sounds = SoundReader(store, decoder, work_dir)
     encoders = settings.encoders
     makers: dict[str, Callable[[], list[Stage[Any]]]] = {
         "plan": lambda: [_plan(settings, store, plans, decoder, work_dir, base, width)],
         "render": lambda: [Render(store, plans, ResourcePool(store), layers=layers)],
         "encode": lambda: [Encode(store, plans, concurrency=encoders, layers=layers)],
-        "mix": lambda: [Sound(store, plans, mixer, concurrency=encoders), Mix(store, plans, work_dir)],
+        "mix": lambda: [Sound(store, plans, sounds, concurrency=encoders), Mix(store, plans, work_dir)],
         "upload": lambda: [_upload(settings, store, plans, work_dir)],
     }
     return [stage for name in names for stage in makers[name]()]

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from processors.layers import Layers
-from processors.mixing import SoundMixer
 from processors.plans import PlanView
 from processors.resources import ResourcePool
+from processors.sources import SoundReader
 from schemas import keys
+from schemas.plan import Asset
 from schemas.settings import ExportSettings
 
 if TYPE_CHECKING:
     from renderers.recipes.maker import Check, Subject
     from renderers.sound.aac import Samples
-    from renderers.sound.mixing import SoundSpec
     from renderers.stored.pixels import Pixels
     from renderers.timeline.scene import LayerPixels
     from renderers.timeline.timeline import Timeline
@@ -31,13 +32,13 @@ class Bench:
         *,
         layers: Layers | None = None,
         resources: ResourcePool | None = None,
-        mixer: SoundMixer | None = None,
+        sounds: SoundReader | None = None,
     ) -> None:
         self._view = view
         self._check = check
         self._layers = layers
         self._resources = resources
-        self._mixer = mixer
+        self._sounds = sounds
 
     @property
     def subject(self) -> Subject:
@@ -74,7 +75,11 @@ class Bench:
         resources = self._resources.of(plan.assets, self.subject.project.fonts)
         return draw_frame(self.timeline, frame, self.subject.project, resources)
 
-    def mixed(self, mix: SoundSpec) -> Iterator[Samples]:
-        """The samples of a mix."""
-        assert self._mixer is not None
-        return self._mixer.mix(self._view.plan, mix, self._check)
+    def heard(self, src: str, first: int, count: int, /) -> Samples:
+        """Samples of a sound. Raises Missing for one that was swept away."""
+        assert self._sounds is not None
+        return self._sounds.read(self._heard[src], first, count, self._check)
+
+    @cached_property
+    def _heard(self) -> dict[str, Asset]:
+        return {asset.src: asset for asset in self._view.plan.assets if asset.kind == "audio"}

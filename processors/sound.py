@@ -12,9 +12,9 @@ from typing import Any
 from connectors.store.base import ObjectStore
 from processors.bench import Bench
 from processors.facts import failed, tell
-from processors.mixing import SoundMixer
 from processors.plans import PlanCache
 from processors.sending import after_part
+from processors.sources import SoundReader
 from processors.stage import Outgoing, TaskContext
 from schemas import topics
 from schemas.errors import ExportError
@@ -29,10 +29,12 @@ class Sound:
     topic = topics.SOUND
     unordered = True  # parts need no order
 
-    def __init__(self, store: ObjectStore, plans: PlanCache, mixer: SoundMixer, concurrency: int = 1) -> None:
+    def __init__(
+        self, store: ObjectStore, plans: PlanCache, sounds: SoundReader, concurrency: int = 1
+    ) -> None:
         self._store = store
         self._plans = plans
-        self._mixer = mixer
+        self._sounds = sounds
         self.concurrency = concurrency
 
     def parse(self, type_name: str | None, version: str | None, value: bytes) -> SoundTask:
@@ -51,7 +53,7 @@ class Sound:
         plan, position = view.plan, message.position
         key = plan.place(position)
         if not self._store.exists(key):
-            bench = Bench(view, context.check, mixer=self._mixer)
+            bench = Bench(view, context.check, sounds=self._sounds)
             self._store.put(key, view.maker.make(plan.part(position), bench, check=context.check))
         done = SoundMixed(
             job_id=message.job_id, tenant=message.tenant, at=context.now(), position=position, frames=1

@@ -71,9 +71,9 @@ class Mp4:
     ) -> None:
         """Write the file, its index in front."""
         from renderers.h264.mp4 import join
-        from renderers.sound.aac import EncodedAudio
+        from renderers.sound.aac import EncodedAudio, joined
 
-        audio = None if sound is None else EncodedAudio.from_bytes(sound[0])
+        audio = None if sound is None else joined(map(EncodedAudio.from_bytes, sound))
         join(path, spec, _parts(chunks), audio, check=check)
 
     def verify(self, file: BinaryIO, expected: Expected) -> None:

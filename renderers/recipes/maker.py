@@ -23,7 +23,6 @@ from schemas.settings import ExportSettings
 
 if TYPE_CHECKING:
     from renderers.sound.aac import Samples
-    from renderers.sound.mixing import SoundSpec
     from renderers.stored.pixels import Pixels
     from renderers.timeline.scene import Canvas, LayerPixels
     from renderers.timeline.timeline import Timeline
@@ -107,8 +106,8 @@ class Workbench(Protocol):
     def picture(self, frame: int) -> Pixels:
         """What a frame shows, (height, width, 4) uint8, opaque."""
 
-    def mixed(self, mix: SoundSpec) -> Iterator[Samples]:
-        """The samples of a mix, in blocks of shape (n, 2)."""
+    def heard(self, src: str, first: int, count: int, /) -> Samples:
+        """`count` samples of a sound at 48 kHz from `first` on, shape (count, 2); silence beyond its ends."""
 
 
 SettingsT = TypeVar("SettingsT", bound=ExportSettings, contravariant=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from renderers.recipes.maker import Check, Needs, Outline, Subject, Workbench
-from renderers.sound.aac import Samples
+from renderers.sound.mix import Read
 from renderers.sound.mixing import SoundSpec, make_spec
 from schemas.errors import InvalidInput
 from schemas.limits import Limits
@@ -25,15 +25,15 @@ class SoundTrackCodec(Protocol):
     def parts(self, mix: SoundSpec) -> Sequence[SoundPart]:
         """The parts, each named by all that is heard in it."""
 
-    def encode(self, mix: SoundSpec, part: SoundPart, sound: Iterable[Samples], *, check: Check) -> bytes:
-        """A part at rest. sound: its samples, cut anywhere."""
+    def encode(self, mix: SoundSpec, part: SoundPart, read: Read, *, check: Check) -> bytes:
+        """A part at rest. read: samples of the mix's sources."""
 
 
 class SoundContainer(Protocol):
     """How the parts of a mix become a file."""
 
-    def join(self, path: Path, mix: SoundSpec, parts: Sequence[bytes], *, check: Check) -> None:
-        """Write the file."""
+    def join(self, path: Path, mix: SoundSpec, parts: Iterable[bytes], *, check: Check) -> None:
+        """Write the file. Parts come one by one, so that memory does not grow with the sound."""
 
     def verify(self, file: BinaryIO, expected: Expected) -> None:
         """Raises InvalidInput("output_broken")."""
@@ -63,7 +63,7 @@ def make_sound(
 ) -> bytes:
     """A part of a mix at rest."""
     mix = mix_of(bench.subject, bench.settings, seconds)
-    return codec.encode(mix, part, bench.mixed(mix), check=check)
+    return codec.encode(mix, part, bench.heard, check=check)
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Sound:
     ) -> None:
         """Write the file."""
         mix = mix_of(bench.subject, bench.settings, None)
-        self.container.join(path, mix, list(read(parts)), check=check)
+        self.container.join(path, mix, read(parts), check=check)
 
     def verify(self, file: BinaryIO, expected: Expected) -> None:
         """As the container finds it."""

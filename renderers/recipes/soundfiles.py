@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from renderers.recipes.maker import broken
-from renderers.sound.aac import EncodedAudio
-from renderers.sound.files import write_wav
+from renderers.sound.aac import EncodedAudio, joined
+from renderers.sound.flac import write_flac
 from renderers.sound.m4a import write_m4a
-from renderers.sound.mixing import SoundSpec
+from renderers.sound.mixing import RATE, SoundSpec
+from renderers.sound.mp3 import write_mp3
+from renderers.sound.pcm import write_wav
 from schemas.errors import InvalidInput
 from schemas.plan import Expected
 
@@ -23,12 +25,14 @@ Check = Callable[[], None]
 
 
 class SoundFile:
-    """A file that a part is already."""
+    """A file of nothing but sound. write: makes it of the parts as they come; calls `check` before each."""
 
-    def join(self, path: Path, mix: SoundSpec, parts: Sequence[bytes], *, check: Check) -> None:
+    def __init__(self, write: Callable[[Path, Iterable[bytes], Check], None]) -> None:
+        self._write = write
+
+    def join(self, path: Path, mix: SoundSpec, parts: Iterable[bytes], *, check: Check) -> None:
         """Write the file."""
-        check()
-        path.write_bytes(b"".join(parts))
+        self._write(path, parts, check)
 
     def verify(self, file: BinaryIO, expected: Expected) -> None:
         """Its length by its head. Raises InvalidInput("output_broken")."""
@@ -44,22 +48,34 @@ class SoundFile:
             raise broken(f"it lasts {found.duration:.3f} s, not {expected.duration:.3f} s")
 
 
-class WavFile(SoundFile):
-    """WAV of 16 bits."""
-
-    def join(self, path: Path, mix: SoundSpec, parts: Sequence[bytes], *, check: Check) -> None:
-        """Write the file."""
-        check()
-        write_wav(path, parts, mix.rate)
-
-
-class M4aFile(SoundFile):
+def m4a_file(path: Path, parts: Iterable[bytes], check: Check) -> None:
     """AAC alone in MP4."""
+    write_m4a(path, joined(_encoded(parts, check)))
 
-    def join(self, path: Path, mix: SoundSpec, parts: Sequence[bytes], *, check: Check) -> None:
-        """Write the file."""
+
+def mp3_file(path: Path, parts: Iterable[bytes], check: Check) -> None:
+    """MP3."""
+    write_mp3(path, _encoded(parts, check))
+
+
+def flac_file(path: Path, parts: Iterable[bytes], check: Check) -> None:
+    """FLAC."""
+    write_flac(path, _encoded(parts, check))
+
+
+def wav_file(path: Path, parts: Iterable[bytes], check: Check) -> None:
+    """WAV of 16 bits."""
+    write_wav(path, _checked(parts, check), RATE)
+
+
+def _encoded(parts: Iterable[bytes], check: Check) -> Iterator[EncodedAudio]:
+    return map(EncodedAudio.from_bytes, _checked(parts, check))
+
+
+def _checked(parts: Iterable[bytes], check: Check) -> Iterator[bytes]:
+    for part in parts:
         check()
-        write_m4a(path, EncodedAudio.from_bytes(parts[0]))
+        yield part
 
 
 def refuse_large_wav(mix: SoundSpec) -> None:

@@ -19,7 +19,6 @@ from processors.documents import Documents, ProjectSource
 from processors.encode import Encode
 from processors.history import StoredProjectHistory
 from processors.mix import Mix
-from processors.mixing import SoundMixer
 from processors.plan import PlanStage
 from processors.plans import PlanCache
 from processors.render import Render
@@ -72,7 +71,7 @@ class Worker:
             PlanStage(store, plans, Documents(store, source), assets, DEFAULT, width=width),
             Render(store, plans, ResourcePool(store)),
             Encode(store, plans),
-            Sound(store, plans, SoundMixer(SoundReader(store, InProcessDecoder(), folder), folder)),
+            Sound(store, plans, SoundReader(store, InProcessDecoder(), folder)),
             Mix(store, plans, folder),
             Upload(store, plans, folder, StoredProjectHistory(store)),
         ]

@@ -145,7 +145,7 @@ KNOWN_ELSEWHERE = {
     "producer_api/canonical.py",  # an example
     "producer_api/s0.py",  # a dialect
     "exportstream/commands/demo.py",  # what the example shows
-    "renderers/sound/files.py",  # FFmpeg's names of containers
+    "renderers/sound/flac.py",  # FFmpeg's name of a codec
     "renderers/sound/tracks.py",  # names of codecs
 }
 """Files that name formats and are no part of the table, each with its reason."""

@@ -10,7 +10,6 @@ import hashlib
 import platform
 import sys
 import tempfile
-import wave
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,20 +19,20 @@ from pathlib import Path
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
-from connectors import ffmpeg
 from renderers import instructions
 from renderers.composing.yuv import from_rgba
 from renderers.h264.predicted import WHOLE, Field, KnownMotion
 from renderers.h264.video import EncodedChunk, VideoSpec, encode_known, encode_moving, encode_still
-from renderers.sound import files
-from renderers.sound.aac import encode_aac
-from renderers.sound.mixing import RATE, make_spec, pcm_arguments
+from renderers.sound.mixing import RATE
+from renderers.sound.tracks import AAC, FLAC, MP3, PCM, SoundCodec
 from schemas.formats import FORMATS
 from schemas.project import AudioTrack
 from tests.unit.processors.stream import TINY, Stream
 from tests.unit.processors.test_reproducible import film
 from tests.unit.renderers.media import picture
+from tests.unit.renderers.sounds import Sources, spec_of, track
 
 Made = Iterator[tuple[str, bytes]]
 """Names of things that were encoded, and their bytes."""
@@ -74,14 +73,29 @@ def _known(spec: VideoSpec) -> KnownMotion:
     return KnownMotion(33, tuple(anchors), {number: field for number in range(33) if number % 4})
 
 
-def aac() -> Made:
-    """Both of the encoder's ways to search, on this processor and on lesser ones."""
-    sound = np.stack([_sound(), _sound()[::-1]], axis=1)
-    for bitrate in (96_000, 192_000):
+def _codec(codec: SoundCodec, *bitrates: int) -> Made:
+    """A part of a mix of two sounds, on this processor and on lesser ones."""
+    read = Sources({"one": _sound(), "two": _sound()[::-1]})
+    for bitrate in bitrates:
+        spec = spec_of(_tracks(), {"one": 2, "two": 2}, Fraction(2), bitrate)
         for names in (None, *LESSER):
             with _ffmpeg_on(names):
-                audio = encode_aac([sound], RATE, bitrate)
-            yield f"aac {bitrate}", b"".join(audio.packets)
+                yield f"{codec.name} {bitrate}", codec.encode(spec, codec.parts(spec)[0], read)
+
+
+def aac() -> Made:
+    """Both of the encoder's ways to search."""
+    yield from _codec(AAC, 96_000, 192_000)
+
+
+def mp3() -> Made:
+    """A file with loss."""
+    yield from _codec(MP3, 128_000)
+
+
+def flac() -> Made:
+    """A file without loss."""
+    yield from _codec(FLAC, 0)
 
 
 @contextmanager
@@ -96,48 +110,21 @@ def _ffmpeg_on(names: str | None) -> Iterator[None]:
         library.av_force_cpu_flags(-1)
 
 
-def _sound() -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+def _sound() -> NDArray[np.float64]:
     time = np.arange(2 * RATE) / RATE
     rng = np.random.default_rng(12)
-    sweep = 0.5 * np.sin(2 * np.pi * (200 + 900 * time) * time) + rng.normal(0, 0.03, time.size)
-    return sweep.astype(np.float32)
+    return 0.5 * np.sin(2 * np.pi * (200 + 900 * time) * time) + rng.normal(0, 0.03, time.size)
 
 
-def _mixed(arguments: Callable[[Path, Path], list[str]]) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        source, out = Path(folder) / "source.wav", Path(folder) / "out"
-        with wave.open(str(source), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(44_100)
-            file.writeframes((_sound() * 30_000).astype("<i2").tobytes())
-        return b"".join(ffmpeg.run(arguments(source, out))) or out.read_bytes()
-
-
-def _spec() -> tuple[AudioTrack, AudioTrack]:
-    one = {"id": "one", "src": "s", "fadeIn": 0.5, "volume": 0.7}
-    other = {"id": "two", "src": "s", "start": 0.4, "duck": {"by": "one", "amount": 9}}
-    return AudioTrack.model_validate(one), AudioTrack.model_validate(other)
+def _tracks() -> list[AudioTrack]:
+    """One ducks the other, and both are louder than may be."""
+    one = track("one", fadeIn=0.5, volume=1.7)
+    return [one, track("two", start=0.4, volume=1.5, duck={"by": "one", "amount": 9})]
 
 
 def mix() -> Made:
-    """The mix of two sounds of another rate."""
-    spec = make_spec(_spec(), hashes={"s": ""}, durations={"s": 2.0}, seconds=Fraction(2), bitrate=128_000)
-    yield "mix", _mixed(lambda source, out: pcm_arguments(spec, {"s": source}))
-
-
-def mp3() -> Made:
-    """A file with loss, on this processor and on lesser ones."""
-    for names in (None, *LESSER):
-        with _ffmpeg_on(names):
-            yield "mp3", files.mp3([_sound()[:, None].repeat(2, 1)], RATE, 128_000)
-
-
-def flac() -> Made:
-    """A file without loss."""
-    for names in (None, *LESSER):
-        with _ffmpeg_on(names):
-            yield "flac", files.flac([_sound()[:, None].repeat(2, 1)], RATE)
+    """The samples of that mix, with limiter and ducking at work."""
+    yield from _codec(PCM, 0)
 
 
 ENCODERS: dict[str, Callable[[], Made]] = {
@@ -145,7 +132,6 @@ ENCODERS: dict[str, Callable[[], Made]] = {
     "aac": aac,
     "libmp3lame": mp3,
     "flac": flac,
-    "pcm_f32le": mix,
 }
 """Each encoder that is used, by FFmpeg's name."""
 
@@ -171,7 +157,7 @@ def main(level: str, rounds: str) -> None:
     """Encode it all; exports once, since they take longest."""
     instructions.restrict(level)
     found: defaultdict[str, set[str]] = defaultdict(set)
-    ways = [*ENCODERS.values(), converted]
+    ways = [*ENCODERS.values(), mix, converted]
     for way in [exports, *ways * int(rounds)]:
         for name, data in way():
             found[name].add(hashlib.sha256(data).hexdigest())

@@ -92,7 +92,7 @@ def test_the_same_is_encoded_to_the_same_bytes(runs: list[tuple[str, dict[str, l
                 hashes.setdefault(name, set()).update(some)
     assert {name: some for name, some in hashes.items() if len(some) > 1} == {}
     kinds = {name.split()[0] for name in hashes}
-    assert {"still", "moving", "held", "capped", "known", "aac", "mp3", "mix", "converted"} <= kinds
+    assert {"still", "moving", "held", "capped", "known", "aac", "mp3", "flac", "pcm", "converted"} <= kinds
 
 
 def test_every_format_is_the_same_on_processors_of_a_level(
