@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -148,6 +148,10 @@ class RetryingStore:
     def copy(self, source: str, target: str) -> None:
         """Have an object under a second key too. Raises Missing."""
         self._retrier.call(lambda: self._store.copy(source, target))
+
+    def compose(self, target: str, sources: Sequence[str], head: bytes = b"") -> None:
+        """Make one object of several. Raises Missing."""
+        self._retrier.call(lambda: self._store.compose(target, sources, head))
 
     def presign(self, key: str, seconds: int, file_name: str) -> str | None:
         """An address to download the object from, if the store can serve it."""

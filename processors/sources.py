@@ -5,7 +5,8 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 _KEPT = 64
 """Indices of sources that are kept: 60 kB for an hour."""
+_BLOCK = 4 * 48_000
+"""Samples of the blocks that are decoded, and kept for loops and for parts that follow one another."""
+_KEPT_BLOCKS = 40  # 1.5 MB each
 
 
 class SoundReader:
@@ -32,6 +36,7 @@ class SoundReader:
         self._decoder = decoder
         self._work_dir = work_dir
         self._indices: OrderedDict[str, Index] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int], NDArray[float32]] = OrderedDict()
         self._lock = threading.Lock()
 
     def read(
@@ -48,8 +53,47 @@ class SoundReader:
         check()
         index = self._index(asset.normal_key)
         begin, end = max(0, first), min(index.stream.samples, first + count)
-        if count <= 0 or begin >= end or not index.starts:
-            return np.zeros((max(0, count), 2), np.float32)
+        sound = np.zeros((max(0, count), 2), np.float32)
+        if begin >= end or not index.starts:
+            return sound
+        for number, block in self._blocks(asset.normal_key, index, begin, end, check):
+            start = number * _BLOCK
+            here, there = max(begin, start), min(end, start + len(block))
+            sound[here - first : there - first] = block[here - start : there - start]
+        return sound
+
+    def _blocks(
+        self, key: str, index: Index, begin: int, end: int, check: Callable[[], None]
+    ) -> Iterator[tuple[int, NDArray[float32]]]:
+        """The blocks that hold some samples, by their numbers, not in order; neighbours are read at once."""
+        wanted = range(begin // _BLOCK, -(-end // _BLOCK))
+        with self._lock:
+            found = {number: self._kept[key, number] for number in wanted if (key, number) in self._kept}
+            for number in found:
+                self._kept.move_to_end((key, number))
+        missing = [number for number in wanted if number not in found]
+        yield from found.items()
+        for _, run in groupby(enumerate(missing), lambda pair: pair[1] - pair[0]):
+            numbers = [number for _, number in run]
+            first, last = numbers[0] * _BLOCK, min(index.stream.samples, (numbers[-1] + 1) * _BLOCK)
+            heard = self._decoded(key, index, first, last, check)
+            for number in numbers:
+                block = heard[number * _BLOCK - first : (number + 1) * _BLOCK - first]
+                self._keep(key, number, block)
+                yield number, block
+
+    def _keep(self, key: str, number: int, block: NDArray[float32]) -> None:
+        with self._lock:
+            self._kept[key, number] = block.copy()  # or it would keep those beside it
+            while len(self._kept) > _KEPT_BLOCKS:
+                self._kept.popitem(last=False)
+
+    def _decoded(
+        self, key: str, index: Index, begin: int, end: int, check: Callable[[], None]
+    ) -> NDArray[float32]:
+        """Samples that are there, from the sandbox."""
+        import numpy as np
+
         runs = index.runs(span_of(index.stream, begin, end - begin))
         part = index.part(runs[0].warm, runs[-1].end)
         start, length = index.offsets[runs[0].warm], part.offsets[-1] - HEAD.size
@@ -57,16 +101,11 @@ class SoundReader:
             path, out = Path(folder) / "part", Path(folder) / "samples"
             with path.open("wb") as file:
                 file.write(part.head())
-                file.writelines(self._store.open_range(asset.normal_key, start, length))
+                file.writelines(self._store.open_range(key, start, length))
                 file.write(part.to_bytes())
             job = {"op": "samples", "path": str(path), "out": str(out), "first": begin, "count": end - begin}
             self._decoder.run(job, check)
-            heard = np.fromfile(out, "<f4").reshape(-1, 2)
-        if len(heard) == count:
-            return heard
-        sound = np.zeros((count, 2), np.float32)
-        sound[begin - first : end - first] = heard
-        return sound
+            return np.fromfile(out, "<f4").reshape(-1, 2)
 
     def _index(self, key: str) -> Index:
         with self._lock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -75,6 +75,9 @@ class ObjectStore(Protocol):
 
     def copy(self, source: str, target: str) -> None:
         """Make `target` the same as `source`, on the server where possible."""
+
+    def compose(self, target: str, sources: Sequence[str], head: bytes = b"") -> None:
+        """Make `target` of `head` and all sources, one after the other, on the server where possible."""
 
     def presign(self, key: str, seconds: int, file_name: str) -> str | None:
         """An address that hands the object out for so long, or None where there is no such thing."""

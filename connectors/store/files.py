@@ -11,7 +11,7 @@ import contextlib
 import errno
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -67,12 +67,7 @@ class FileStore:
     def put(self, key: str, data: bytes, content_type: str | None = None) -> None:
         """Write an object; the content type is the one of its extension."""
 
-        def write(part: int) -> None:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(part, view) :]
-
-        self._write(key, write)
+        self._write(key, lambda part: _write_all(part, data))
 
     def put_file(self, key: str, path: Path, content_type: str | None = None) -> None:
         """Write an object from a file; where the file system can, its blocks are shared."""
@@ -136,6 +131,17 @@ class FileStore:
         finally:
             # Renaming one name of a file to another name of the same file does nothing (POSIX).
             _unlink(part)
+
+    def compose(self, target: str, sources: Sequence[str], head: bytes = b"") -> None:
+        """Write several objects as one; blocks are shared where the file system can. Raises Missing."""
+
+        def write(part: int) -> None:
+            _write_all(part, head)
+            for source in sources:
+                with self._reading(source), open(self._path(source), "rb") as file:
+                    _copy_bytes(file.fileno(), part)
+
+        self._write(target, write)
 
     def presign(self, key: str, seconds: int, file_name: str) -> str | None:
         """None: files have no address of their own, the API serves them."""
@@ -266,6 +272,10 @@ def _copy_bytes(source: int, target: int) -> None:
             raise
     # Some file systems say 0 too early (a file below /proc, an overlay): what is left is copied plainly.
     while block := os.read(source, 1 << 20):
-        view = memoryview(block)
-        while view:
-            view = view[os.write(target, view) :]
+        _write_all(target, block)
+
+
+def _write_all(target: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(target, view) :]

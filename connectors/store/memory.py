@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -91,6 +91,10 @@ class MemoryStore:
         """Keep the same under another key."""
         data, info = self._find(source)
         self.put(target, data, info.content_type)
+
+    def compose(self, target: str, sources: Sequence[str], head: bytes = b"") -> None:
+        """Keep several objects as one."""
+        self.put(target, b"".join([head, *map(self.get, sources)]))
 
     def presign(self, key: str, seconds: int, file_name: str) -> str | None:
         """None: nobody else can read this memory."""

@@ -7,7 +7,8 @@ It reads one JSON object a line from standard input and answers each with one on
     {"op": "audio", "path", "out"}
         -> {"ok": true, "duration", "samples", "codec", "sample_rate", "channels", "warnings"}
     {"op": "samples", "path", "out", "first", "count"}  -> {"ok": true}, of a normal form
-    {"op": "font", "path", "out"}  -> {"ok": true, "family", "weight", "style", "variable"}
+    {"op": "font", "path", "out", "face"}  -> {"ok": true, "family", "weight", "style", "variable"}
+    {"op": "font_names", "paths": […]}  -> {"ok": true, "fonts": [{"faces"} or {"problem"}]}, of each file
     {"op": "load", "for": "image" | "audio" | "font"}  -> {"ok": true}, when the libraries for it are loaded
     any of them  -> {"ok": false, "code", "message"}
 
@@ -56,7 +57,13 @@ def _samples(request: Mapping[str, Any]) -> Answer:
 def _font(request: Mapping[str, Any]) -> Answer:
     from renderers.foreign.fonts import decode_font
 
-    return decode_font(str(request["path"]), str(request["out"]))
+    return decode_font(str(request["path"]), str(request["out"]), int(request.get("face", 0)))
+
+
+def _font_names(request: Mapping[str, Any]) -> Answer:
+    from renderers.foreign.fontnames import describe_fonts
+
+    return describe_fonts([str(path) for path in request["paths"]])
 
 
 def _load(request: Mapping[str, Any]) -> Answer:
@@ -76,6 +83,7 @@ OPERATIONS: dict[str, Callable[[Mapping[str, Any]], Answer]] = {
     "audio": _audio,
     "samples": _samples,
     "font": _font,
+    "font_names": _font_names,
     "load": _load,
 }
 

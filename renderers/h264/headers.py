@@ -179,6 +179,11 @@ class SliceHeader(NamedTuple):
     id_end: int
 
 
+def renumbered(idr_pic_id: int) -> int:
+    """A number for an `idr_pic_id`: of all others one whose Exp-Golomb code has exactly eight bits more."""
+    return (idr_pic_id + 1) * 16 - 1
+
+
 class Stream:
     """The parameter sets of a stream, and what is written and read by them."""
 
@@ -290,15 +295,12 @@ class Stream:
         return self.pps[:1] + escape(w.to_bytes())
 
     def renumber_idr(self, unit: bytes) -> bytes:
-        """The IDR slice `unit` with `idr_pic_id` (id + 1) * 16 - 1 in place of its id (7.4.3).
-
-        Of all numbers it is one whose Exp-Golomb code is longer by exactly eight bits.
-        """
+        """The IDR slice `unit` with another `idr_pic_id` (7.4.3): see `renumbered`."""
         header = self.slice_header(unit)
         if not header.is_idr or header.slice_type != I_SLICES:
             raise broken("a key picture does not begin with an IDR slice")
         w = BitWriter()
-        w.ue((header.idr_pic_id + 1) * 16 - 1)
+        w.ue(renumbered(header.idr_pic_id))
         return _replaced(unit, header.id_at, header.id_end, w)
 
     def widened(self) -> Stream:

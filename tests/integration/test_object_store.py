@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -211,6 +212,63 @@ def test_a_copy_lives_on_its_own(store: ObjectStore) -> None:
     assert keys_of(store, "") == ["t/a/exports/j/file.mp4"]
 
 
+MIB = 1 << 20
+
+
+def block(size: int, seed: int) -> bytes:
+    """Bytes that no others are like."""
+    return random.Random(seed).randbytes(size)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        [],
+        [0],
+        [3],
+        [0, 5, 0, 7],
+        [6 * MIB],
+        [100] * 40,
+        [8 * MIB, 9 * MIB, 100],
+        [100, 6 * MIB, 100, 100, 12 * MIB, 1, 5 * MIB + 3, 4],
+        [80 * MIB],
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("head", [0, 1000, 2 * MIB, 7 * MIB])
+def test_objects_are_put_together(store: ObjectStore, sizes: list[int], head: int) -> None:
+    """A head and objects of any sizes become one object; the sources stay as they are."""
+    data = [block(size, number) for number, size in enumerate(sizes)]
+    front = block(head, 99)
+    for number, content in enumerate(data):
+        store.put(f"t/a/parts/é {number}", content)
+    store.put("t/a/outputs/film.mp4", b"what was there before")
+    store.compose("t/a/outputs/film.mp4", [f"t/a/parts/é {number}" for number in range(len(data))], front)
+    is_same = store.get("t/a/outputs/film.mp4") == front + b"".join(data)
+    assert is_same
+    assert store.stat("t/a/outputs/film.mp4").content_type == "video/mp4"
+    assert all(store.stat(f"t/a/parts/é {number}").size == size for number, size in enumerate(sizes))
+    assert len(keys_of(store, "")) == len(sizes) + 1
+
+
+def test_one_object_may_be_put_together_of_another_twice(store: ObjectStore) -> None:
+    """A source may be named more than once, and may be the target itself."""
+    large = block(6 * MIB, 1)
+    store.put("k", large)
+    store.compose("k", ["k", "k"], b"head")
+    assert store.get("k") == b"head" + large + large
+
+
+def test_nothing_is_put_together_where_a_source_is_missing(store: ObjectStore) -> None:
+    """Missing is raised, and the target is as it was."""
+    store.put("large", bytes(6 * MIB))
+    store.put("k", b"as it was")
+    with pytest.raises(Missing):
+        store.compose("k", ["large", "nowhere", "large"])
+    assert store.get("k") == b"as it was"
+    assert keys_of(store, "") == ["k", "large"]
+
+
 @pytest.mark.parametrize(
     "key", ["Größe/naïve file (1).png", "文件/视频.mp4", "a+b=c&d?e#f%20g", "x" * 255, "é" * 127]
 )
@@ -306,6 +364,16 @@ def test_a_large_file_goes_in_parts(s3: S3Store, tmp_path: Path) -> None:
     s3.put_file("large", source)
     s3.download("large", target)
     assert target.read_bytes() == source.read_bytes()
+
+
+def test_a_large_object_is_copied_in_parts(s3: S3Store) -> None:
+    """Seventy MiB are copied by the server, side by side, and stay what they are."""
+    data = block(70 << 20, 5)
+    s3.put("large", data, "video/webm")
+    s3.copy("large", "copy")
+    is_same = s3.get("copy") == data
+    assert is_same
+    assert s3.stat("copy").content_type == "video/webm"
 
 
 def test_a_bucket_is_made_once(s3: S3Store) -> None:
