@@ -246,6 +246,9 @@ def _images() -> Iterator[Case]:
     yield _case("image/radius", _image("photo.png", radius=40))
     yield _case("image/circle", _image("photo.png", radius=500, width=210, x=135))
     yield _case("image/border", _image("photo.png", border={"color": "#ffb703", "width": 8}, radius=24))
+    for radius, colour in ((0, "#0077b680"), (20, "transparent"), (90, "#0077b640"), (500, "#0077b6c0")):
+        look = {"radius": radius, "border": {"color": colour, "width": 30}}
+        yield _case(f"image/border {colour} {radius}", _image("photo.png", **look, width=240))
     yield _case("image/own size", _image("small.png", x=100, y=80, width=120, height=80))
     yield _case("image/half px", _image("small.png", x=100.5, y=80.25, width=120, height=80))
     yield _case("image/turned", _image("photo.jpg", rotation=12, width=280, height=170, x=100, y=50))
