@@ -93,6 +93,8 @@ class Painter:
         target.translate(-element.width / 2, -element.height / 2)
         shown, shift_x, shift_y = snapped(element)
         target.translate(shift_x, shift_y)
+        if isinstance(element, ImageElement):
+            shown = shown.model_copy(update={"src": element.picture})  # by the box before it was snapped
         layered = self._begin(target, shown, opacity, blended=blended, parts=parts)
         self._content(target, shown, placement.within, parts, hinted)
         if layered:

@@ -272,7 +272,7 @@ def test_a_picture_stays_inside_its_border(radius: int, colour: str) -> None:
         Layer("t", "tile", 0, (0,), zooms=True), document, canvas(document), lambda _: _plain(), FONTS
     )
     assert layer.inside is not None
-    assert layer.inside.box == (60, 20, 60, 60)
+    assert list(layer.inside.box) == [60, 20, 60, 60]
     assert (layer.inside.mask[0, 0] == 255) == (inner == 0)
     beside = project(
         {"type": "shape", "shape": "rect", **box, "radius": radius, "fill": "#fff", "opacity": 0}
