@@ -71,6 +71,21 @@ class ImageBackground(Part):
     position: Position = (0.5, 0.5)
 
 
+def picture_name(src: str, fit: Fit, width: float, height: float) -> str:
+    """What a picture is called where it is drawn: its source, and its box's size in any unit, which it fills
+    or is fitted into.
+
+    For an SVG decides itself how it fills a box (CSS Images 3, 5.5, and SVG 2, `preserveAspectRatio`); of
+    other pictures the source alone is asked for.
+    """
+    return f"{src}\t{'fill' if fit == 'fill' else 'fit'} {width:g}x{height:g}"
+
+
+def picture_source(name: str) -> str:
+    """The source in a picture's name."""
+    return name.rpartition("\t")[0] or name
+
+
 class VideoBackground(Part):
     """A film, placed as a picture is."""
 

@@ -23,7 +23,8 @@ class Asset(Message):
 
     key: the file as fetched; normal_key: its normal form, which is all that later stages read;
     width, height in pixels of an image; duration in seconds of a sound, and its
-    samples at 48 kHz; family of a font.
+    samples at 48 kHz; family of a font. box: of an SVG that was drawn for a box, how and into which one,
+    as it stands in the picture's name.
     """
 
     src: str
@@ -39,6 +40,12 @@ class Asset(Message):
     duration: float | None = None
     samples: int | None = None
     family: str | None = None
+    box: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What the asset is asked for by; see `schemas.paint.picture_name`."""
+        return self.src if self.box is None else f"{self.src}\t{self.box}"
 
 
 class UsedFont(Message):
