@@ -86,7 +86,7 @@ class Acceptor:
             requested_at=self._services.clock(),
             project_key=None if digest is None else keys.project_key(tenant, digest),
             request_hash=_hash(body, digest) if keyed else None,
-            **body.model_dump(exclude={"project"}),
+            **body.asked(),
         )
         if keyed and (known := self._services.jobs.get(request.ref)) is not None:
             return Accepted(_same(known, request), created=False)

@@ -27,6 +27,8 @@ JobId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,9
 Tenant = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 StoreKey = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 Label = Annotated[str, StringConstraints(max_length=200)]
+FormatName = Annotated[str, StringConstraints(max_length=20)]
+ProjectRef = Annotated[str, StringConstraints(max_length=500)]
 
 DEFAULT_TENANT = "default"
 CARRIED_BYTES = 16 * 1024
@@ -93,7 +95,38 @@ class AboutJob(Message):
         return JobRef(self.tenant, self.job_id)
 
 
-class ExportRequest(AboutJob):
+class Asked(Message):
+    """What is asked of an export, besides its project's document.
+
+    The request, the job, the plan, the body of a call and the canonical answer have these fields by
+    inheritance and pass them on by `asked`, so a new field is a line here. A class that always knows a value
+    narrows its type.
+    """
+
+    format: FormatName | None = None
+    settings: dict[str, Any] = Field(
+        default_factory=dict,
+        description="quality, fps, includeAudio, codec, bitrate, audioBitrate; what is absent has a default.",
+        examples=[{"quality": "1080p", "fps": 30, "includeAudio": True}],
+    )
+    metadata: dict[str, Any] = Field(default_factory=dict, description="Comes back unchanged.")
+    project_id: Label | None = None
+    project_ref: ProjectRef | None = Field(
+        default=None, description="`customer/project`, found in the configured source."
+    )
+    customer_id: Label | None = None
+    user_id: Label | None = None
+    batch_id: Label | None = Field(default=None, description="Exports with the same one belong together.")
+    width: Annotated[int, Field(ge=1, le=1024)] | None = Field(
+        default=None, description="How many chunks are in flight at once: the export's weight against others."
+    )
+
+    def asked(self) -> dict[str, Any]:
+        """These fields by name, for whoever carries them on."""
+        return {name: getattr(self, name) for name in Asked.model_fields}
+
+
+class ExportRequest(Asked, AboutJob):
     """What a service asks for: one project, one format, one file.
 
     Exactly one of `project` (the document itself), `project_ref` ("customer/project", resolved by
@@ -104,20 +137,11 @@ class ExportRequest(AboutJob):
     TYPE: ClassVar[str] = "export.requested"
 
     tenant: Tenant = DEFAULT_TENANT
-    format: Annotated[str, StringConstraints(max_length=20)]
-    settings: dict[str, Any] = Field(default_factory=dict)
+    format: FormatName
     project: dict[str, Any] | None = None
-    project_ref: Annotated[str, StringConstraints(max_length=500)] | None = None
     project_key: StoreKey | None = None
-    metadata: dict[str, Any] = Field(default_factory=dict)
     requested_at: datetime | None = None
     source: Label = "kafka"
-    customer_id: Label | None = None
-    user_id: Label | None = None
-    project_id: Label | None = None
-    batch_id: Label | None = None
-    width: Annotated[int, Field(ge=1, le=1024)] | None = None
-    """How many chunks the job keeps in flight: its weight against others."""
     request_hash: Label | None = None
     """What was asked under an idempotency key, so that another question under the same key is told apart."""
 
