@@ -23,7 +23,8 @@ from pydantic import (
 from schemas.errors import InvalidMessage
 from schemas.identity import JobRef
 
-JobId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")]
+JOB_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$"
+JobId = Annotated[str, StringConstraints(pattern=JOB_ID)]
 Tenant = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 StoreKey = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 Label = Annotated[str, StringConstraints(max_length=200)]

@@ -23,7 +23,7 @@ NARROWED = {"format", "width"}
 """Fields whose type some of those who carry them narrow: a request always has a format, a plan a width."""
 OWN_WORDS = {
     "processors/upload.py",  # an entry of the video library
-    "producer_api/s0.py",  # a dialect
+    "producer_api/dialects/s0.py",  # a dialect
 }
 """Files that write fields of `Asked` out, each with its reason."""
 
