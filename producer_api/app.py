@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from producer_api.accepting import Acceptor
 from producer_api.auth import Authenticator
 from producer_api.bodies import ExportBody
+from producer_api.dialect import Dialect
 from producer_api.dialects import DIALECTS
 from producer_api.downloads import Downloads
 from producer_api.exports import Exports
@@ -39,7 +40,7 @@ export does not exist. `/health`, `/ready`, `/metrics` and these documents are o
 """
 
 
-def create_app(services: Services) -> FastAPI:
+def create_app(services: Services, dialects: Sequence[Dialect] = DIALECTS) -> FastAPI:
     """The application over `services`; it starts and stops nothing that it was given."""
     threads, readers, takers = (
         Threads(WORKERS, "api"),
@@ -72,7 +73,7 @@ def create_app(services: Services) -> FastAPI:
         Downloads(services.store, readers, services.presign_seconds),
     )
     refusals = Refusals()
-    for dialect in DIALECTS:
+    for dialect in dialects:
         router = dialect.routes(exports)
         app.include_router(router)
         refusals.own(router.routes, dialect.below, dialect.refuse)
