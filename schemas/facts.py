@@ -25,6 +25,10 @@ class Fact(AboutJob):
         """The same for the same happening, however often it is told."""
         return f"{self.ref}:{self.TYPE}"
 
+    def event_id(self, key: str, cause: str | None = None) -> str:
+        """A fact is the same event whatever it follows from."""
+        return self.id
+
 
 class PlanStarted(Fact):
     """A worker took the request."""

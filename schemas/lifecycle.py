@@ -97,6 +97,10 @@ class Job(Asked):
         """What identifies the job."""
         return JobRef(self.tenant, self.id)
 
+    def event_id(self, key: str, cause: str | None = None) -> str:
+        """Each version is an event of its own."""
+        return f"{self.ref}:{self.TYPE}:{self.version}"
+
     @property
     def terminal(self) -> bool:
         """Whether the job has ended."""

@@ -6,6 +6,7 @@ what is larger lies in the object store and travels as its key. Only a request m
 project, up to the broker's limit.
 """
 
+import hashlib
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -48,6 +49,15 @@ class Message(BaseModel):
     def encode(self) -> bytes:
         """JSON in UTF-8, without the fields that are not set."""
         return orjson.dumps(self.model_dump(mode="json", exclude_none=True))
+
+    def event_id(self, key: str, cause: str | None = None) -> str:
+        """The id of the event that this message is (CloudEvents 1.0.2, section "id").
+
+        The same however often it is published, and unique for its source. key: its key on the stream; cause:
+        what it follows from, for the same work is ordered again where what it made was swept away.
+        """
+        after = "" if cause is None else f":{hashlib.sha256(cause.encode()).hexdigest()[:12]}"
+        return f"{key}:{self.TYPE}{after}"
 
     @classmethod
     def decode(cls, value: bytes) -> Self:
@@ -171,6 +181,10 @@ class PartTask(AboutJob):
     position: Annotated[int, Field(ge=0)]
     again: bool = False
 
+    def event_id(self, key: str, cause: str | None = None) -> str:
+        """With the position: the fan-in is told of all parts of a job under one key."""
+        return f"{super().event_id(key, cause)}:{self.position}"
+
 
 class RenderTask(PartTask):
     """Draw one part: the layers of a chunk, a page, or a document."""
@@ -234,6 +248,10 @@ class Control(AboutJob):
     action: Literal["cancel"] = "cancel"
     at: datetime | None = None
     by: Label | None = None
+
+    def event_id(self, key: str, cause: str | None = None) -> str:
+        """Each order is one of its own, told apart by when it was given."""
+        return f"{super().event_id(key, cause)}:{self.action}:{self.at and self.at.isoformat()}"
 
 
 MESSAGE_TYPES: dict[str, type[Message]] = {
