@@ -16,10 +16,11 @@ import av
 from av.container import InputContainer
 
 from renderers.containers.body import body
-from renderers.h264.joining import IDR_SECONDS, Joiner, Part, Sample, configuration
+from renderers.h264.joining import Joiner, Part, Sample, configuration
 from renderers.h264.stretches import Sound, Stretch, film_head
 from renderers.h264.video import VideoSpec
 from renderers.sound.aac import EncodedAudio
+from renderers.timeline.scene import IDR_SECONDS
 from schemas.checks import nothing
 from schemas.errors import InvalidInput
 

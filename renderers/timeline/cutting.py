@@ -9,6 +9,7 @@ import math
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
+from renderers.timeline.scene import IDR_SECONDS
 from renderers.timeline.slides import Run, SlideScene
 
 LONGEST_CHUNK = 96
@@ -55,6 +56,7 @@ class Layout:
         self.pieces: list[Piece] = []
         self.spans: list[Span] = []
         self._shortest_still = math.ceil(CAPPED_STILL * fps) if is_capped else 1
+        self._longest_hold = IDR_SECONDS * fps
         self._moving_since: int | None = None
         self._after_element = False  # whether the moving stretch ends with an element's movement
         self._ends_tiled: int | None = None  # the slide whose last frame so far has its layers apart
@@ -140,9 +142,21 @@ class Layout:
         start, self._moving_since = self._moving_since, None
         self._after_element = False
         sizes = _cuts(end - start)
-        for number, size in enumerate(sizes):
-            self.spans.append(Span("moving", start, size, hold if number == len(sizes) - 1 else 0))
+        for size in sizes[:-1]:
+            self.spans.append(Span("moving", start, size, 0))
             start += size
+        self._hold(start, sizes[-1], hold)
+
+    def _hold(self, start: int, frames: int, hold: int) -> None:
+        """A moving chunk whose last picture is held; for long, a still takes over, which has key pictures."""
+        end = start + frames + hold
+        key = min(start + self._longest_hold, end - self._shortest_still)
+        # Joining repeats a single picture by itself.
+        if frames == 1 or end <= start + self._longest_hold:
+            self.spans.append(Span("moving", start, frames, hold))
+        else:
+            self.spans.append(Span("moving", start, frames, key - start - frames))
+            self.spans.append(Span("still", key, 1, end - key - 1))
 
 
 def _cuts(frames: int) -> list[int]:
