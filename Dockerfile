@@ -7,7 +7,7 @@ RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 COPY requirements.txt requirements-build.txt requirements-fonts.txt ./
 RUN pip install --only-binary :all: --require-hashes -r requirements-build.txt -r requirements.txt \
-    && pip install --only-binary :all: --require-hashes --no-deps -r requirements-fonts.txt
+    && pip install --only-binary :all: --require-hashes --no-deps --ignore-requires-python -r requirements-fonts.txt
 COPY pyproject.toml requirements.in README.md LICENSE ./
 COPY schemas schemas
 COPY renderers renderers

@@ -37,7 +37,7 @@ $(VENV)/.runtime: requirements.txt requirements-build.txt requirements-fonts.txt
 	@$(BIN)/python -c 'import pip' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV) || { echo "$(PYTHON) cannot create environments: install its venv module (Debian: apt-get install python3-venv)." >&2; exit 1; }
 	@echo "Installing what requirements.txt names (about a minute, once) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.txt -r requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-fonts.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --ignore-requires-python -r requirements-fonts.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --no-index --config-settings editable_mode=compat -e .
 	@$(BIN)/python -m compileall -q $(PACKAGES)
 	@touch $@
@@ -100,7 +100,7 @@ LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-ha
 lock: ## choose versions anew and write their hashes (needs uv)
 	for name in requirements requirements-build requirements-dev; do \
 		$(LOCK) $$name.in -o $$name.txt || exit 1; done
-	$(LOCK) --no-deps requirements-fonts.in -o requirements-fonts.txt
+	$(LOCK:3.11=3.13) --no-deps requirements-fonts.in -o requirements-fonts.txt
 
 clean: ## remove what was made, but the environment
 	rm -rf build dist out data *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis \

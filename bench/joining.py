@@ -8,6 +8,7 @@ Compared is FFmpeg's muxer, by PyAV, as it was used before (tests/unit/renderers
 from __future__ import annotations
 
 import argparse
+import shutil
 import statistics
 import tempfile
 import time
@@ -15,9 +16,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from renderers.h264.bitstream import join_avcc, split_avcc
-from renderers.h264.mp4 import Part, join
+from renderers.h264.joining import Part, Planned
+from renderers.h264.mp4 import join
+from renderers.h264.segments import segments, segments_head, write_segment
 from renderers.h264.video import EncodedChunk, Packet, VideoSpec, encode_moving
 from renderers.sound.aac import FRAME, EncodedAudio
+from renderers.sound.m4a import SoundFormat
 from tests.unit.renderers import ffmpeg_muxer
 from tests.unit.renderers.media import picture
 
@@ -70,7 +74,27 @@ def main() -> None:
             parts = (Part(EncodedChunk.from_bytes(stored)) for _ in range(count))
             ffmpeg_muxer.join(path, SPEC, parts, audio)
 
-        ways: dict[str, Callable[[], None]] = {"FFmpeg's muxer": ffmpegs, "in one piece": ours}
+        def in_segments() -> None:
+            heard = SoundFormat.of(audio)
+            cuts = segments([Planned(CHUNK)] * count, FPS)
+            paths = [path.with_suffix(f".{cut.first}") for cut in cuts]
+            records = []
+            for cut, own in zip(cuts, paths, strict=True):
+                parts = (Part(EncodedChunk.from_bytes(stored)) for _ in range(cut.first, cut.end))
+                packets = lambda numbers: audio.packets[numbers.start : numbers.stop]  # noqa: E731
+                records.append(write_segment(own, SPEC, cut, parts, heard, packets))
+            with path.open("wb") as file:
+                file.write(segments_head(SPEC, records, heard))
+                for own in paths:
+                    with own.open("rb") as segment:
+                        shutil.copyfileobj(segment, file)
+                    own.unlink()
+
+        ways: dict[str, Callable[[], None]] = {
+            "FFmpeg's muxer": ffmpegs,
+            "in one piece": ours,
+            "in segments, one after the other": in_segments,
+        }
         times: dict[str, list[float]] = {name: [] for name in ways}
         for _ in range(options.runs):
             for name, way in ways.items():

@@ -21,7 +21,7 @@ from bench.peers import COLORS
 from connectors.decoder import SandboxedDecoder
 from exportstream.config import Settings
 from exportstream.wiring import local_store, make_stages
-from processors.plans import PlanCache, timeline_chunk
+from processors.plans import PlanCache
 from processors.resources import ResourcePool
 from processors.stage import TaskContext
 from renderers.composing.compose import Compositor
@@ -48,8 +48,9 @@ def main(project: str, fps: str, quality: str, out: str) -> None:
         (plan,) = make_stages(settings, store, Path(folder), ("plan",), base=base, decoder=decoder)
         list(plan.handle(request, context))
         view = PlanCache(store, settings.limits).get(keys.plan_key(DEFAULT_TENANT, request.job_id))
-        resources = ResourcePool(store).of(view.plan.assets, view.project.fonts)
-        size = f"{view.canvas.width}x{view.canvas.height}"
+        resources = ResourcePool(store).of(view.plan.assets, view.subject.project.fonts)
+        picture = view.timeline.canvas
+        size = f"{picture.width}x{picture.height}"
         command = [
             *(imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "yuv420p"),
             *("-s", size, "-r", fps, *COLORS, "-color_range", "tv", "-i", "-"),
@@ -58,15 +59,16 @@ def main(project: str, fps: str, quality: str, out: str) -> None:
         with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
             assert process.stdin is not None
             last: Any = None
-            for planned in sorted(view.plan.chunks, key=lambda chunk: chunk.first_frame):
-                chunk = timeline_chunk(planned)
+            for chunk in view.plan.chunks:
                 drawn = view.timeline.layers(chunk)
                 layers = {
-                    layer.key: draw_layer(layer, view.project, view.canvas, resources.image, resources.fonts)
+                    layer.key: draw_layer(
+                        layer, view.subject.project, picture, resources.image, resources.fonts
+                    )
                     for layer in drawn
                 }
-                compositor = Compositor(view.canvas, layers, {layer.key: layer.blend_mode for layer in drawn})
-                states = view.states(chunk)
+                compositor = Compositor(picture, layers, {layer.key: layer.blend_mode for layer in drawn})
+                states = view.timeline.states(chunk)
                 if chunk.lead:
                     _fade(last, compositor.frame(states[0]), len(chunk.lead), process.stdin.write)
                 for state in [*states, *states[-1:] * chunk.hold]:

@@ -146,10 +146,16 @@ def _decode_data(src: str) -> tuple[bytes, str]:
     data = unquote_to_bytes(body)
     if ";base64" in parameters.lower():
         try:
-            data = base64.b64decode(data, validate=False)
+            data = _forgiving(data)
         except binascii.Error as error:
             raise InvalidInput("bad_url", "The data: address is not proper base64.") from error
     return data, kind or "text/plain"
+
+
+def _forgiving(text: bytes) -> bytes:
+    """Base64 with white space and without padding (WHATWG Infra, «forgiving-base64 decode»)."""
+    packed = bytes(byte for byte in text if byte not in b" \t\n\f\r").rstrip(b"=")
+    return base64.b64decode(packed + b"=" * (-len(packed) % 4), validate=True)
 
 
 def _write(data: bytes, kind: str, path: Path) -> Download:

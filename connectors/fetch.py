@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
+from connectors.content_coding import unpacker
 from connectors.fetch_policy import Download, FetchPolicy
 from connectors.store.base import write_blocks
 from connectors.wire import Address, Patience, Resolve, Wire, addresses, dial, is_public, system_resolve
@@ -56,8 +57,14 @@ def fetch(
             raise _unreachable(parts, error) from error
         if not target:
             raise InvalidInput("source_refused", f"{parts.hostname} redirects to nowhere.")
-        parts = _checked_url(urljoin(parts.geturl(), target), policy)
+        parts = _checked_url(urljoin(parts.geturl(), _escaped(target)), policy)
     raise InvalidInput("too_many_redirects", f"The address redirects more than {REDIRECTS} times.")
+
+
+def _escaped(location: str) -> str:
+    """A Location's bytes beyond ASCII, percent-encoded as they are (WHATWG URL); they come as Latin-1."""
+    raw = location.strip().encode("latin-1", "replace")
+    return "".join(chr(byte) if byte < 128 else f"%{byte:02X}" for byte in raw)
 
 
 def _checked_url(url: str, policy: FetchPolicy) -> SplitResult:
@@ -146,20 +153,31 @@ def _receive(
     if expected is not None and expected > policy.max_bytes:
         raise _too_large(policy)
     digest, size = hashlib.sha256(), 0
+    codings = [name.strip().lower() for name in (response.getheader("Content-Encoding") or "").split(",")]
+    unpackers = [unpacker(name, parts.hostname) for name in reversed(codings) if name not in ("", "identity")]
 
-    def blocks() -> Iterator[bytes]:
-        nonlocal size
+    def received() -> Iterator[bytes]:
+        got = 0
         try:
             while block := response.read1(BLOCK):
-                size += len(block)
-                if size > policy.max_bytes:
-                    raise _too_large(policy)
-                digest.update(block)
+                got += len(block)
                 yield block
         except (OSError, http.client.HTTPException) as error:
             raise _unreachable(parts, error) from error
-        if expected is not None and size != expected:
+        if expected is not None and got != expected:
             raise Unavailable("source_unavailable", f"{parts.hostname} broke off in the middle.")
+
+    def blocks() -> Iterator[bytes]:
+        nonlocal size
+        stream: Iterator[bytes] = received()
+        for unpack in unpackers:
+            stream = unpack(stream)
+        for block in stream:
+            size += len(block)
+            if size > policy.max_bytes:
+                raise _too_large(policy)
+            digest.update(block)
+            yield block
 
     write_blocks(path, blocks())
     kind = (response.getheader("Content-Type") or "application/octet-stream").partition(";")[0].strip()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,19 +21,23 @@ from sqlalchemy import (
     Column,
     Connection,
     Engine,
+    Executable,
     Integer,
     MetaData,
     Select,
     String,
     Table,
     Text,
-    and_,
     create_engine,
     delete,
     event,
-    or_,
+    false,
+    literal,
+    literal_column,
     select,
     text,
+    tuple_,
+    union_all,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -41,21 +45,36 @@ from sqlalchemy.pool import NullPool
 
 from connectors.migrations import migrate
 from schemas.errors import InvalidInput, Unavailable
-from schemas.lifecycle import TERMINAL, Job
+from schemas.identity import JobRef
+from schemas.lifecycle import TERMINAL, TRANSITIONS, Job
 
 jobs = Table(
     "jobs",
     MetaData(),
+    Column("tenant", String(63), primary_key=True),
     Column("id", String(100), primary_key=True),
-    Column("tenant", String(63)),
     Column("status", String(16)),
     Column("format", String(20)),
     Column("project_id", String(200)),
     Column("batch_id", String(200)),
+    Column("user_id", String(200)),
+    Column("video_id", String(200)),
     Column("source", String(200)),
+    Column("lane", String(20)),
     Column("version", Integer),
     Column("created_at", String(32)),
+    Column("ended_at", String(32)),
+    Column("expires_at", String(32)),
     Column("snapshot", Text),
+)
+KEY = ["tenant", "id"]
+EQUAL = ("format", "project_id", "batch_id", "user_id", "video_id")
+"""Columns that a filter compares with a value."""
+UNFINISHED = (
+    select(jobs.c.snapshot)
+    # Written out, and the very statuses of the index: a parameter would hide them from the planner.
+    .where(jobs.c.status.in_([literal_column(f"'{s}'") for s in TRANSITIONS if s not in TERMINAL]))
+    .order_by(jobs.c.created_at)
 )
 MOST_AT_ONCE = 500
 BUSY_S = 5
@@ -70,6 +89,8 @@ class JobFilter:
     format: str | None = None
     project_id: str | None = None
     batch_id: str | None = None
+    user_id: str | None = None
+    video_id: str | None = None
     after: datetime | None = None
     before: datetime | None = None
 
@@ -105,19 +126,21 @@ class Jobs:
         with self._begin(write=True) as connection:
             return connection.execute(self._insert_new, _row(job)).first() is not None
 
-    def get(self, job_id: str) -> Job | None:
+    def get(self, ref: JobRef) -> Job | None:
         """One job."""
-        return self.get_many([job_id]).get(job_id)
+        return self.get_many([ref]).get(ref)
 
-    def get_many(self, ids: Sequence[str]) -> Mapping[str, Job]:
-        """The jobs that are there, by id."""
-        found: dict[str, Job] = {}
+    def get_many(self, refs: Sequence[JobRef]) -> Mapping[JobRef, Job]:
+        """The jobs that are there."""
+        found: dict[JobRef, Job] = {}
         with self._begin() as connection:
-            for at in range(0, len(ids), MOST_AT_ONCE):
-                statement = select(jobs.c.snapshot).where(jobs.c.id.in_(ids[at : at + MOST_AT_ONCE]))
-                for (snapshot,) in connection.execute(statement):
-                    job = Job.decode(snapshot.encode())
-                    found[job.id] = job
+            for tenant, ids in _by_tenant(refs).items():
+                for at in range(0, len(ids), MOST_AT_ONCE):
+                    few = jobs.c.id.in_(ids[at : at + MOST_AT_ONCE])
+                    statement = select(jobs.c.snapshot).where(jobs.c.tenant == tenant, few)
+                    for (snapshot,) in connection.execute(statement):
+                        job = Job.decode(snapshot.encode())
+                        found[job.ref] = job
         return found
 
     def upsert(self, changed: Sequence[Job]) -> None:
@@ -126,30 +149,26 @@ class Jobs:
             return
         with self._begin(write=True) as connection:
             connection.execute(
-                self._upsert_all, [_row(job) for job in sorted(changed, key=lambda job: job.id)]
+                self._upsert_all, [_row(job) for job in sorted(changed, key=lambda job: job.ref)]
             )
 
     def list(
         self, tenant: str, wanted: JobFilter = JobFilter(), *, cursor: str | None = None, limit: int = 50
     ) -> JobPage:
         """One page of a tenant's jobs, newest first. Raises InvalidInput for a cursor that is none."""
-        statement = _filtered(tenant, wanted)
-        if cursor is not None:
-            created_at, job_id = _read_cursor(cursor)
-            older = jobs.c.created_at < created_at
-            statement = statement.where(or_(older, and_(jobs.c.created_at == created_at, jobs.c.id < job_id)))
-        statement = statement.order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(limit + 1)
+        statement = _page(tenant, wanted, cursor, limit + 1)
         with self._begin() as connection:
             rows = connection.execute(statement).all()
         page = tuple(Job.decode(row.snapshot.encode()) for row in rows[:limit])
         more = _cursor(rows[limit - 1].created_at, rows[limit - 1].id) if len(rows) > limit else None
         return JobPage(page, more)
 
-    def unfinished(self) -> Sequence[Job]:
-        """All jobs that have not ended, oldest first."""
-        statement = select(jobs.c.snapshot).where(jobs.c.status.not_in(TERMINAL)).order_by(jobs.c.created_at)
+    def unfinished(self) -> Iterator[Job]:
+        """All jobs that have not ended, oldest first; read from the database as they are taken."""
         with self._begin() as connection:
-            return [Job.decode(snapshot.encode()) for (snapshot,) in connection.execute(statement)]
+            rows = connection.execution_options(yield_per=MOST_AT_ONCE).execute(UNFINISHED)
+            for (snapshot,) in rows:
+                yield Job.decode(snapshot.encode())
 
     def delete_all(self) -> None:
         """Empty the table."""
@@ -163,11 +182,11 @@ class Jobs:
     def _statements(self) -> tuple[Any, Any]:
         """(insert unless there, insert or overwrite unless newer), both taking rows as parameters."""
         insert = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(jobs)
-        written = {c.name: insert.excluded[c.name] for c in jobs.columns if c.name != "id"}
+        written = {c.name: insert.excluded[c.name] for c in jobs.columns if not c.primary_key}
         upsert = insert.on_conflict_do_update(
-            index_elements=["id"], set_=written, where=jobs.c.version <= insert.excluded.version
+            index_elements=KEY, set_=written, where=jobs.c.version <= insert.excluded.version
         )
-        return insert.on_conflict_do_nothing(index_elements=["id"]).returning(jobs.c.id), upsert
+        return insert.on_conflict_do_nothing(index_elements=KEY).returning(jobs.c.id), upsert
 
     @contextmanager
     def _begin(self, write: bool = False) -> Iterator[Connection]:
@@ -240,9 +259,14 @@ def _row(job: Job) -> dict[str, Any]:
         "format": _plain(job.format),
         "project_id": _plain(job.project_id),
         "batch_id": _plain(job.batch_id),
+        "user_id": _plain(job.user_id),
+        "video_id": None,
         "source": _plain(job.source),
         "version": job.version,
+        "lane": None,
         "created_at": _stamp(job.created_at or datetime.fromtimestamp(0, UTC)),
+        "ended_at": job.completed_at and _stamp(job.completed_at),
+        "expires_at": None,
         "snapshot": job.encode().decode(),
     }
 
@@ -253,15 +277,45 @@ def _stamp(moment: datetime) -> str:
 
 def _filtered(tenant: str, wanted: JobFilter) -> Select[Any]:
     conditions: list[Any] = [jobs.c.tenant == tenant]
-    if wanted.statuses is not None:
-        conditions.append(jobs.c.status.in_(wanted.statuses))
-    named = {"format": wanted.format, "project_id": wanted.project_id, "batch_id": wanted.batch_id}
+    named = {name: getattr(wanted, name) for name in EQUAL}
     conditions += [jobs.c[name] == _plain(value) for name, value in named.items() if value is not None]
     if wanted.after is not None:
         conditions.append(jobs.c.created_at >= _stamp(wanted.after))
     if wanted.before is not None:
         conditions.append(jobs.c.created_at < _stamp(wanted.before))
     return select(jobs.c.id, jobs.c.created_at, jobs.c.snapshot).where(*conditions)
+
+
+def _page(tenant: str, wanted: JobFilter, cursor: str | None, limit: int) -> Executable:
+    """The newest `limit` rows below the cursor.
+
+    Of several statuses each is read in its own index and the heads are merged: together they have no order
+    in any index, so all their rows would be read and sorted.
+    """
+    filtered = _filtered(tenant, wanted)
+    if cursor is not None:
+        place = tuple_(*map(literal, _read_cursor(cursor)))
+        filtered = filtered.where(tuple_(jobs.c.created_at, jobs.c.id) < place)
+    statuses = list(dict.fromkeys(wanted.statuses)) if wanted.statuses is not None else None
+    if statuses is None or len(statuses) == len(TRANSITIONS):
+        return _newest(filtered, limit)
+    if len(statuses) < 2:
+        return _newest(filtered.where(jobs.c.status == statuses[0] if statuses else false()), limit)
+    each = [_newest(filtered.where(jobs.c.status == status), limit).subquery() for status in statuses]
+    merged = union_all(*(select(part) for part in each)).subquery()
+    return select(merged).order_by(merged.c.created_at.desc(), merged.c.id.desc()).limit(limit)
+
+
+def _newest(statement: Select[Any], limit: int) -> Select[Any]:
+    return statement.order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(limit)
+
+
+def _by_tenant(refs: Iterable[JobRef]) -> dict[str, list[str]]:
+    """The ids of each tenant: each is one search in the index of the key."""
+    grouped: dict[str, list[str]] = {}
+    for ref in refs:
+        grouped.setdefault(ref.tenant, []).append(ref.id)
+    return grouped
 
 
 def _cursor(created_at: str, job_id: str) -> str:

@@ -311,7 +311,7 @@ class Publisher:
 
 
 def chunk_partition(key: bytes, count: int) -> int:
-    """The partition of a message about a chunk, whose key ends with the chunk's number: job:number.
+    """The partition of a message about a chunk. Its key (`task_key`) ends with a number: tenant/job:number.
 
     Of as many chunks in a row as there are partitions each has one, so workers with equally many partitions
     get equally many chunks; each is a golden section of all further on, so that fewer in a row are spread

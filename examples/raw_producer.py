@@ -20,7 +20,7 @@ consumer.subscribe([f"{prefix}export.status"])
 job: dict[str, Any] = {}
 while job.get("status") not in ("completed", "failed", "cancelled"):
     message = consumer.poll(1)
-    if message and not message.error() and message.key() == job_id.encode():
+    if message and not message.error() and message.key() == f"default/{job_id}".encode():  # tenant/job
         job = json.loads(message.value() or b"{}")
         print(job["status"], job["progress"], "%")
 print(json.dumps(job.get("result") or job.get("error"), indent=2))

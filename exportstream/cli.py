@@ -12,6 +12,7 @@ from pathlib import Path
 
 from exportstream import __version__, exits
 from schemas.errors import ExportError
+from schemas.formats import DEFAULT_FORMAT, FORMATS
 from schemas.stages import STAGES
 
 PROGRAM = "exportstream"
@@ -64,7 +65,7 @@ def parser(command: str | None = None) -> argparse.ArgumentParser:
 def _export_options(command: argparse.ArgumentParser) -> None:
     """What `render` and `submit` share."""
     command.add_argument(
-        "--format", choices=["mp4", "mp3", "json"], help="default: by the name of OUT, else mp4"
+        "--format", choices=list(FORMATS), help=f"default: by the name of OUT, else {DEFAULT_FORMAT}"
     )
     command.add_argument("--quality", choices=["720p", "1080p", "1440p", "2160p"], help="short side (1080p)")
     command.add_argument("--fps", type=int, choices=[24, 30, 60], help="frames a second (30)")

@@ -110,6 +110,22 @@ def _list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in re.split(r"[,\n]", text) if part.strip())
 
 
+def _folders(text: str) -> tuple[str, ...]:
+    folders = _list(text)
+    if any("{tenant}" not in folder and not Path(folder).is_dir() for folder in folders):
+        raise ValueError("folders that are there, divided by commas")
+    return tuple(str(Path(folder).absolute()) for folder in folders)
+
+
+def _prefixes(text: str) -> tuple[str, ...]:
+    from connectors.font_places import check_prefix
+
+    try:
+        return tuple(check_prefix(prefix) for prefix in _list(text))
+    except InvalidInput as error:
+        raise ValueError(f"key prefixes, divided by commas ({error.message})") from None
+
+
 def _networks(text: str) -> tuple[Network, ...]:
     try:
         return tuple(ipaddress.ip_network(part, strict=False) for part in _list(text))
@@ -240,6 +256,18 @@ class Settings:
     metrics_host: str = _setting("127.0.0.1", "EXPORTSTREAM_METRICS_HOST", "Address for Prometheus")
     ffmpeg: str | None = _setting(
         None, "FFMPEG_BINARY", "FFmpeg to use; none: the one that is installed along"
+    )
+    fonts_dir: tuple[str, ...] = _setting(
+        (),
+        "FONTS_DIR",
+        "Folders of fonts that documents may name, by comma; {tenant} stands for the tenant",
+        parse=_folders,
+    )
+    fonts_prefix: tuple[str, ...] = _setting(
+        (),
+        "FONTS_PREFIX",
+        "Key prefixes of such fonts in the object store, by comma; {tenant} stands for the tenant",
+        parse=_prefixes,
     )
     limits: Limits = DEFAULT
     environ: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)

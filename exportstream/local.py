@@ -1,12 +1,11 @@
 """The stream without Kafka: the very same stages in one process, for `render` and for tests.
 
-One thread folds facts and hands messages on; each stage has threads of its own. Drawing holds the
-interpreter lock and gets one; encoders release it and get as many as there are cores.
+One thread folds facts and hands messages on; each stage has threads of its own, as many as its
+concurrency says.
 """
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from processors.stage import Outgoing, Stage, TaskContext
+from processors.stage import Instead, Outgoing, Stage, TaskContext
 from schemas import topics
 from schemas.errors import Cancelled, ExportError
 from schemas.facts import CancelledFact, Fact
@@ -43,11 +42,11 @@ def run_local(
     context = TaskContext(check=lambda: _check(stop), emit=arrived.put, now=now)
     with ExitStack() as stack:
         pools = {
-            stage.topic: (stage, stack.enter_context(ThreadPoolExecutor(_threads(stage), stage.name)))
+            stage.topic: (stage, stack.enter_context(ThreadPoolExecutor(stage.concurrency, stage.name)))
             for stage in stages
         }
         job = accept(request, now())
-        arrived.put(Outgoing(topics.REQUESTS, request.job_id, request))
+        arrived.put(Outgoing(topics.REQUESTS, str(request.ref), request))
         try:
             while not job.terminal:
                 job = _step(arrived.get(), job, pools, context, arrived, on_change, at_work)
@@ -85,10 +84,6 @@ class _AtWork:
         with self._changed:
             self._ended = True
             self._changed.wait_for(lambda: self._count == 0)
-
-
-def _threads(stage: AnyStage) -> int:
-    return max(2, os.cpu_count() or 1) if stage.name == "encode" else 1
 
 
 def _check(stop: threading.Event) -> None:
@@ -129,6 +124,9 @@ def _handle(
     with at_work.one() as wanted:
         try:
             for outgoing in stage.handle(message, context) if wanted else ():
+                arrived.put(outgoing)
+        except Instead as other:
+            for outgoing in other.outputs:
                 arrived.put(outgoing)
         except Cancelled as error:
             arrived.put(error)

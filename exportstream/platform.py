@@ -250,7 +250,7 @@ class Platform:
         if self._broker is None:
             return
         left = [request_of(job) for job in jobs.unfinished()]
-        requests = [Outgoing(topics.REQUESTS, r.job_id, r) for r in left if r is not None]
+        requests = [Outgoing(topics.REQUESTS, str(r.ref), r) for r in left if r is not None]
         if not requests:
             return
         publisher = Publisher(kafka)

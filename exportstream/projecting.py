@@ -16,10 +16,11 @@ from confluent_kafka import KafkaException, Message, TopicPartition
 from connectors.kafka import KafkaSettings, Publisher, make_consumer
 from connectors.kafka_topics import check_topics
 from processors.projection import Projector
-from processors.stage import Outgoing
+from processors.stage import Outgoing, event_id
 from schemas import topics
 from schemas.cloudevents import EventHeaders, encode_headers
 from schemas.errors import InvalidMessage, Unavailable
+from schemas.identity import JobRef
 from schemas.lifecycle import Job
 from schemas.messages import ExportRequest
 
@@ -136,7 +137,7 @@ def headers_of(outgoing: Outgoing) -> list[tuple[str, bytes]]:
         EventHeaders(
             type=message.TYPE,
             version=str(message.VERSION),
-            id=getattr(message, "id", None),
+            id=event_id(outgoing),
             source="exportstream/projection",
         )
     )
@@ -147,15 +148,15 @@ def rebuild(kafka: KafkaSettings, jobs: Jobs) -> int:
 
     Returns the number of jobs. Stop the projection before, or it writes between.
     """
-    newest: dict[str, Job] = {}
+    newest: dict[JobRef, Job] = {}
     for value in read_topic(kafka, topics.STATUS):
         try:
             job = Job.decode(value)
         except InvalidMessage as error:
             log.warning("a snapshot cannot be read", reason=error.message)
             continue
-        if job.id not in newest or newest[job.id].version <= job.version:
-            newest[job.id] = job
+        if job.ref not in newest or newest[job.ref].version <= job.version:
+            newest[job.ref] = job
     jobs.delete_all()
     jobs.upsert(list(newest.values()))
     return len(newest)

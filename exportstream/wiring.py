@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from connectors.assets import AssetPolicy, AssetSource
 from connectors.decoder import SandboxedDecoder
 from connectors.fetch_policy import FetchPolicy
+from connectors.font_places import FontPlaces
 from connectors.projects import HttpProjects, StoredProjects
 from connectors.store.base import ObjectStore
 from connectors.store.files import FileStore
@@ -26,11 +27,13 @@ from processors.plan import PlanStage
 from processors.plans import PlanCache
 from processors.render import Render
 from processors.resources import ResourcePool
-from processors.sound import SoundMixer
+from processors.sound import Sound
+from processors.sources import SoundReader
 from processors.stage import Stage
 from processors.upload import Upload
 from schemas.errors import InvalidInput, Unavailable
 from schemas.facts import STAGES
+from schemas.messages import DEFAULT_TENANT
 from schemas.plan import Plan
 
 if TYPE_CHECKING:
@@ -150,16 +153,21 @@ def make_stages(
     """
     plans = PlanCache(store, settings.limits)
     decoder = decoder or SandboxedDecoder()
-    makers: dict[str, Callable[[], Stage[Any]]] = {
-        "plan": lambda: _plan(settings, store, plans, decoder, work_dir, base, width),
-        "render": lambda: Render(store, plans, ResourcePool(store), layers=layers),
-        "encode": lambda: Encode(store, plans, concurrency=settings.encoders, layers=layers),
-        "mix": lambda: Mix(store, plans, SoundMixer(store, work_dir, workers=settings.encoders), work_dir),
-        "upload": lambda: Upload(
-            store, plans, work_dir, StoredProjectHistory(store), publish_copy=_publisher(settings.output_dir)
-        ),
+    sounds = SoundReader(store, decoder, work_dir)
+    encoders = settings.encoders
+    makers: dict[str, Callable[[], list[Stage[Any]]]] = {
+        "plan": lambda: [_plan(settings, store, plans, decoder, work_dir, base, width)],
+        "render": lambda: [Render(store, plans, ResourcePool(store), layers=layers)],
+        "encode": lambda: [Encode(store, plans, concurrency=encoders, layers=layers)],
+        "mix": lambda: [Sound(store, plans, sounds, concurrency=encoders), Mix(store, plans, work_dir)],
+        "upload": lambda: [_upload(settings, store, plans, work_dir)],
     }
-    return [makers[name]() for name in names]
+    return [stage for name in names for stage in makers[name]()]
+
+
+def _upload(settings: Settings, store: ObjectStore, plans: PlanCache, work_dir: Path) -> Upload:
+    publish_copy = _publisher(settings.output_dir)
+    return Upload(store, plans, work_dir, StoredProjectHistory(store), publish_copy=publish_copy)
 
 
 def _plan(
@@ -179,7 +187,13 @@ def _plan(
 def _assets(
     settings: Settings, store: ObjectStore, decoder: SandboxedDecoder, work_dir: Path, base: Path | None
 ) -> AssetGatherer:
-    return AssetGatherer(store, make_source(settings, store, base), decoder, settings.limits, work_dir)
+    source = make_source(settings, store, base)
+    return AssetGatherer(store, source, decoder, settings.limits, work_dir, font_places(settings, store))
+
+
+def font_places(settings: Settings, store: ObjectStore) -> FontPlaces:
+    """Where the deployment has fonts besides those that ship."""
+    return FontPlaces(store, settings.fonts_dir, settings.fonts_prefix)
 
 
 def make_frames(
@@ -190,15 +204,17 @@ def make_frames(
 
 
 def _publisher(folder: Path | None) -> Callable[[Plan, Path], None] | None:
-    """Puts a copy of each finished file into a folder, under the job's id."""
+    """Copies each finished file into a folder, named by the job's id; tenants have folders below it."""
     if folder is None:
         return None
 
     def publish(plan: Plan, path: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / f".{plan.job_id}.partial"
+        own = folder if plan.tenant == DEFAULT_TENANT else folder / plan.tenant
+        own.mkdir(parents=True, exist_ok=True)
+        partial = own / f".{plan.job_id}.partial"
         shutil.copyfile(path, partial)
-        partial.replace(folder / f"{plan.job_id}.{plan.extension}")
+        which = f"-{path.stem}" if len(plan.files) > 1 else ""
+        partial.replace(own / f"{plan.job_id}{which}{path.suffix}")
 
     return publish
 

@@ -6,16 +6,20 @@ record and never decoded in this process.
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
 
 import orjson
 
 from connectors.assets import AssetSource
 from connectors.fetch_policy import Download
+from connectors.font_places import NOWHERE, FontPlaces
 from connectors.store.base import ObjectStore
 from processors.stage import TaskContext
 from schemas import keys
@@ -23,15 +27,16 @@ from schemas.errors import InvalidInput, Missing, Unavailable
 from schemas.hashing import content_hash
 from schemas.limits import Limits
 from schemas.plan import Asset, UsedFont
-from schemas.project import Project, SourceRef, sources
+from schemas.project import InstalledFont, Project, SourceRef, sources
 
 if TYPE_CHECKING:
+    from processors.fontfinder import FontFinder, PlacedFont
     from renderers.timeline.scene import Canvas
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-DECODER_VERSION = "2"
+DECODER_VERSION = "4"
 """Part of the name of each normal form: raise it when the decoder writes something else."""
 AT_ONCE = 8
 
@@ -44,24 +49,44 @@ class Decoder(Protocol):
 
 
 class Gathered(NamedTuple):
-    """What was gathered: assets in the document's order, fonts that are used, warnings for the owner."""
+    """What was gathered: assets in the document's order, fonts that are used, warnings for the owner.
+
+    installed: the deployment's fonts that the project names; their files are the last of the assets.
+    """
 
     assets: tuple[Asset, ...]
     warnings: list[str]
     fonts: tuple[UsedFont, ...] = ()
+    installed: tuple[InstalledFont, ...] = ()
+
+
+class _Installed(NamedTuple):
+    """The deployment's fonts that a project names, their files, and why others cannot be used."""
+
+    fonts: tuple[InstalledFont, ...] = ()
+    assets: tuple[Asset, ...] = ()
+    problems: Mapping[str, str] = MappingProxyType({})
 
 
 class AssetGatherer:
     """Fetches and decodes the assets of projects."""
 
     def __init__(
-        self, store: ObjectStore, source: AssetSource, decoder: Decoder, limits: Limits, work_dir: Path
+        self,
+        store: ObjectStore,
+        source: AssetSource,
+        decoder: Decoder,
+        limits: Limits,
+        work_dir: Path,
+        places: FontPlaces = NOWHERE,
     ) -> None:
+        """places: where the deployment has fonts."""
         self._store = store
         self._source = source
         self._decoder = decoder
         self._limits = limits
         self._work_dir = work_dir
+        self._places = places
 
     def gather(
         self,
@@ -83,7 +108,7 @@ class AssetGatherer:
         sizes = needed_sizes(whole or project, canvas)
         with tempfile.TemporaryDirectory(dir=self._work_dir, prefix="assets-") as folder:
 
-            def one(numbered: tuple[int, SourceRef]) -> Asset:
+            def one(numbered: tuple[int, SourceRef]) -> tuple[Asset, list[str]]:
                 number, ref = numbered
                 context.check()
                 path = Path(folder) / str(number)
@@ -93,9 +118,14 @@ class AssetGatherer:
                 except InvalidInput as error:
                     raise type(error)(error.code, error.message, path=ref.path) from error
 
-            assets = _in_order(one, list(enumerate(refs)))
+            decoded = _in_order(one, list(enumerate(refs)))
+        assets = tuple(asset for asset, _ in decoded)
+        warnings = [warning for _, told in decoded for warning in told]
         self._check_total(assets)
-        return self._with_fonts(project, tuple(assets)) if "font" in kinds else Gathered(tuple(assets), [])
+        if "font" not in kinds:
+            return Gathered(assets, warnings)
+        found = self._with_fonts(project, assets, self._installed(project, tenant, context))
+        return found._replace(warnings=[*warnings, *found.warnings])
 
     def fetch_only(self, project: Project, tenant: str, context: TaskContext) -> Gathered:
         """All assets as they are; what cannot be had becomes a warning, for the rest is worth keeping."""
@@ -143,8 +173,11 @@ class AssetGatherer:
         fetched: Download,
         size: tuple[int, int] | None,
         context: TaskContext,
-    ) -> Asset:
-        job = decoder_job(ref.kind, size, self._limits)
+        *,
+        face: int = 0,
+    ) -> tuple[Asset, list[str]]:
+        """The asset, and what its decoder warned of, each with the path of who names it. face: of several."""
+        job = decoder_job(ref.kind, size, self._limits) | ({"face": face} if face else {})
         fingerprint = content_hash("normal", DECODER_VERSION, fetched.sha256, job)
         normal_key = _normal_key(ref.kind, tenant, fingerprint)
         probe_key = keys.probe_key(tenant, fingerprint)
@@ -159,7 +192,8 @@ class AssetGatherer:
                 out.unlink(missing_ok=True)
             self._store.put(probe_key, orjson.dumps(found), content_type="application/json")
         path.unlink(missing_ok=True)
-        return _asset(ref, tenant, fetched, fingerprint, normal_key, found)
+        warnings = [f"{ref.path}: {warning}" for warning in found.get("warnings") or ()]
+        return _asset(ref, tenant, fetched, fingerprint, normal_key, found), warnings
 
     def _read_json(self, key: str) -> dict[str, Any] | None:
         try:
@@ -176,19 +210,67 @@ class AssetGatherer:
                 f"The assets have {total} bytes together; at most {self._limits.job_bytes} are allowed.",
             )
 
-    def _with_fonts(self, project: Project, assets: tuple[Asset, ...]) -> Gathered:
+    @cached_property
+    def _finder(self) -> FontFinder:
+        from processors.fontfinder import FontFinder  # most projects name no font that is to be looked for
+
+        return FontFinder(self._store, self._decoder, self._limits, self._places)
+
+    def _installed(self, project: Project, tenant: str, context: TaskContext) -> _Installed:
+        """The deployment's fonts for the families that a project names and does not bring along."""
+        from processors.typefaces import named_families
+        from renderers.text.fonts import FontSet
+
+        shipped = FontSet().answers
+        wanted = named_families(project, shipped if self._places.none else lambda name: False)
+        if not wanted:
+            return _Installed()
+        fonts: list[InstalledFont] = []
+        assets: dict[str, Asset] = {}
+        problems: dict[str, str] = {}
+        with tempfile.TemporaryDirectory(dir=self._work_dir, prefix="fonts-") as name:
+            folder = Path(name)
+            for family, font in self._finder.find(wanted, shipped, tenant, folder, context.check):
+                try:
+                    asset = self._kept(font, tenant, folder / "font", context)
+                except InvalidInput as error:
+                    problems[family.lower()] = error.message.rstrip(".")
+                    continue
+                assets[asset.src] = asset
+                fonts.append(_installed_font(family, font, asset.src))
+        return _Installed(tuple(fonts), tuple(assets.values()), problems)
+
+    def _kept(self, font: PlacedFont, tenant: str, path: Path, context: TaskContext) -> Asset:
+        """A face of the deployment as if a document had named it, under the name of its content."""
+        if font.size > self._limits.asset_bytes:
+            raise InvalidInput("asset_too_large", "The file is larger than is allowed.")
+        font.fetch(path)
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        fetched = Download(sha256, path.stat().st_size, "application/octet-stream")
+        key = keys.asset_key(tenant, sha256)
+        if not self._store.exists(key):
+            self._store.put_file(key, path)
+        ref = SourceRef("", "font", f"font:{sha256}{f'#{font.face}' if font.face else ''}")
+        asset, _ = self._decode(ref, tenant, path, fetched, None, context, face=font.face)
+        return asset
+
+    def _with_fonts(self, project: Project, assets: tuple[Asset, ...], installed: _Installed) -> Gathered:
+        from processors.resources import custom_fonts
         from processors.typefaces import used_fonts
         from processors.warnings import text_warnings
-        from renderers.text.fonts import CustomFont, FontSet
+        from renderers.text.fonts import FontSet
 
-        normal = {a.src: a.normal_key for a in assets if a.kind == "font" and a.normal_key}
-        custom = [
-            CustomFont(font.family, self._store.get(normal[font.src]), font.weight, font.style)
-            for font in project.fonts
-            if font.src in normal
-        ]
+        assets = (*assets, *installed.assets)
+        custom = custom_fonts(self._store, assets, (*project.fonts, *installed.fonts))
         fonts = FontSet(custom)
-        return Gathered(assets, text_warnings(project, fonts), used_fonts(project, fonts, custom))
+        warnings = text_warnings(project, fonts, installed.problems)
+        return Gathered(assets, warnings, used_fonts(project, fonts, custom), installed.fonts)
+
+
+def _installed_font(family: str, font: PlacedFont, src: str) -> InstalledFont:
+    style: Literal["italic", "normal"] = "italic" if font.italic else "normal"
+    return InstalledFont(family=family, src=src, weight=font.weights[0], style=style, weights=font.weights)
 
 
 def distinct(refs: Sequence[SourceRef]) -> list[SourceRef]:
@@ -219,6 +301,8 @@ def decoder_job(kind: str, size: tuple[int, int] | None, limits: Limits) -> dict
 def _normal_key(kind: str, tenant: str, fingerprint: str) -> str | None:
     if kind == "image":
         return keys.image_key(tenant, fingerprint)
+    if kind == "audio":
+        return keys.sound_source_key(tenant, fingerprint)
     return keys.font_key(tenant, fingerprint) if kind == "font" else None
 
 
@@ -230,7 +314,7 @@ def _asset(
     normal_key: str | None = None,
     found: Mapping[str, Any] | None = None,
 ) -> Asset:
-    known = {name: (found or {}).get(name) for name in ("width", "height", "duration", "family")}
+    known = {name: (found or {}).get(name) for name in ("width", "height", "duration", "samples", "family")}
     return Asset(
         src=ref.src,
         kind=ref.kind,

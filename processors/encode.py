@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from connectors.store.base import ObjectStore
+from processors.bench import Bench
 from processors.facts import failed, tell
 from processors.layers import Layers, StoredLayers
-from processors.plans import PlanCache, PlanView
+from processors.plans import PlanCache
+from processors.sending import after_part, part_task
 from processors.stage import Outgoing, TaskContext
-from schemas import keys, topics
+from schemas import topics
 from schemas.errors import ExportError, Missing
 from schemas.facts import ChunkEncoded
-from schemas.messages import ChunkDone, EncodeTask, RenderTask, read_message
-
-if TYPE_CHECKING:
-    from renderers.h264.video import EncodedChunk
+from schemas.messages import EncodeTask, read_message
 
 
 class Encode:
@@ -48,49 +47,25 @@ class Encode:
         """Encode the chunk unless it is there, announce it, and send the one that is `width` further on."""
         context.check()
         view = self._plans.get(message.plan_key)
-        planned = view.plan.chunk(message.position)
-        key = keys.chunk_key(message.tenant, planned.key)
+        plan, position = view.plan, message.position
+        part = plan.part(position)
+        key = plan.place(position)
         if not self._store.exists(key):
+            bench = Bench(view, context.check, layers=self._layers)
             try:
-                encoded = self._encode(message, view, context)
+                encoded = view.maker.make(part, bench, check=context.check)
             except Missing:
                 # A layer was swept away in between: draw it again.
-                return [self._render_task(message, message.position)]
-            self._store.put(key, encoded.to_bytes())
-        return [*self._next(message, view), *self._announce(message, planned.frames, context.now())]
-
-    def _encode(self, message: EncodeTask, view: PlanView, context: TaskContext) -> EncodedChunk:
-        from renderers.h264.chunks import encode_chunk
-
-        chunk = view.chunk(message.position)
-        drawn = view.timeline.layers(chunk)
-        layers = {layer.key: self._layers.get(keys.layer_key(message.tenant, layer.key)) for layer in drawn}
-        modes = {layer.key: layer.blend_mode for layer in drawn}
-        states = view.states(chunk)
-        return encode_chunk(view.video_spec, chunk, states, layers, modes, view.canvas, check=context.check)
-
-    def _next(self, message: EncodeTask, view: PlanView) -> list[Outgoing]:
-        position = message.position + view.plan.width
-        if position >= len(view.plan.todo):
-            return []
-        return [self._render_task(message, position)]
-
-    def _render_task(self, message: EncodeTask, position: int) -> Outgoing:
-        task = RenderTask(
-            job_id=message.job_id, tenant=message.tenant, plan_key=message.plan_key, position=position
+                return [part_task(plan, position, again=message.again)]
+            self._store.put(key, encoded)
+        done = ChunkEncoded(
+            job_id=message.job_id,
+            tenant=message.tenant,
+            at=context.now(),
+            position=position,
+            frames=part.work,
         )
-        return Outgoing(topics.RENDER, f"{message.job_id}:{position}", task)
-
-    def _announce(self, message: EncodeTask, frames: int, now: datetime) -> list[Outgoing]:
-        common: dict[str, Any] = {
-            "job_id": message.job_id,
-            "tenant": message.tenant,
-            "position": message.position,
-        }
-        return [
-            tell(ChunkEncoded(**common, at=now, frames=frames)),
-            Outgoing(topics.MIX, message.job_id, ChunkDone(**common, plan_key=message.plan_key)),
-        ]
+        return [tell(done), *after_part(plan, position, again=message.again)]
 
     def on_failure(self, message: EncodeTask, error: ExportError, now: datetime) -> Iterable[Outgoing]:
         """The job fails: a chunk cannot be encoded."""

@@ -12,7 +12,7 @@ from schemas.facts import Fact, Failed, Problem, StageName
 
 def tell(fact: Fact) -> Outgoing:
     """The fact on its way: keyed by its job, so that the job's facts keep their order."""
-    return Outgoing(topics.PROGRESS, fact.job_id, fact)
+    return Outgoing(topics.PROGRESS, str(fact.ref), fact)
 
 
 def failed(job_id: str, tenant: str, stage: StageName, error: ExportError, now: datetime) -> Outgoing:

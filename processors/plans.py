@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from connectors.store.base import ObjectStore
+from processors.stage import Instead, Outgoing
+from schemas import topics
 from schemas.errors import InvalidInput, Missing
 from schemas.limits import DEFAULT, Limits
-from schemas.plan import Asset, Plan, PlannedChunk
-from schemas.project import Project, parse_project
+from schemas.messages import ExportRequest
+from schemas.plan import Plan
+from schemas.project import InstalledFont, Project, parse_project
 from schemas.settings import ExportSettings, parse_settings
 
 if TYPE_CHECKING:
-    from renderers.h264.video import VideoSpec
-    from renderers.timeline.scene import Canvas, State
-    from renderers.timeline.timeline import Chunk, Timeline
+    from renderers.recipes.maker import Maker, Subject
+    from renderers.timeline.timeline import Timeline
 
 
 class PlanView:
-    """A plan with what follows from it: the project, its settings, its timeline."""
+    """A plan with what follows from it: the format's maker, the project as it is seen, the timeline."""
 
     def __init__(self, plan: Plan, load_project: Callable[[], bytes], limits: Limits) -> None:
         self.plan = plan
@@ -30,7 +34,7 @@ class PlanView:
         self._load_project = load_project
 
     @cached_property
-    def project_bytes(self) -> bytes:
+    def document(self) -> bytes:
         """The document as it was stored."""
         try:
             return self._load_project()
@@ -40,69 +44,39 @@ class PlanView:
             ) from error
 
     @cached_property
-    def project(self) -> Project:
-        """The document, validated: it was when it was planned."""
-        return parse_project(self.project_bytes, self._limits)
-
-    @cached_property
     def settings(self) -> ExportSettings:
         """What the request asked for, with defaults filled in."""
-        return parse_settings({"format": self.plan.format, **self.plan.settings})
+        return parse_settings({**self.plan.settings, "format": self.plan.format})
+
+    @cached_property
+    def maker(self) -> Maker[Any]:
+        """The format."""
+        from renderers.recipes.maker import load
+
+        return load(self.plan.format)
+
+    @cached_property
+    def subject(self) -> Subject:
+        """What the export is made of: valid, as it was when it was planned."""
+        from renderers.recipes.maker import Subject
+
+        project = parse_project(self.document, self._limits)
+        seen = self.maker.needs(project, self.settings, self._limits).project
+        plan = self.plan
+        seen = with_installed(seen, plan.installed_fonts)
+        return Subject(seen, plan.project_key, plan.assets, plan.warnings, self._limits)
 
     @cached_property
     def timeline(self) -> Timeline:
-        """Frames, states and layers."""
-        from renderers.timeline.timeline import Timeline
-
-        return Timeline(self.project, self.settings, self.fingerprints, self._limits)
-
-    @cached_property
-    def canvas(self) -> Canvas:
-        """The output picture."""
-        return self.timeline.canvas
-
-    @cached_property
-    def video_spec(self) -> VideoSpec:
-        """How pictures are encoded."""
-        return video_spec(self.settings, self.canvas)
-
-    @property
-    def fingerprints(self) -> dict[str, str]:
-        """What stands for each asset in content keys."""
-        return fingerprints(self.plan.assets)
-
-    def chunk(self, position: int) -> Chunk:
-        """The chunk at `position` of the missing ones, as the timeline speaks of it."""
-        return timeline_chunk(self.plan.chunk(position))
-
-    def states(self, chunk: Chunk) -> list[State]:
-        """The state of each frame of a chunk that is encoded."""
-        return [self.timeline.state(n) for n in range(chunk.first_frame, chunk.first_frame + chunk.frames)]
+        """Frames, states and layers, of a format that has a picture."""
+        timeline = self.maker.timeline(self.subject, self.settings)
+        assert timeline is not None, "only formats with a picture ask"
+        return timeline
 
 
-def fingerprints(assets: Iterable[Asset]) -> dict[str, str]:
-    """What stands for the bytes of assets, by source, in content keys."""
-    return {asset.src: asset.fingerprint for asset in assets}
-
-
-def timeline_chunk(planned: PlannedChunk) -> Chunk:
-    """A planned chunk in the timeline's own words."""
-    from renderers.timeline.timeline import Chunk
-
-    return Chunk(**planned.model_dump())
-
-
-def video_spec(settings: ExportSettings, canvas: Canvas) -> VideoSpec:
-    """How the pictures of an export are encoded."""
-    from renderers.h264.video import VideoSpec
-
-    return VideoSpec(
-        width=canvas.width,
-        height=canvas.height,
-        fps=settings.fps,
-        codec=settings.codec,
-        max_bitrate=settings.bitrate,
-    )
+def with_installed(project: Project, fonts: Sequence[InstalledFont]) -> Project:
+    """The project as if it brought along the fonts that it only names."""
+    return project.model_copy(update={"fonts": (*project.fonts, *fonts)}) if fonts else project
 
 
 class PlanCache:
@@ -116,20 +90,35 @@ class PlanCache:
         self._lock = threading.Lock()
 
     def get(self, key: str) -> PlanView:
-        """The plan at `key`; raises InvalidInput when it was swept away."""
+        """The plan at `key`.
+
+        Raises InvalidInput when it was swept away, Instead when an older version wrote it.
+        """
         with self._lock:
             if (view := self._views.get(key)) is not None:
                 self._views.move_to_end(key)
                 return view
         try:
-            plan = Plan.decode(self._store.get(key))
+            data = self._store.get(key)
         except Missing as error:
             raise InvalidInput(
                 "plan_expired", "The export's plan was removed before it was finished."
             ) from error
+        if (request := asked_by_old(data)) is not None:
+            raise Instead([Outgoing(topics.REQUESTS, str(request.ref), request)])
+        plan = Plan.decode(data)
         view = PlanView(plan, lambda: self._store.get(plan.project_key), self._limits)
         with self._lock:
             view = self._views.setdefault(key, view)
             while len(self._views) > self._size:
                 self._views.popitem(last=False)
         return view
+
+
+def asked_by_old(data: bytes) -> ExportRequest | None:
+    """The request behind a plan of version 1, which knew chunks and no parts, so that it is planned again."""
+    raw = orjson.loads(data)
+    if "parts" in raw:
+        return None
+    named = ("job_id", "tenant", "format", "settings", "project_key", "customer_id", "user_id", "project_id")
+    return ExportRequest(**{name: raw.get(name) for name in named}, width=raw.get("width"), source="upgrade")

@@ -21,6 +21,7 @@ from processors.stage import Outgoing
 from schemas import topics
 from schemas.errors import InvalidInput, InvalidMessage, Unavailable
 from schemas.facts import CancelledFact, Fact, read_fact
+from schemas.identity import JobRef
 from schemas.lifecycle import Job, fold
 from schemas.messages import Control, ExportRequest, read_message
 
@@ -30,8 +31,8 @@ log = logging.getLogger(__name__)
 class JobTable(Protocol):
     """What the projection needs of the job table."""
 
-    def get_many(self, ids: Sequence[str]) -> Mapping[str, Job]:
-        """The jobs that are there, by id. Raises Unavailable."""
+    def get_many(self, refs: Sequence[JobRef]) -> Mapping[JobRef, Job]:
+        """The jobs that are there. Raises Unavailable."""
 
     def upsert(self, jobs: Sequence[Job]) -> None:
         """Write jobs; a row's version never goes back. Raises Unavailable."""
@@ -61,8 +62,8 @@ def read(raw: Raw) -> Fact | ExportRequest | None:
 
 
 def fold_batch(
-    known: Mapping[str, Job], facts: Iterable[Fact | ExportRequest], now: datetime
-) -> tuple[dict[str, Job], list[Job]]:
+    known: Mapping[JobRef, Job], facts: Iterable[Fact | ExportRequest], now: datetime
+) -> tuple[dict[JobRef, Job], list[Job]]:
     """Fold facts in their order. Returns the jobs as they are now, and each snapshot to be published.
 
     A job whose facts changed nothing is published once as it stands: it may be that a crash came
@@ -70,21 +71,18 @@ def fold_batch(
     """
     jobs = dict(known)
     snapshots: list[Job] = []
-    touched: dict[str, None] = {}
+    touched: dict[JobRef, None] = {}
     for fact in facts:
-        before = jobs.get(fact.job_id)
-        if before is not None and before.tenant != fact.tenant:
-            log.warning("job %s belongs to another tenant; the fact is ignored", fact.job_id)
-            continue
+        before = jobs.get(fact.ref)
         after = fold(before, fact, at=now)
-        jobs[fact.job_id] = after
+        jobs[fact.ref] = after
         if after is before:
-            touched.setdefault(fact.job_id)
+            touched.setdefault(fact.ref)
         else:
             snapshots.append(after)
-    published = {job.id for job in snapshots}
-    snapshots += [jobs[job_id] for job_id in touched if job_id not in published]
-    return {job_id: jobs[job_id] for job_id in {*published, *touched}}, snapshots
+    published = {job.ref for job in snapshots}
+    snapshots += [jobs[ref] for ref in touched if ref not in published]
+    return {ref: jobs[ref] for ref in {*published, *touched}}, snapshots
 
 
 class Projector:
@@ -114,10 +112,10 @@ class Projector:
         facts = [self._kept(fact) for raw in batch if (fact := read(raw)) is not None]
         if not facts:
             return
-        known = self._jobs.get_many(list({fact.job_id for fact in facts}))
+        known = self._jobs.get_many(list({fact.ref for fact in facts}))
         changed, snapshots = fold_batch(known, facts, self._now())
         self._jobs.upsert(list(changed.values()))
-        self._publish([Outgoing(topics.STATUS, job.id, job) for job in snapshots])
+        self._publish([Outgoing(topics.STATUS, str(job.ref), job) for job in snapshots])
 
     def _kept(self, fact: Fact | ExportRequest) -> Fact | ExportRequest:
         if not isinstance(fact, ExportRequest) or fact.project is None:
@@ -138,7 +136,7 @@ class Projector:
                 continue
             assert isinstance(order, Control)
             orders.append(order)
-        known = self._jobs.get_many(list({order.job_id for order in orders}))
+        known = self._jobs.get_many(list({order.ref for order in orders}))
         self._publish([tell(_cancelled(order, self._now())) for order in orders if _may_cancel(known, order)])
 
     async def persistently(self, work: Callable[[Sequence[Raw]], None], batch: Sequence[Raw]) -> None:
@@ -164,9 +162,9 @@ class Projector:
                 return None
 
 
-def _may_cancel(known: Mapping[str, Job], order: Control) -> bool:
-    job = known.get(order.job_id)
-    return job is None or (job.tenant == order.tenant and not job.terminal)
+def _may_cancel(known: Mapping[JobRef, Job], order: Control) -> bool:
+    job = known.get(order.ref)
+    return job is None or not job.terminal
 
 
 def _cancelled(order: Control, now: datetime) -> CancelledFact:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from connectors.store.base import ObjectStore
 from schemas.plan import Asset
-from schemas.project import Font
+from schemas.project import Font, InstalledFont
 
 if TYPE_CHECKING:
     from renderers.stored.pixels import Pixels
-    from renderers.text.fonts import FontSet
+    from renderers.text.fonts import CustomFont, FontSet
 
 IMAGE_CACHE_BYTES = 32 << 20
 
@@ -74,18 +74,42 @@ class ResourcePool:
         return Resources(assets, self._images, self._font_set(assets, fonts))
 
     def _font_set(self, assets: Sequence[Asset], fonts: Sequence[Font]) -> FontSet:
-        from renderers.text.fonts import CustomFont, FontSet
+        from renderers.text.fonts import FontSet
 
-        normal = {a.src: a.normal_key for a in assets if a.kind == "font" and a.normal_key}
+        normal = normal_keys(assets)
         named = [font for font in fonts if font.src in normal]
-        key = tuple(f"{f.family}|{f.weight}|{f.style}|{normal[f.src]}" for f in named)
+        key = tuple(f"{f.family}|{f.weight}|{f.style}|{weights_of(f)}|{normal[f.src]}" for f in named)
         with self._lock:
             if key not in self._fonts:
-                self._fonts[key] = FontSet(
-                    CustomFont(f.family, self._store.get(normal[f.src] or ""), f.weight, f.style)
-                    for f in named
-                )
+                self._fonts[key] = FontSet(custom_fonts(self._store, assets, fonts))
                 while len(self._fonts) > 8:
                     self._fonts.popitem(last=False)
             self._fonts.move_to_end(key)
             return self._fonts[key]
+
+
+def normal_keys(assets: Iterable[Asset]) -> dict[str, str]:
+    """The keys of fonts in their normal form, by source."""
+    return {a.src: a.normal_key for a in assets if a.kind == "font" and a.normal_key}
+
+
+def custom_fonts(store: ObjectStore, assets: Iterable[Asset], fonts: Iterable[Font]) -> list[CustomFont]:
+    """The fonts of a project with their bytes; each file is read once, whatever number of fonts it is."""
+    from renderers.text.fonts import CustomFont
+
+    normal = normal_keys(assets)
+    data: dict[str, bytes] = {}
+    found = []
+    for font in fonts:
+        if (key := normal.get(font.src)) is not None:
+            if key not in data:
+                data[key] = store.get(key)
+            found.append(CustomFont(font.family, data[key], font.weight, font.style, weights_of(font)))
+    return found
+
+
+def weights_of(font: Font) -> tuple[int, int] | None:
+    """The weights that a font of the deployment can have; None for one that the document brings along, which
+    has the weight that is stated there.
+    """
+    return font.weights if isinstance(font, InstalledFont) else None

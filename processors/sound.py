@@ -1,139 +1,65 @@
-"""The sound of a job: what is mixed, as a value, and the mixing itself."""
+"""mix, its first half: parts of the sound of a job, mixed and encoded.
+
+On a topic of its own, so that joins never wait behind sounds. A worker that runs `mix` runs this too.
+"""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from fractions import Fraction
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
 
-from connectors import ffmpeg
 from connectors.store.base import ObjectStore
-from processors.facts import tell
-from processors.plans import PlanView
-from processors.stage import TaskContext
-from schemas import keys
-from schemas.facts import StageProgressed
-from schemas.plan import Asset, Plan
-from schemas.project import Project
-from schemas.settings import ExportSettings
-
-if TYPE_CHECKING:
-    from numpy import float32
-    from numpy.typing import NDArray
-
-    from renderers.sound.mixing import SoundSpec
-
-MIXED = 0.8
-"""How far `mix` is when the sound is done and only joining is left."""
-STEP = 0.1
-BYTES_A_SAMPLE = 8
+from processors.bench import Bench
+from processors.facts import failed, tell
+from processors.plans import PlanCache
+from processors.sending import after_part
+from processors.sources import SoundReader
+from processors.stage import Outgoing, TaskContext
+from schemas import topics
+from schemas.errors import ExportError
+from schemas.facts import SoundMixed
+from schemas.messages import SoundTask, read_message
 
 
-def sound_spec(
-    project: Project, assets: Sequence[Asset], settings: ExportSettings, seconds: Fraction | None
-) -> SoundSpec:
-    """What is mixed: the tracks cut to `seconds`, or as long as the longest of them for None."""
-    from renderers.sound.mixing import make_spec
+class Sound:
+    """The stage on `export.sound`."""
 
-    known = {asset.src: asset for asset in assets if asset.kind == "audio"}
-    return make_spec(
-        project.audio,
-        hashes={src: asset.sha256 for src, asset in known.items()},
-        durations={src: asset.duration or 0.0 for src, asset in known.items()},
-        seconds=seconds,
-        bitrate=settings.audio_bitrate,
-    )
+    name = "sound"
+    topic = topics.SOUND
+    unordered = True  # parts need no order
 
-
-def sound_place(plan: Plan) -> str:
-    """Where the sound of a plan lies: AAC packets for a video; the sound of an MP3 is its output."""
-    assert plan.sound_hash is not None
-    return plan.output_key if plan.format == "mp3" else keys.sound_key(plan.tenant, plan.sound_hash)
-
-
-class SoundMixer:
-    """Mixes the sound of a plan and leaves it in the store."""
-
-    def __init__(self, store: ObjectStore, work_dir: Path, workers: int = 2) -> None:
+    def __init__(
+        self, store: ObjectStore, plans: PlanCache, sounds: SoundReader, concurrency: int = 1
+    ) -> None:
         self._store = store
-        self._work_dir = work_dir
-        self._workers = workers
+        self._plans = plans
+        self._sounds = sounds
+        self.concurrency = concurrency
 
-    def mix(self, view: PlanView, context: TaskContext) -> None:
-        """Mix and encode unless it is there: AAC packets for a video, the finished file for an MP3."""
-        plan = view.plan
-        key = sound_place(plan)
-        if self._store.exists(key):
-            return
-        seconds = None if plan.format == "mp3" else view.timeline.seconds
-        spec = sound_spec(view.project, plan.assets, view.settings, seconds)
-        with tempfile.TemporaryDirectory(dir=self._work_dir, prefix="sound-") as folder:
-            inputs = self._inputs(plan.assets, Path(folder))
-            if plan.format == "mp3":
-                self._mp3(spec, inputs, key, Path(folder), context)
-            else:
-                self._aac(view, spec, inputs, key, context)
+    def parse(self, type_name: str | None, version: str | None, value: bytes) -> SoundTask:
+        """A part to mix."""
+        message: Any = read_message(type_name, version, value, SoundTask)
+        return message  # type: ignore[no-any-return]  # the accepted type
 
-    def _inputs(self, assets: Sequence[Asset], folder: Path) -> dict[str, Path]:
-        """Each sound on the local disk, by its source."""
-        paths = {}
-        for number, asset in enumerate(a for a in assets if a.kind == "audio"):
-            paths[asset.src] = folder / f"input-{number}"
-            self._store.download(asset.key, paths[asset.src])
-        return paths
+    def job_of(self, message: SoundTask) -> tuple[str, str]:
+        """The job that the part belongs to."""
+        return message.job_id, message.tenant
 
-    def _mp3(
-        self, spec: SoundSpec, inputs: Mapping[str, Path], key: str, folder: Path, context: TaskContext
-    ) -> None:
-        from renderers.sound.mixing import mp3_arguments
+    def handle(self, message: SoundTask, context: TaskContext) -> Iterable[Outgoing]:
+        """Mix and encode the part unless it is there, announce it, and send the one `width` further on."""
+        context.check()
+        view = self._plans.get(message.plan_key)
+        plan, position = view.plan, message.position
+        key = plan.place(position)
+        if not self._store.exists(key):
+            bench = Bench(view, context.check, sounds=self._sounds)
+            self._store.put(key, view.maker.make(plan.part(position), bench, check=context.check))
+        done = SoundMixed(
+            job_id=message.job_id, tenant=message.tenant, at=context.now(), position=position, frames=1
+        )
+        return [tell(done), *after_part(plan, position, again=message.again)]
 
-        path = folder / "sound.mp3"
-        for _ in ffmpeg.run(mp3_arguments(spec, inputs, path), check=context.check):
-            pass
-        self._store.put_file(key, path, content_type="audio/mpeg")
-
-    def _aac(
-        self, view: PlanView, spec: SoundSpec, inputs: Mapping[str, Path], key: str, context: TaskContext
-    ) -> None:
-        from renderers.sound.aac import encode_aac
-        from renderers.sound.mixing import pcm_arguments
-
-        output = ffmpeg.run(pcm_arguments(spec, inputs), check=context.check)
-        blocks = self._watched(_samples(output), spec.samples, view, context)
-        audio = encode_aac(blocks, spec.rate, spec.bitrate, workers=self._workers, check=context.check)
-        self._store.put(key, audio.to_bytes())
-
-    def _watched(
-        self, blocks: Iterator[NDArray[float32]], total: int, view: PlanView, context: TaskContext
-    ) -> Iterator[NDArray[float32]]:
-        """The blocks, and progress told as they pass."""
-        done, told = 0, 0.0
-        for block in blocks:
-            yield block
-            done += len(block)
-            share = min(1.0, done / max(1, total))
-            if share >= told + STEP:
-                told = share
-                fact: Any = StageProgressed(
-                    job_id=view.plan.job_id,
-                    tenant=view.plan.tenant,
-                    at=context.now(),
-                    stage="mix",
-                    fraction=round(MIXED * share, 2),
-                )
-                context.emit(tell(fact))
-
-
-def _samples(blocks: Iterator[bytes]) -> Iterator[NDArray[float32]]:
-    """Stereo float samples of shape (n, 2) from a stream of bytes cut anywhere."""
-    from numpy import frombuffer
-
-    rest = b""
-    for block in blocks:
-        data = rest + block
-        whole = len(data) - len(data) % BYTES_A_SAMPLE
-        rest = data[whole:]
-        if whole:
-            yield frombuffer(data[:whole], dtype="<f4").reshape(-1, 2)
+    def on_failure(self, message: SoundTask, error: ExportError, now: datetime) -> Iterable[Outgoing]:
+        """The job fails: it has no sound."""
+        return [failed(message.job_id, message.tenant, "mix", error, now)]

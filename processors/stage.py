@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import NamedTuple, Protocol, TypeVar
 
 from schemas.errors import ExportError
+from schemas.facts import Fact
+from schemas.lifecycle import Job
 from schemas.messages import Message
 
 MessageT = TypeVar("MessageT", bound=Message)
@@ -26,6 +28,30 @@ class Outgoing(NamedTuple):
     topic: str
     key: str
     message: Message
+
+
+class Instead(Exception):
+    """The message cannot be worked on as it is: publish `outputs` and count it as handled."""
+
+    def __init__(self, outputs: Iterable[Outgoing]) -> None:
+        super().__init__("replaced by other messages")
+        self.outputs = tuple(outputs)
+
+
+def event_id(outgoing: Outgoing) -> str:
+    """The CloudEvents id of a message: the same however often it is published, and unique for its source.
+
+    A fact has an id of its own; a snapshot is named by its job and version, a task by its key and type, with
+    the part's position where the key is the job's (CloudEvents 1.0.2, section "id").
+    """
+    message = outgoing.message
+    if isinstance(message, Job):
+        return f"{message.ref}:{message.TYPE}:{message.version}"
+    if isinstance(message, Fact):
+        return message.id
+    position = getattr(message, "position", None)
+    named = f"{outgoing.key}:{message.TYPE}"
+    return named if position is None else f"{named}:{position}"
 
 
 class TaskContext(NamedTuple):
@@ -69,7 +95,7 @@ class Stage(Protocol[MessageT]):
     def handle(self, message: MessageT, context: TaskContext) -> Iterable[Outgoing]:
         """Do the work; what it returns is published before the message counts as handled.
 
-        Raises InvalidInput (the job fails), Unavailable (tried again), Cancelled (dropped).
+        Raises InvalidInput (the job fails), Unavailable (tried again), Cancelled (dropped), Instead.
         """
 
     def on_failure(self, message: MessageT, error: ExportError, now: datetime) -> Iterable[Outgoing]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tempfile
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,18 +19,20 @@ import orjson
 from connectors.store.base import ObjectStore
 from processors.facts import failed, tell
 from processors.history import ExportHistory
-from processors.plans import PlanCache
+from processors.plans import PlanCache, PlanView
 from processors.stage import JOB_CANCELLED, Outgoing, TaskContext
 from processors.turns import Turns
-from processors.verify import verify
+from processors.verified import verify_object
 from schemas import keys, topics
 from schemas.errors import Cancelled, ExportError, Missing
-from schemas.facts import Completed, Result, StageProgressed
+from schemas.facts import Completed, Result, ResultFile, StageProgressed
+from schemas.formats import FORMATS
+from schemas.hashing import content_hash
+from schemas.identity import job_key
 from schemas.messages import UploadTask, read_message
-from schemas.plan import Plan
+from schemas.parts import SoundPart
+from schemas.plan import OutputFile, Plan
 
-CONTENT_TYPES = {"mp4": "video/mp4", "mp3": "audio/mpeg", "json": "application/json"}
-LIBRARY_FORMATS = frozenset({"mp4"})
 LIBRARY_NAMESPACE = uuid.UUID("5b5f7c1e-3b0e-5a53-9d3c-6d2f0b3f8a10")
 
 
@@ -70,7 +72,7 @@ class Upload:
     def handle(self, message: UploadTask, context: TaskContext) -> Iterable[Outgoing]:
         """Publish the file once; state that the job is completed, each time in the same words."""
         manifest_key = keys.manifest_key(message.tenant, message.job_id)
-        with self._turns.of(f"{message.tenant}/{message.job_id}", context.check):
+        with self._turns.of(str(message.ref), context.check):
             context.check()
             try:
                 manifest = orjson.loads(self._store.get(manifest_key))
@@ -92,61 +94,55 @@ class Upload:
         except Cancelled as error:
             if error.code == JOB_CANCELLED:
                 plan = self._plans.get(message.plan_key).plan
-                self._store.delete(keys.export_key(plan.tenant, plan.job_id, plan.extension))
+                for file in plan.files:
+                    self._store.delete(keys.export_key(plan.tenant, plan.job_id, file.name))
                 self._store.delete(keys.library_key(plan.tenant, _video_id(plan)))
             raise
 
     def _publish(self, message: UploadTask, manifest_key: str, context: TaskContext) -> dict[str, Any]:
-        plan = self._plans.get(message.plan_key).plan
+        view = self._plans.get(message.plan_key)
+        plan = view.plan
         with tempfile.TemporaryDirectory(dir=self._work_dir, prefix="upload-") as folder:
-            path = Path(folder) / f"file.{plan.extension}"
-            self._fetch(message.output_key, path)
-            sha256, size, duration = verify(path, plan)
-            context.check()
+            files = [
+                self._publish_file(view, file, number, Path(folder), context)
+                for number, file in enumerate(plan.files)
+            ]
             context.emit(_half_way(plan, context.now()))
-            export_key = keys.export_key(plan.tenant, plan.job_id, plan.extension)
-            self._store.copy(message.output_key, export_key)
-            result = self._result(plan, message, sha256, size, duration, export_key, manifest_key)
+            result = _result(plan, files, manifest_key, reused=message.reused)
             finished_at = context.now()
             self._register(plan, result, finished_at, context)
             if self._publish_copy is not None:
-                self._publish_copy(plan, path)
+                for file in plan.files:
+                    self._publish_copy(plan, Path(folder) / file.name)
         manifest = build_manifest(plan, result, finished_at)
         self._store.put(manifest_key, orjson.dumps(manifest), content_type="application/json")
         return manifest
 
-    def _fetch(self, key: str, path: Path) -> None:
+    def _publish_file(
+        self, view: PlanView, file: OutputFile, number: int, folder: Path, context: TaskContext
+    ) -> ResultFile:
+        """Verify one file and copy it to where the job's files lie."""
+        plan = view.plan
+        context.check()
         try:
-            self._store.download(key, path)
+            sha256, size = verify_object(
+                self._store, file.key, view.maker, plan.expected, check=context.check
+            )
+            if self._publish_copy is not None:
+                self._store.download(file.key, folder / file.name)
         except Missing as error:
             raise Missing(
                 "output_expired", "The finished file was removed before it was published; ask again."
             ) from error
-
-    def _result(
-        self,
-        plan: Plan,
-        message: UploadTask,
-        sha256: str,
-        size: int,
-        duration: float | None,
-        export_key: str,
-        manifest_key: str,
-    ) -> Result:
-        in_library = plan.format in LIBRARY_FORMATS
-        return Result(
-            key=export_key,
-            file_name=file_name(plan),
-            content_type=CONTENT_TYPES.get(plan.extension, "application/octet-stream"),
+        context.check()
+        key = keys.export_key(plan.tenant, plan.job_id, file.name)
+        self._store.copy(file.key, key)
+        return ResultFile(
+            key=key,
+            file_name=file_name(plan, number),
+            content_type=file.media_type,
             size=size,
             sha256=sha256,
-            duration=duration,
-            width=plan.picture_width,
-            height=plan.picture_height,
-            fps=plan.fps,
-            video_id=_video_id(plan) if in_library else None,
-            manifest_key=manifest_key,
-            reused=message.reused,
         )
 
     def _register(self, plan: Plan, result: Result, finished_at: datetime, context: TaskContext) -> None:
@@ -166,17 +162,41 @@ class Upload:
 
 def _video_id(plan: Plan) -> str:
     """The same for the same job, so that the library has one entry of it."""
-    return str(uuid.uuid5(LIBRARY_NAMESPACE, plan.job_id))
+    return str(uuid.uuid5(LIBRARY_NAMESPACE, job_key(plan.tenant, plan.job_id)))
+
+
+def _result(plan: Plan, files: Sequence[ResultFile], manifest_key: str, *, reused: bool) -> Result:
+    main, expected = files[0], plan.expected
+    return Result(
+        key=main.key,
+        file_name=main.file_name,
+        content_type=main.content_type,
+        size=main.size,
+        sha256=main.sha256,
+        duration=expected.duration,
+        width=expected.width,
+        height=expected.height,
+        fps=expected.fps,
+        video_id=_video_id(plan) if FORMATS[plan.format].library else None,
+        manifest_key=manifest_key,
+        reused=reused,
+        files=tuple(files) if len(files) > 1 else (),
+    )
 
 
 def _half_way(plan: Plan, now: datetime) -> Outgoing:
     return tell(StageProgressed(job_id=plan.job_id, tenant=plan.tenant, at=now, stage="upload", fraction=0.5))
 
 
-def file_name(plan: Plan) -> str:
-    """What the file is called when it is downloaded: the project's name, kept readable in any script."""
+def file_name(plan: Plan, number: int = 0) -> str:
+    """What a file is called when it is downloaded: the project's name, kept readable in any script.
+
+    Where there are several, the name that the plan gives each follows.
+    """
     stem = re.sub(r"[^\w .()-]+", "_", plan.project_name or plan.project_id or plan.job_id).strip(" .")
-    return f"{(stem or 'export')[:100]}.{plan.extension}"
+    own, _, suffix = plan.files[number].name.rpartition(".")
+    ending = f"-{own}.{suffix}" if len(plan.files) > 1 else f".{suffix}"
+    return f"{(stem or 'export')[:100]}{ending}"
 
 
 def library_entry(plan: Plan, result: Result, finished_at: datetime) -> dict[str, Any]:
@@ -203,9 +223,11 @@ def library_entry(plan: Plan, result: Result, finished_at: datetime) -> dict[str
 
 def build_manifest(plan: Plan, result: Result, finished_at: datetime) -> dict[str, Any]:
     """All that the file was made of, so that it can be checked and made again."""
+    sounds = [part.key for part in plan.parts if isinstance(part, SoundPart)]
     return {
         "job_id": plan.job_id,
         "engine_version": plan.engine_version,
+        "instructions": plan.instructions,
         "format": plan.format,
         "settings": plan.settings,
         "project_key": plan.project_key,
@@ -215,10 +237,10 @@ def build_manifest(plan: Plan, result: Result, finished_at: datetime) -> dict[st
         ],
         "fonts": [{"family": font.family, "sha256": font.sha256} for font in plan.fonts],
         "chunks": [
-            {"key": c.key, "first_frame": c.first_frame, "frames": c.frames, "hold": c.hold, "lead": c.lead}
-            for c in plan.chunks
+            {"key": p.key, "first_frame": p.first_frame, "frames": p.frames, "hold": p.hold, "lead": p.lead}
+            for p in plan.chunks
         ],
-        "sound": plan.sound_hash,
+        "sound": content_hash("sound", sounds) if sounds else None,
         "warnings": list(plan.warnings),
         "result": result.model_dump(mode="json", exclude_none=True),
         "finished_at": finished_at.isoformat(),

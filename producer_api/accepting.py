@@ -88,11 +88,11 @@ class Acceptor:
             request_hash=_hash(body, digest) if keyed else None,
             **body.model_dump(exclude={"project"}),
         )
-        if keyed and (known := self._services.jobs.get(job_id)) is not None:
+        if keyed and (known := self._services.jobs.get(request.ref)) is not None:
             return Accepted(_same(known, request), created=False)
         if document is not None and request.project_key is not None:
             self._keep(document, request.project_key)
-        self._services.publisher.publish(topics.REQUESTS, job_id, request)
+        self._services.publisher.publish(topics.REQUESTS, str(request.ref), request)
         job = accept(request, self._services.clock())
         there = self._record(job)
         return Accepted(job if there is None else _same(there, request), created=True)
@@ -109,7 +109,7 @@ class Acceptor:
     def _record(self, job: Job) -> Job | None:
         """Write the row; the row that was there already, if any."""
         try:
-            return None if self._services.jobs.insert_if_absent(job) else self._services.jobs.get(job.id)
+            return None if self._services.jobs.insert_if_absent(job) else self._services.jobs.get(job.ref)
         except Unavailable as error:
             log.warning("job %s is published, its row is left to the projection: %s", job.id, error.message)
             return None

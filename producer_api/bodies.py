@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import orjson
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from starlette.requests import Request
 
 from connectors.projects import split_ref
 from producer_api.problems import ApiProblem, from_error
 from schemas.errors import InvalidInput
+from schemas.formats import FORMATS, format_named
 from schemas.limits import Limits
 from schemas.messages import Label
 from schemas.reading import load, validate
-from schemas.settings import Format, parse_settings
+from schemas.settings import parse_settings
 from schemas.values import Part
 
 ENVELOPE_BYTES = 256 * 1024
@@ -27,12 +28,21 @@ CARRIED_BYTES = 16 * 1024
 Ref = Annotated[str, StringConstraints(min_length=3, max_length=500)]
 
 
+def _known_format(name: str) -> str:
+    try:
+        return format_named(name).name
+    except InvalidInput as error:
+        raise ValueError(error.message) from error
+
+
 class ExportBody(Part):
     """What is asked for: exactly one of `project` and `project_ref`, and a format."""
 
     project: dict[str, Any] | None = Field(None, description="The project document itself.")
     project_ref: Ref | None = Field(None, description="`customer/project`, found in the configured source.")
-    format: Format = Field(description="What to make.")
+    format: Annotated[str, AfterValidator(_known_format)] = Field(
+        description="What to make.", json_schema_extra={"enum": list(FORMATS)}
+    )
     settings: dict[str, Any] = Field(
         default_factory=dict,
         description="quality, fps, includeAudio, codec, bitrate, audioBitrate; what is absent has a default.",
@@ -73,7 +83,7 @@ def check_export(body: ExportBody, limits: Limits) -> None:
         raise InvalidInput("too_much_metadata", message, path="metadata")
 
 
-def check_settings(kind: Literal["mp4", "mp3", "json"], settings: dict[str, Any], limits: Limits) -> None:
+def check_settings(kind: str, settings: dict[str, Any], limits: Limits) -> None:
     """Raise ApiProblem when the settings cannot be used."""
     try:
         if settings.get("format", kind) != kind:

@@ -34,6 +34,7 @@ from producer_api.views import (
     export_view,
 )
 from schemas import topics
+from schemas.identity import JobRef
 from schemas.lifecycle import Job
 from schemas.messages import Control
 
@@ -53,9 +54,9 @@ class Exports:
     downloads: Downloads
 
     async def find(self, job_id: str, tenant: str) -> Job:
-        """A job of the tenant; raises ApiProblem 404, for another tenant's too."""
-        job = await self.threads.run(self.services.jobs.get, job_id)
-        if job is None or job.tenant != tenant:
+        """A job of the tenant; raises ApiProblem 404. Another tenant's job is absent, not hidden."""
+        job = await self.threads.run(self.services.jobs.get, JobRef(tenant, job_id))
+        if job is None:
             raise ApiProblem(404, "export_not_found", f"There is no export {job_id[:100]}.")
         return job
 
@@ -66,7 +67,7 @@ class Exports:
             raise ApiProblem(409, "already_ended", f"This export has {job.status} already.")
         if not job.terminal:
             order = Control(job_id=job.id, tenant=tenant, at=self.services.clock(), by=by)
-            await self.threads.run(self.services.publisher.publish, topics.CONTROL, job.id, order)
+            await self.threads.run(self.services.publisher.publish, topics.CONTROL, str(job.ref), order)
         return job
 
 
@@ -114,7 +115,12 @@ def _filter(
         raise ApiProblem(422, "invalid_value", f"status: {detail}", errors=[Fault("status", detail)])
     stages = tuple(stage for stage, simple in SIMPLE.items() if stage in named or simple in named)
     wanted = JobFilter(
-        stages if named else None, kind, project_id, batch_id, _utc(created_after), _utc(created_before)
+        stages if named else None,
+        kind,
+        project_id,
+        batch_id,
+        after=_utc(created_after),
+        before=_utc(created_before),
     )
     given = {
         "status": ",".join(named) or None,
@@ -251,7 +257,7 @@ def _add_following(router: APIRouter, exports: Exports) -> None:
         return EventStream(
             services.feed,
             job,
-            partial(exports.threads.run, services.jobs.get, job_id),
+            partial(exports.threads.run, services.jobs.get, job.ref),
             seen,
             services.heartbeat,
         )

@@ -21,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 from producer_api.streaming import Departure
 from producer_api.views import export_json
 from schemas.errors import Unavailable
+from schemas.identity import JobRef
 from schemas.lifecycle import Job
 
 QUEUE = 32
@@ -35,9 +36,9 @@ _HEADERS = [
 class Subscription:
     """The snapshots of one job for one listener; to be used in the event loop that made it."""
 
-    def __init__(self, hub: StatusHub, job_id: str, capacity: int) -> None:
+    def __init__(self, hub: StatusHub, ref: JobRef, capacity: int) -> None:
         self._hub = hub
-        self._job_id = job_id
+        self._ref = ref
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[Job] = deque()
         self._capacity = capacity
@@ -45,13 +46,13 @@ class Subscription:
         self._closed = False
 
     def __enter__(self) -> Self:
-        self._hub._add(self._job_id, self)
+        self._hub._add(self._ref, self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._hub._remove(self._job_id, self)
+        self._hub._remove(self._ref, self)
 
     async def next(self, seconds: float) -> Job | None:
         """The next snapshot; None when there is none in `seconds`, or the hub closes."""
@@ -83,7 +84,7 @@ class Subscription:
         try:
             self._loop.call_soon_threadsafe(call)
         except RuntimeError:  # The loop is closed: so is whoever listened.
-            self._hub._remove(self._job_id, self)
+            self._hub._remove(self._ref, self)
 
     def _close(self) -> None:
         self._closed = True
@@ -97,21 +98,21 @@ class StatusHub:
         """capacity: snapshots that wait for one listener at most."""
         self._capacity = capacity
         self._lock = threading.Lock()
-        self._listeners: dict[str, set[Subscription]] = {}
+        self._listeners: dict[JobRef, set[Subscription]] = {}
         self._closed = False
 
     def publish_threadsafe(self, job: Job) -> None:
         """Hand a snapshot to whoever listens to its job; called from any thread."""
-        if job.id not in self._listeners:
+        if job.ref not in self._listeners:
             return
         with self._lock:
-            listeners = tuple(self._listeners.get(job.id, ()))
+            listeners = tuple(self._listeners.get(job.ref, ()))
         for listener in listeners:
             listener._from_thread(lambda to=listener: to.put(job))  # type: ignore[misc]
 
-    def subscribe(self, job_id: str) -> Subscription:
-        """Listen to a job: `with hub.subscribe(id) as snapshots`. Subscribe first, then read the table."""
-        return Subscription(self, job_id, self._capacity)
+    def subscribe(self, ref: JobRef) -> Subscription:
+        """Listen to a job: `with hub.subscribe(ref) as snapshots`. Subscribe first, then read the table."""
+        return Subscription(self, ref, self._capacity)
 
     def close(self) -> None:
         """End all event streams, so that a server can stop; called from any thread."""
@@ -126,17 +127,17 @@ class StatusHub:
         with self._lock:
             return sum(len(group) for group in self._listeners.values())
 
-    def _add(self, job_id: str, listener: Subscription) -> None:
+    def _add(self, ref: JobRef, listener: Subscription) -> None:
         with self._lock:
             listener._closed = self._closed
-            self._listeners.setdefault(job_id, set()).add(listener)
+            self._listeners.setdefault(ref, set()).add(listener)
 
-    def _remove(self, job_id: str, listener: Subscription) -> None:
+    def _remove(self, ref: JobRef, listener: Subscription) -> None:
         with self._lock:
-            group = self._listeners.get(job_id, set())
+            group = self._listeners.get(ref, set())
             group.discard(listener)
             if not group:
-                self._listeners.pop(job_id, None)
+                self._listeners.pop(ref, None)
 
 
 def event(job: Job) -> bytes:
@@ -163,7 +164,7 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer over ASGI."""
-        with self._hub.subscribe(self._job.id) as snapshots, Departure(receive, snapshots.wake) as departure:
+        with self._hub.subscribe(self._job.ref) as snapshots, Departure(receive, snapshots.wake) as departure:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             await _write(send, b"retry: %d\n\n" % RETRY_MS)
             # What changed between the look at the table and the subscription is in the table.

@@ -14,6 +14,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from connectors.jobs import JobFilter, JobPage
 from connectors.store.base import ObjectStore
 from producer_api.events import StatusHub
+from schemas.identity import JobRef
 from schemas.lifecycle import Job
 from schemas.limits import DEFAULT, Limits
 from schemas.messages import Message
@@ -31,7 +32,7 @@ class JobTable(Protocol):
     def insert_if_absent(self, job: Job) -> bool:
         """Write a new job; False when its id is taken."""
 
-    def get(self, job_id: str) -> Job | None:
+    def get(self, ref: JobRef) -> Job | None:
         """One job."""
 
     def list(

@@ -26,13 +26,13 @@ from schemas.errors import InvalidInput
 from schemas.lifecycle import Job
 from schemas.limits import Limits
 from schemas.reading import load, validate
-from schemas.settings import ExportSettings
+from schemas.settings import KNOWN_SETTINGS
 
 JOB_TYPE = "export-generator"
 CANCELLED = "The export was cancelled."
 DOWNLOAD = "/api/assets/download"
 _OWN = ("/status/", "/cancel/", "/projects/export", f"{DOWNLOAD}/")
-_KNOWN = frozenset(ExportSettings.model_fields) - {"format"}
+_KNOWN = KNOWN_SETTINGS
 _CODECS = {"h264": "libx264", "h.264": "libx264", "x264": "libx264", "avc": "libx264"}
 _QUALITIES = {"720": "720p", "1080": "1080p", "1440": "1440p", "2160": "2160p", "2k": "1440p", "4k": "2160p"}
 

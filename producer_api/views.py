@@ -176,6 +176,9 @@ class ManifestView(BaseModel):
 
     job_id: str
     engine_version: str
+    instructions: str = Field(
+        "", description="Instruction sets that encoders were given where it was planned, such as x86-64-v2."
+    )
     format: str
     settings: dict[str, Any] = Field(description="As they were asked for.")
     project_key: str = Field(description="The document, named by its hash where it was sent along.")

@@ -18,9 +18,10 @@ SCHEMAS = "#/components/schemas/"
 
 CARRIED: dict[str, tuple[type[Message], ...]] = {
     topics.REQUESTS: (messages.ExportRequest,),
-    topics.RENDER: (messages.RenderTask, messages.DrawTask),
+    topics.RENDER: (messages.RenderTask, messages.DocumentTask),
     topics.ENCODE: (messages.EncodeTask,),
-    topics.MIX: (messages.SoundTask, messages.ChunkDone, messages.JoinTask),
+    topics.SOUND: (messages.SoundTask,),
+    topics.MIX: (messages.PartDone, messages.JoinTask),
     topics.UPLOAD: (messages.UploadTask,),
     topics.CONTROL: (messages.Control,),
     topics.PROGRESS: FACT_TYPES,
@@ -41,7 +42,7 @@ EXAMPLE: dict[str, Any] = {
 }
 
 _ABOUT = (
-    "Services publish a request to `export.requests`, with the job's id as the key, and read snapshots of "
+    "Services publish a request to `export.requests`, with any key, and read snapshots of "
     "the job from `export.status` until its status is completed, failed or cancelled. Headers are optional "
     "for requests and orders; everything that the system publishes carries CloudEvents attributes as headers "
     "(binary mode). Messages grow only by optional fields: ignore what you do not know."

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, Tag, field_validator, model_validator
+from pydantic import BeforeValidator, Field, Tag, field_validator, model_validator
 
 from schemas.motion import AnyAnimation
 from schemas.paint import Border, Crop, Paint, Shadow, Stroke, TextBackground, TextStroke
@@ -28,6 +28,7 @@ from schemas.values import (
     Volume,
     Weight,
     by_type,
+    whole,
 )
 
 BlendMode = Literal[
@@ -81,10 +82,15 @@ class _Element(Part):
 
 
 class Span(Part):
-    """Characters `start` to `end` (exclusive, counted in Unicode code points) in another style."""
+    """Characters `start` to `end` (exclusive) in another style.
 
-    start: Annotated[int, Field(strict=True, ge=0)]
-    end: Annotated[int, Field(strict=True, ge=0)]
+    unit: what `start` and `end` count: `utf16`, the code units of JavaScript's strings, or `codepoint`,
+    Unicode code points. They differ after characters beyond U+FFFF, such as emoji.
+    """
+
+    unit: Literal["utf16", "codepoint"] = "utf16"
+    start: Annotated[int, BeforeValidator(whole), Field(strict=True, ge=0)]
+    end: Annotated[int, BeforeValidator(whole), Field(strict=True, ge=0)]
     font_family: Name | None = None
     font_size: FontSize | None = None
     font_weight: Weight | None = None
@@ -199,7 +205,7 @@ class VisualizerElement(_Element):
     style: Literal["bars", "wave", "circle", "piano-roll"] = "bars"
     color: Color = "black"
     color2: Color | None = None
-    bands: Annotated[int, Field(strict=True, ge=1, le=1024)] = 64
+    bands: Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1, le=1024)] = 64
     smoothing: Share = 0.5
     midi: Source | None = None
 

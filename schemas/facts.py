@@ -10,22 +10,20 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from schemas.errors import InvalidMessage
-from schemas.messages import JobId, Label, Message, StoreKey, Tenant, read_message
+from schemas.messages import AboutJob, Label, Message, StoreKey, read_message
 from schemas.stages import STAGES as STAGES
 from schemas.stages import StageName as StageName
 
 
-class Fact(Message):
+class Fact(AboutJob):
     """Something that happened to a job."""
 
-    job_id: JobId
-    tenant: Tenant
     at: datetime
 
     @property
     def id(self) -> str:
         """The same for the same happening, however often it is told."""
-        return f"{self.job_id}:{self.TYPE}"
+        return f"{self.ref}:{self.TYPE}"
 
 
 class PlanStarted(Fact):
@@ -37,8 +35,9 @@ class PlanStarted(Fact):
 class Planned(Fact):
     """The project is valid and cut into chunks.
 
-    chunks: distinct chunks in all; cached: those already in the store; frames: pictures that have
-    to be encoded for the missing ones; duration in seconds; sound: whether there is any to mix.
+    chunks: distinct chunks, pages and documents in all; cached: those already in the store; frames: pictures
+    that have to be encoded for the missing ones; sounds, sounds_cached: likewise the parts of the sound;
+    duration in seconds.
     """
 
     TYPE: ClassVar[str] = "job.planned"
@@ -49,29 +48,37 @@ class Planned(Fact):
     chunks: Annotated[int, Field(ge=0)] = 0
     cached: Annotated[int, Field(ge=0)] = 0
     frames: Annotated[int, Field(ge=0)] = 0
+    sounds: Annotated[int, Field(ge=0)] = 0
+    sounds_cached: Annotated[int, Field(ge=0)] = 0
     duration: Annotated[float, Field(ge=0)] | None = None
     warnings: tuple[str, ...] = ()
 
 
-class ChunkFact(Fact):
-    """A chunk went through a stage: `position` in the plan's list of missing chunks."""
+class PartFact(Fact):
+    """A part went through a stage: `position` in the plan's list of parts."""
 
     position: Annotated[int, Field(ge=0, le=100_000)]
     frames: Annotated[int, Field(ge=0)] = 0
 
     @property
     def id(self) -> str:
-        """One for each chunk."""
-        return f"{self.job_id}:{self.TYPE}:{self.position}"
+        """One for each part."""
+        return f"{self.ref}:{self.TYPE}:{self.position}"
 
 
-class ChunkRendered(ChunkFact):
-    """The layers of a chunk are drawn."""
+class ChunkRendered(PartFact):
+    """A part is drawn."""
 
     TYPE: ClassVar[str] = "chunk.rendered"
 
 
-class ChunkEncoded(ChunkFact):
+class SoundMixed(PartFact):
+    """A part of the sound is mixed and encoded."""
+
+    TYPE: ClassVar[str] = "sound.mixed"
+
+
+class ChunkEncoded(PartFact):
     """A chunk is encoded."""
 
     TYPE: ClassVar[str] = "chunk.encoded"
@@ -88,11 +95,21 @@ class StageProgressed(Fact):
     @property
     def id(self) -> str:
         """One for each step of a stage."""
-        return f"{self.job_id}:{self.TYPE}:{self.stage}:{self.fraction:.3f}"
+        return f"{self.ref}:{self.TYPE}:{self.stage}:{self.fraction:.3f}"
+
+
+class ResultFile(Message):
+    """One of several files of a result."""
+
+    key: StoreKey
+    file_name: str
+    content_type: str
+    size: Annotated[int, Field(ge=0)]
+    sha256: str
 
 
 class Result(Message):
-    """The finished file and what is known of it."""
+    """The finished file and what is known of it; `files` are all of them where there are several."""
 
     key: StoreKey
     file_name: str
@@ -106,6 +123,7 @@ class Result(Message):
     video_id: str | None = None
     manifest_key: StoreKey | None = None
     reused: bool = False
+    files: tuple[ResultFile, ...] = ()
 
 
 class Completed(Fact):
@@ -150,6 +168,7 @@ FACT_TYPES: tuple[type[Fact], ...] = (
     Planned,
     ChunkRendered,
     ChunkEncoded,
+    SoundMixed,
     StageProgressed,
     Completed,
     Failed,

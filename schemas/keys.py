@@ -27,6 +27,11 @@ def image_key(tenant: str, image_hash: str) -> str:
     return f"t/{tenant}/images/{image_hash}"
 
 
+def sound_source_key(tenant: str, fingerprint: str) -> str:
+    """A sound in its normal form: packets of one stream, each at its place in time."""
+    return f"t/{tenant}/sources-sound/{fingerprint}"
+
+
 def font_key(tenant: str, sha256: str) -> str:
     """A font in its normal form."""
     return f"t/{tenant}/fonts/{sha256}"
@@ -42,14 +47,12 @@ def layer_key(tenant: str, layer_hash: str) -> str:
     return f"t/{tenant}/layers/{layer_hash}"
 
 
-def chunk_key(tenant: str, chunk_hash: str) -> str:
-    """An encoded chunk."""
-    return f"t/{tenant}/chunks/{chunk_hash}"
+_PARTS = {"picture": "chunks", "page": "pages", "file": "files", "sound": "sound"}
 
 
-def sound_key(tenant: str, sound_hash: str) -> str:
-    """Mixed and encoded sound."""
-    return f"t/{tenant}/sound/{sound_hash}"
+def part_key(tenant: str, kind: str, part_hash: str) -> str:
+    """A part of a result: an encoded chunk, a page, a document, some seconds of encoded sound."""
+    return f"t/{tenant}/{_PARTS[kind]}/{part_hash}"
 
 
 def plan_key(tenant: str, job_id: str) -> str:
@@ -72,9 +75,9 @@ def output_key(tenant: str, output_hash: str, extension: str) -> str:
     return f"t/{tenant}/outputs/{output_hash}.{extension}"
 
 
-def export_key(tenant: str, job_id: str, extension: str) -> str:
-    """The published file of a job."""
-    return f"t/{tenant}/exports/{job_id}/file.{extension}"
+def export_key(tenant: str, job_id: str, name: str) -> str:
+    """A published file of a job; `name` with its suffix, `file.mp4` for the main one."""
+    return f"t/{tenant}/exports/{job_id}/{name}"
 
 
 def manifest_key(tenant: str, job_id: str) -> str:

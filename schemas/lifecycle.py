@@ -24,11 +24,13 @@ from schemas.facts import (
     PlanStarted,
     Problem,
     Result,
+    SoundMixed,
     StageName,
     StageProgressed,
 )
+from schemas.formats import FORMATS, STAGES_OF
+from schemas.identity import JobRef
 from schemas.messages import ExportRequest, JobId, Message, Tenant
-from schemas.stages import STAGES_OF
 
 Status = Literal["queued", "planning", "rendering", "uploading", "completed", "failed", "cancelled"]
 
@@ -49,11 +51,15 @@ WEIGHTS: dict[StageName, int] = {"plan": 5, "render": 15, "encode": 60, "mix": 1
 """How much of a job's progress each stage stands for, before those that a format skips are left out."""
 
 
+MIXED = 0.8
+"""How far `mix` is when all sound is mixed and only joining is left."""
+
+
 class Job(Message):
     """A job after some of its facts: what is in the job table, on `export.status` and in every answer.
 
-    `version` counts the changes, so that a listener can tell old from new. `rendered` and `encoded`
-    are sets of chunk positions as hexadecimal bit masks: facts may come twice.
+    `version` counts the changes, so that a listener can tell old from new. `rendered`, `encoded` and
+    `mixed` are sets of positions as hexadecimal bit masks: facts may come twice.
     """
 
     TYPE: ClassVar[str] = "job.snapshot"
@@ -79,8 +85,11 @@ class Job(Message):
     chunks: int | None = None
     cached: int = 0
     frames: int = 0
+    sounds: int = 0
+    sounds_cached: int = 0
     rendered: str = "0"
     encoded: str = "0"
+    mixed: str = "0"
     done_frames: int = 0
     fractions: dict[str, float] = Field(default_factory=dict)
     duration: float | None = None
@@ -91,6 +100,11 @@ class Job(Message):
     started_at: datetime | None = None
     updated_at: datetime | None = None
     completed_at: datetime | None = None
+
+    @property
+    def ref(self) -> JobRef:
+        """What identifies the job."""
+        return JobRef(self.tenant, self.id)
 
     @property
     def terminal(self) -> bool:
@@ -120,6 +134,9 @@ class Job(Message):
             elif stage in ("render", "encode") and self.chunks:
                 bits = self.rendered if stage == "render" else self.encoded
                 share = (self.cached + int(bits, 16).bit_count()) / self.chunks
+            elif stage == "mix" and self.sounds:
+                mixed = self.sounds_cached + int(self.mixed, 16).bit_count()
+                share = max(share, MIXED * min(1.0, mixed / self.sounds))
             shares[stage] = min(1.0, share)
         return shares
 
@@ -169,8 +186,8 @@ def _requested(job: Job | None, request: ExportRequest, at: datetime | None) -> 
         "request_hash": request.request_hash,
         "created_at": request.requested_at or at,
     }
-    if (stages := STAGES_OF.get(request.format)) is not None:
-        given["stages"] = stages
+    if (known := FORMATS.get(request.format)) is not None:
+        given["stages"] = STAGES_OF[known.recipe]
     if request.project_key is not None:
         given["project_key"] = request.project_key
     return given
@@ -205,6 +222,8 @@ def _changes(job: Job | None, fact: Fact) -> dict[str, Any]:
                 "chunks": fact.chunks,
                 "cached": fact.cached,
                 "frames": fact.frames,
+                "sounds": fact.sounds,
+                "sounds_cached": fact.sounds_cached,
                 "duration": fact.duration,
                 "warnings": tuple(sorted({*known, *fact.warnings})),
             }
@@ -215,6 +234,8 @@ def _changes(job: Job | None, fact: Fact) -> dict[str, Any]:
             if marked:
                 marked["done_frames"] = (0 if job is None else job.done_frames) + fact.frames
             return _advance(job, "rendering") | marked
+        case SoundMixed():
+            return _advance(job, "rendering") | _mark(job, "mixed", fact.position)
         case StageProgressed():
             fractions = {} if job is None else dict(job.fractions)
             fractions[fact.stage] = max(fact.fraction, fractions.get(fact.stage, 0.0))
@@ -234,7 +255,7 @@ def _changes(job: Job | None, fact: Fact) -> dict[str, Any]:
     return {}
 
 
-def _mark(job: Job | None, field: Literal["rendered", "encoded"], position: int) -> dict[str, Any]:
+def _mark(job: Job | None, field: Literal["rendered", "encoded", "mixed"], position: int) -> dict[str, Any]:
     mask = 0 if job is None else int(getattr(job, field), 16)
     bit = 1 << position
     return {} if mask & bit else {field: f"{mask | bit:x}"}

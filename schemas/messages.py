@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from schemas.errors import InvalidMessage
+from schemas.identity import JobRef
 
 JobId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")]
 Tenant = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
@@ -80,17 +81,28 @@ def _parts(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-class ExportRequest(Message):
+class AboutJob(Message):
+    """A message about one job."""
+
+    job_id: JobId
+    tenant: Tenant
+
+    @property
+    def ref(self) -> JobRef:
+        """The job."""
+        return JobRef(self.tenant, self.job_id)
+
+
+class ExportRequest(AboutJob):
     """What a service asks for: one project, one format, one file.
 
     Exactly one of `project` (the document itself), `project_ref` ("customer/project", resolved by
     the configured project source) and `project_key` (a document that the API put into the store).
-    `job_id` is chosen by whoever asks; the same id twice is one job.
+    `job_id` is chosen by whoever asks; the same id twice from one tenant is one job.
     """
 
     TYPE: ClassVar[str] = "export.requested"
 
-    job_id: JobId
     tenant: Tenant = DEFAULT_TENANT
     format: Annotated[str, StringConstraints(max_length=20)]
     settings: dict[str, Any] = Field(default_factory=dict)
@@ -127,82 +139,72 @@ class ExportRequest(Message):
         return value
 
 
-class ChunkTask(Message):
-    """One chunk of a plan: `position` counts along the plan's list of missing chunks."""
+class PartTask(AboutJob):
+    """One part of a plan, by its position. again: it was swept away and is made anew; none follows it."""
 
-    job_id: JobId
-    tenant: Tenant
     plan_key: StoreKey
     position: Annotated[int, Field(ge=0)]
+    again: bool = False
 
 
-class RenderTask(ChunkTask):
-    """Draw the layers of one chunk."""
+class RenderTask(PartTask):
+    """Draw one part: the layers of a chunk, a page, or a document."""
 
     TYPE: ClassVar[str] = "chunk.render"
 
 
-class EncodeTask(ChunkTask):
+class EncodeTask(PartTask):
     """Compose and encode one chunk whose layers are drawn."""
 
     TYPE: ClassVar[str] = "chunk.encode"
 
 
-class DrawTask(Message):
-    """Write a file that needs neither video nor sound, such as the JSON of a project."""
-
-    TYPE: ClassVar[str] = "document.render"
-
-    job_id: JobId
-    tenant: Tenant
-    plan_key: StoreKey
-
-
-class SoundTask(Message):
-    """Mix and encode the sound of a job."""
+class SoundTask(PartTask):
+    """Mix and encode one part of the sound. A task without a position is one of an old plan."""
 
     TYPE: ClassVar[str] = "sound.mix"
 
-    job_id: JobId
-    tenant: Tenant
+    position: Annotated[int, Field(ge=0)] = 0
+
+
+class DocumentTask(AboutJob):
+    """Write a document: what older versions sent instead of a `RenderTask`."""
+
+    TYPE: ClassVar[str] = "document.render"
+
     plan_key: StoreKey
 
 
-class ChunkDone(ChunkTask):
-    """A chunk lies in the store: the fan-in counts it."""
+class PartDone(PartTask):
+    """A part lies in the store: the fan-in counts it."""
 
     TYPE: ClassVar[str] = "chunk.done"
 
 
-class JoinTask(Message):
+class JoinTask(AboutJob):
     """All that a job needs lay in the store when it was planned: join it."""
 
     TYPE: ClassVar[str] = "parts.join"
 
-    job_id: JobId
-    tenant: Tenant
     plan_key: StoreKey
 
 
-class UploadTask(Message):
+class UploadTask(AboutJob):
     """Verify, publish and register one finished file."""
 
     TYPE: ClassVar[str] = "file.upload"
 
-    job_id: JobId
-    tenant: Tenant
     plan_key: StoreKey
     output_key: StoreKey
     reused: bool = False
     """True when the file lay in the store already and nothing was rendered for this job."""
 
 
-class Control(Message):
+class Control(AboutJob):
     """An order about a job, for all workers: compacted, so that late ones read it too."""
 
     TYPE: ClassVar[str] = "job.control"
 
-    job_id: JobId
     tenant: Tenant = DEFAULT_TENANT
     action: Literal["cancel"] = "cancel"
     at: datetime | None = None
@@ -215,9 +217,9 @@ MESSAGE_TYPES: dict[str, type[Message]] = {
         ExportRequest,
         RenderTask,
         EncodeTask,
-        DrawTask,
         SoundTask,
-        ChunkDone,
+        DocumentTask,
+        PartDone,
         JoinTask,
         UploadTask,
         Control,

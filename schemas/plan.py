@@ -1,16 +1,19 @@
 """The plan of a job: everything that later stages need, written once by `plan` and read by all.
 
 It lies in the object store under the job's id, so a request that is delivered twice finds the plan
-of the first time, and positions in `todo` mean the same for ever.
+of the first time, and positions mean the same for ever.
 """
 
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from schemas import keys
 from schemas.errors import InvalidInput
-from schemas.facts import StageName
 from schemas.messages import JobId, Message, StoreKey, Tenant
+from schemas.parts import AnyPart, Part, PartKind, PicturePart
+from schemas.project import InstalledFont
+from schemas.stages import StageName
 
 AssetKind = Literal["image", "audio", "font", "video", "midi", "captions"]
 
@@ -19,7 +22,8 @@ class Asset(Message):
     """A foreign file that the project names: where its bytes lie, and what a decoder found in it.
 
     key: the file as fetched; normal_key: its normal form, which is all that later stages read;
-    width, height in pixels of an image; duration in seconds of a sound; family of a font.
+    width, height in pixels of an image; duration in seconds of a sound, and its
+    samples at 48 kHz; family of a font.
     """
 
     src: str
@@ -33,6 +37,7 @@ class Asset(Message):
     width: int | None = None
     height: int | None = None
     duration: float | None = None
+    samples: int | None = None
     family: str | None = None
 
 
@@ -43,36 +48,45 @@ class UsedFont(Message):
     sha256: str
 
 
-class PlannedChunk(Message):
-    """One chunk on the timeline: `frames` are encoded from `first_frame` on, the last is held `hold` more.
+class Expected(Message):
+    """What the finished file has to be: None and 0 for what its format does not have.
 
-    lead: frames before it that fade to it, each with its weight of 128.
+    duration in seconds; samples of the mix at 48 kHz; frames, fps, width and height of the picture.
     """
 
-    key: str
-    kind: Literal["still", "moving"]
-    index: int
-    first_frame: int
-    frames: int
-    hold: int
-    slides: tuple[int, ...] = ()
-    lead: tuple[int, ...] = ()
+    duration: float | None = None
+    samples: int = 0
+    frames: int = 0
+    fps: int | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+class OutputFile(Message):
+    """A file of the result: its name, and where it lies in the store once it is made."""
+
+    name: str
+    key: StoreKey
+    media_type: str
 
 
 class Plan(Message):
     """What a job consists of.
 
-    todo: indices into `chunks` of those that were missing in the store, each key once; a task's
-    `position` counts along it. width: how many of them are in flight at once. sound_hash: None when
-    the file has no sound. output_key: where the finished file goes, named by all that determines it.
+    parts: in the order of the file. todo: indices into `parts` of those that were missing in the store, each
+    key once, those of a kind together and what takes longest first; a task's `position` is such an index.
+    width: how many parts of a kind are in flight at once. files: the result, the main file first. joined:
+    whether `mix` makes the files of the parts; otherwise the parts are the files. instructions: what encoders
+    are given on the machine that planned (`renderers.instructions`). installed_fonts: those of the deployment
+    that the document names, each with its file among the assets: whoever draws needs no other.
     """
 
     TYPE: ClassVar[str] = "job.plan"
+    VERSION: ClassVar[int] = 2
 
     job_id: JobId
     tenant: Tenant
     format: str
-    extension: str
     settings: dict[str, Any]
     project_key: StoreKey
     project_name: str | None = None
@@ -82,21 +96,48 @@ class Plan(Message):
     stages: tuple[StageName, ...]
     assets: tuple[Asset, ...] = ()
     fonts: tuple[UsedFont, ...] = ()
-    chunks: tuple[PlannedChunk, ...] = ()
+    installed_fonts: tuple[InstalledFont, ...] = ()
+    parts: tuple[AnyPart, ...]
     todo: tuple[int, ...] = ()
     width: Annotated[int, Field(ge=1)] = 8
-    total_frames: int = 0
-    fps: int | None = None
-    picture_width: int | None = None
-    picture_height: int | None = None
-    duration: float | None = None
-    sound_hash: str | None = None
-    output_key: StoreKey
+    expected: Expected = Expected()
+    files: Annotated[tuple[OutputFile, ...], Field(min_length=1)]
+    joined: bool = True
     engine_version: str
+    instructions: str = ""
     warnings: tuple[str, ...] = ()
 
-    def chunk(self, position: int) -> PlannedChunk:
-        """The chunk at `position` of the missing ones. Raises InvalidInput for one beyond them."""
-        if position >= len(self.todo):
-            raise InvalidInput("unknown_chunk", f"The plan has no chunk at position {position}.")
-        return self.chunks[self.todo[position]]
+    @property
+    def output_key(self) -> str:
+        """Where the main file lies, named by all that determines it."""
+        return self.files[0].key
+
+    @property
+    def chunks(self) -> list[PicturePart]:
+        """The parts that are chunks of film."""
+        return [part for part in self.parts if isinstance(part, PicturePart)]
+
+    def part(self, position: int) -> Part:
+        """The part at `position`. Raises InvalidInput for one beyond them."""
+        if position >= len(self.parts):
+            raise InvalidInput("unknown_part", f"The plan has no part at position {position}.")
+        return self.parts[position]
+
+    def place(self, position: int) -> str:
+        """Where the part at `position` lies in the store."""
+        part = self.part(position)
+        if not self.joined:
+            return self.files[position].key
+        return keys.part_key(self.tenant, part.kind, part.key)
+
+    def of_kind(self, kind: PartKind) -> list[int]:
+        """The positions of the missing parts of a kind, in the order in which they are sent out."""
+        return [position for position in self.todo if self.parts[position].kind == kind]
+
+    def following(self, position: int) -> int | None:
+        """The position that is sent out when that at `position` is done: of its kind, `width` further on."""
+        peers = self.of_kind(self.part(position).kind)
+        try:
+            return peers[peers.index(position) + self.width]
+        except (ValueError, IndexError):
+            return None

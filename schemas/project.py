@@ -10,7 +10,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from schemas.elements import (
     Element,
@@ -40,6 +40,7 @@ from schemas.values import (
     Text,
     Volume,
     Weight,
+    whole,
 )
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "Element",
     "Font",
     "ImageElement",
+    "InstalledFont",
     "Keyframe",
     "Project",
     "ShapeElement",
@@ -74,6 +76,16 @@ class Font(Part):
     src: Source
     weight: Weight = 400
     style: FontStyle = "normal"
+
+
+class InstalledFont(Font):
+    """A font that the document only names: the deployment has it. Never part of a document.
+
+    src: `font:` and what names its bytes. weights: the least and the most that it can have.
+    """
+
+    src: str
+    weights: tuple[int, int]
 
 
 def _white() -> SolidBackground:
@@ -150,7 +162,7 @@ class Captions(Part):
         return self
 
 
-Side = Annotated[int, Field(strict=True, ge=1)]
+Side = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1)]
 
 
 class Project(Part):

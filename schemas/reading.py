@@ -32,7 +32,9 @@ def load(data: bytes | Mapping[str, Any], limits: Limits) -> dict[str, Any]:
         return _from_mapping(dict(data), limits)
     _check_size(len(data), limits)
     try:
-        raw = orjson.loads(data)
+        raw = orjson.loads(
+            bytes(data).removeprefix(b"\xef\xbb\xbf")
+        )  # which RFC 8259, 8.1 lets a reader skip
     except orjson.JSONDecodeError as error:
         raise _unreadable(bytes(data), error, limits) from None
     if not isinstance(raw, dict):
@@ -60,6 +62,10 @@ def _check_size(size: int, limits: Limits) -> None:
 
 
 def _unreadable(data: bytes, error: orjson.JSONDecodeError, limits: Limits) -> InvalidInput:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or data[:4:2] == b"\0\0" or data[1:4:2] == b"\0\0":
+        return InvalidInput(
+            "invalid_json", "The document is not JSON in UTF-8 but in UTF-16; write it in UTF-8."
+        )
     if "recursion" in error.msg or "depth" in error.msg:
         return InvalidInput("too_deep", _DEEP.format(limits.depth))
     if "infinity" in error.msg or _NON_FINITE.search(data):

@@ -11,7 +11,7 @@ LONGEST = 2048
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _S3 = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9.\-_]{1,62}/(.+)", re.DOTALL)
-_HTTP = re.compile(r"https?://[^\s/?#\\]+([/?#]\S*)?", re.IGNORECASE)
+_HTTP = re.compile(r"https?://[^\s/?#\\]+([/?#].*)?", re.IGNORECASE)
 _DATA = re.compile(r"data:[^,\s]{0,200},", re.IGNORECASE)
 
 

@@ -6,10 +6,3 @@ from typing import Literal
 
 StageName = Literal["plan", "render", "encode", "mix", "upload"]
 STAGES: tuple[StageName, ...] = ("plan", "render", "encode", "mix", "upload")
-
-STAGES_OF: dict[str, tuple[StageName, ...]] = {
-    "mp4": STAGES,
-    "mp3": ("plan", "mix", "upload"),
-    "json": ("plan", "render", "upload"),
-}
-"""The stages that an export of each format goes through."""

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 REQUESTS = "export.requests"
 RENDER = "export.render"
 ENCODE = "export.encode"
+SOUND = "export.sound"
 MIX = "export.mix"
 UPLOAD = "export.upload"
 CONTROL = "export.control"
@@ -22,6 +23,10 @@ DEFAULT_PARTITIONS = 12
 """Shared evenly by 2, 3, 4, 6 and 12 processes; more than these have nothing to do (docs/scaling.md)."""
 DAY_MS = 24 * 3600 * 1000
 MIB = 1024 * 1024
+
+JOB_KEY = "tenant/job_id"
+TASK_KEY = "tenant/job_id:part"
+"""How keys are made: schemas/identity.py."""
 
 MAX_REQUEST_BYTES = 8 * MIB
 """A request may inline its project; every other message stays under 64 kB."""
@@ -52,20 +57,21 @@ class TopicSpec(NamedTuple):
 TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec(
         REQUESTS,
-        "job_id",
+        "tenant/job_id, or what the producer likes",
         "what a service asks for",
         retention_ms=7 * DAY_MS,
         max_message_bytes=MAX_REQUEST_BYTES,
     ),
-    TopicSpec(RENDER, "job_id:chunk", "draw the layers of one chunk"),
-    TopicSpec(ENCODE, "job_id:chunk", "compose and encode one chunk"),
-    TopicSpec(MIX, "job_id", "sound to mix, chunk finished, join them"),
-    TopicSpec(UPLOAD, "job_id", "publish one finished file"),
-    TopicSpec(CONTROL, "job_id", "cancel, change priority", cleanup="compact"),
-    TopicSpec(PROGRESS, "job_id", "facts: what a stage started, finished, failed", retention_ms=7 * DAY_MS),
+    TopicSpec(RENDER, TASK_KEY, "draw one part"),
+    TopicSpec(ENCODE, TASK_KEY, "compose and encode one part"),
+    TopicSpec(SOUND, TASK_KEY, "mix and encode one part of the sound"),
+    TopicSpec(MIX, JOB_KEY, "part finished, join them"),
+    TopicSpec(UPLOAD, JOB_KEY, "publish one finished file"),
+    TopicSpec(CONTROL, JOB_KEY, "cancel, change priority", cleanup="compact"),
+    TopicSpec(PROGRESS, JOB_KEY, "facts: what a stage started, finished, failed", retention_ms=7 * DAY_MS),
     TopicSpec(
         STATUS,
-        "job_id",
+        JOB_KEY,
         "snapshot of a job after each change: what user interfaces consume",
         cleanup="compact",
     ),
@@ -78,7 +84,7 @@ TOPICS: tuple[TopicSpec, ...] = (
     ),
 )
 
-CHUNK_TOPICS = frozenset(spec.name for spec in TOPICS if spec.key == "job_id:chunk")
+CHUNK_TOPICS = frozenset(spec.name for spec in TOPICS if spec.key == TASK_KEY)
 """Their messages need no order: one partition may be as good as another."""
 
 

@@ -43,8 +43,15 @@ def _color(text: str) -> str:
     return text
 
 
+def whole(value: Any) -> Any:
+    """320.0 as 320: JSON has one kind of number, and an integer is one without a fraction (JSON Schema
+    2020-12, Validation 6.1.1).
+    """
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _font_weight(value: Any) -> Any:
-    return {"normal": 400, "bold": 700}.get(value, value) if isinstance(value, str) else value
+    return {"normal": 400, "bold": 700}.get(value, value) if isinstance(value, str) else whole(value)
 
 
 def by_type(default: str | None = None) -> Discriminator:

@@ -52,6 +52,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from (_package(name) for name in PACKAGES)
     yield _guarded("Skia", "pip install skia-python", _skia)
     yield _guarded("FFmpeg", "pip install imageio-ffmpeg, or set FFMPEG_BINARY", _ffmpeg)
+    yield _encoders()
     yield _guarded("fonts", "make install", _fonts)
     yield _isolation()
     yield _disk(settings)
@@ -100,6 +101,19 @@ def _ffmpeg() -> str:
         [binary(), "-version"], capture_output=True, text=True, timeout=20, check=True
     ).stdout
     return " ".join(said.split()[:3])
+
+
+def _encoders() -> Finding:
+    from renderers import instructions
+
+    sets = instructions.chosen()
+    given = f"instruction sets of {sets.name}: x264 {sets.x264}, FFmpeg {sets.ffmpeg}"
+    if instructions.libavutil() is not None:
+        return Finding("encoders", "fine", given)
+    advice = (
+        "Install PyAV's wheel: this one's AAC encoder chooses by the processor, and so do the bytes of sound."
+    )
+    return Finding("encoders", "note", given, advice)
 
 
 def _fonts() -> str:

@@ -49,12 +49,12 @@ def draw(
         from processors.stage import TaskContext
         from schemas.messages import DEFAULT_TENANT
         from schemas.project import parse_project
-        from schemas.settings import parse_settings
+        from schemas.settings import FilmSettings
 
     project = parse_project(document, settings.limits)
     # Videos have even sides of 16 or more: what a document lacks is added at its right and lower edge.
     size = {"width": _even(project.width), "height": _even(project.height)}
-    wanted = parse_settings({"format": "mp4", **size, "includeAudio": False})
+    wanted = FilmSettings.model_validate({**size, "includeAudio": False})
     frames = make_frames(settings, local_store(folder / "store"), decoder, folder, base)
     context = TaskContext(check=lambda: None, emit=lambda outgoing: None, now=lambda: datetime.now(UTC))
     filled = project.model_copy(update=size)

@@ -16,18 +16,19 @@ from exportstream.progress import Progress
 from exportstream.reporting import check_output, report
 from schemas import keys
 from schemas.errors import InvalidInput
+from schemas.formats import DEFAULT_FORMAT, FORMATS, format_of_file
 
 if TYPE_CHECKING:
     from connectors.store.base import ObjectStore
     from schemas.lifecycle import Job
-
-FORMATS = ("mp4", "mp3", "json")
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """Export one project to a file."""
     document, base = read_document(options.file)
     check_output(options.output)
+    if options.format is None:
+        format_of(options.output)  # better refused before the work
     give_memory_back()
     with early_decoder(document) as decoder:
         job = _export(document, base, options, settings, decoder)
@@ -43,7 +44,7 @@ def _export(
         from exportstream.wiring import local_stages, local_store
         from schemas.messages import DEFAULT_TENANT, ExportRequest
 
-    format_ = options.format or format_of(options.output) or "mp4"
+    format_ = options.format or format_of(options.output)
     with tempfile.TemporaryDirectory(prefix="exportstream-", dir=settings.temp_dir) as folder:
         store = local_store(options.cache or Path(folder) / "store")
         key = keys.project_key(DEFAULT_TENANT, hashlib.sha256(document).hexdigest())
@@ -101,10 +102,15 @@ def read_document(file: Path) -> tuple[bytes, Path]:
         raise InvalidInput("no_such_file", f"{file} cannot be read: {error.strerror}.") from error
 
 
-def format_of(output: Path | None) -> str | None:
-    """The format that a file's name asks for."""
-    extension = output.suffix.lower().lstrip(".") if output else ""
-    return extension if extension in FORMATS else None
+def format_of(output: Path | None) -> str:
+    """The format that a file's name asks for. Raises InvalidInput for a suffix that no format has."""
+    if output is None or not output.suffix:
+        return DEFAULT_FORMAT
+    if (found := format_of_file(output.name)) is None:
+        written = ", ".join(f".{row.extension}" for row in FORMATS.values())
+        message = f"{output.name} asks for a format that is not written; name it {written}, or say --format."
+        raise InvalidInput("unknown_ending", message)
+    return found.name
 
 
 def export_settings(options: argparse.Namespace) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     project = with_uploads(load(document), base, client.upload)
     body = {
         "project": project,
-        "format": options.format or format_of(options.output) or "mp4",
+        "format": options.format or format_of(options.output),
         "settings": export_settings(options),
     }
     headers = {"Idempotency-Key": options.idempotency_key} if options.idempotency_key else {}

@@ -27,7 +27,7 @@ HEAVY = {
     ),
     "render": ("renderers.timeline.timeline", "renderers.drawing.raster"),
     "encode": ("renderers.timeline.timeline", "renderers.composing.compose", "renderers.h264.video"),
-    "mix": ("renderers.h264.mp4", "renderers.sound.aac", "renderers.timeline.timeline"),
+    "mix": ("renderers.h264.mp4", "renderers.sound.tracks", "renderers.timeline.timeline"),
     "upload": ("renderers.h264.mp4",),
 }
 """What a stage imports when it is first needed: here before the first job, so that none waits for it."""

@@ -23,10 +23,11 @@ from typing import Any, Literal, Protocol
 
 import structlog
 
+from connectors.store.base import FULL, disk_error
 from processors.running import metrics
 from processors.running.backlog import Record
 from processors.running.policies import RetryPolicy
-from processors.stage import JOB_CANCELLED, Outgoing, Stage, TaskContext
+from processors.stage import JOB_CANCELLED, Instead, Outgoing, Stage, TaskContext, event_id
 from schemas.cloudevents import EventHeaders, Headers, child_trace, encode_headers
 from schemas.errors import Cancelled, ExportError, InvalidInput, InvalidMessage, Unavailable
 from schemas.topics import DEAD_LETTER
@@ -141,7 +142,7 @@ class Tasks:
             attempt += 1
             try:
                 # A list: a stage may be a generator, and its work belongs inside this try.
-                return list(stage.handle(message, context))
+                return _handled(stage, message, context)
             except Unavailable as error:
                 elapsed = self._clock.monotonic() - began
                 delay = self._retry.delay(attempt, elapsed, self._clock.random.random())
@@ -247,14 +248,20 @@ class _Task:
         return self._publisher.publish(outgoing.topic, outgoing.key, message.encode(), headers)
 
 
+def _handled(stage: Stage[Any], message: Any, context: TaskContext) -> list[Outgoing]:
+    """What a stage answers. Raises as it does, and Unavailable where the disk of the work folder is full."""
+    try:
+        return list(stage.handle(message, context))
+    except Instead as other:
+        return list(other.outputs)
+    except OSError as error:
+        if error.errno in FULL:
+            raise disk_error(error) from error
+        raise
+
+
 def _acknowledged(future: Future[None]) -> bool:
     return future.done() and future.exception() is None
-
-
-def event_id(outgoing: Outgoing) -> str:
-    """The same for the same message, however often it is published: a fact's own, else made of its key."""
-    own = getattr(outgoing.message, "id", None)
-    return own if isinstance(own, str) else f"{outgoing.key}:{outgoing.message.TYPE}"
 
 
 def dead_letter_headers(record: Record, error: ExportError, stage: str, now: datetime) -> Headers:

@@ -7,6 +7,7 @@ an hour of film has a quarter of a million samples.
 from __future__ import annotations
 
 import struct
+from typing import BinaryIO
 
 import numpy as np
 
@@ -101,3 +102,17 @@ def timed(name: bytes, head: bytes, duration: int, tail: bytes, *, flags: int = 
     version = int(duration >= LONG)
     times, length = (bytes(16), ">Q") if version else (bytes(8), ">I")
     return full_box(name, times, head, struct.pack(length, duration), tail, version=version, flags=flags)
+
+
+def end_of_boxes(file: BinaryIO) -> int:
+    """Where a file's last box ends (ISO/IEC 14496-12, 4.2): at the end of the file, if it is whole."""
+    at = 0
+    while True:
+        file.seek(at)
+        head = file.read(16)
+        size = int.from_bytes(head[:4], "big")
+        if size == 1:
+            size = int.from_bytes(head[8:], "big")
+        if len(head) < 8 or size < 8:
+            return at
+        at += size

@@ -128,7 +128,16 @@ def gradient_line(
 
 
 def _stops(stops: tuple[Stop, ...]) -> tuple[list[int], list[float]]:
-    return [color(stop.color) for stop in stops], [stop.offset for stop in stops]
+    """Colours and offsets from 0 to 1: the first and the last colour hold beyond (CSS Images 3, 3.4.3).
+
+    Skia would add the ends itself, and forget all offsets where with these they are evenly spaced.
+    """
+    colors, offsets = [color(stop.color) for stop in stops], [stop.offset for stop in stops]
+    if offsets[0] > 0:
+        colors, offsets = [colors[0], *colors], [0.0, *offsets]
+    if offsets[-1] < 1:
+        colors, offsets = [*colors, colors[-1]], [*offsets, 1.0]
+    return colors, offsets
 
 
 def image_info(width: int, height: int) -> Any:

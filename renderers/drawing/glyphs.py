@@ -7,7 +7,8 @@ Backgrounds, underlines, strokes, fills, then lines through (CSS Text Decoration
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, groupby
 from typing import Any, NamedTuple
 
 from renderers._skia import skia
@@ -15,14 +16,18 @@ from renderers.drawing import brushes
 from renderers.drawing.images import rounded
 from renderers.text.fonts import FontSet
 from renderers.text.layout import Layout, Run
-from renderers.text.shaping import Style
+from renderers.text.shaping import Glyphs, Style
 from schemas.elements import TextElement
 
 
 class _Piece(NamedTuple):
-    """One run's glyphs as Skia draws them, with where they are."""
+    """One run's glyphs as Skia draws them, with where they are.
+
+    blob: its outlines. blobs: all of it in order, bitmaps in colour too.
+    """
 
     blob: Any
+    blobs: tuple[Any, ...]
     style: Style
     x: float
     width: float
@@ -54,31 +59,50 @@ def draw_text(
 
 
 def text_box(element: TextElement, layout: Layout) -> tuple[float, float, float, float]:
-    """Left, top, right, bottom of what a text may paint, from its corner: generous, for glyphs reach out
-    of lines.
+    """Left, top, right, bottom of all that a text may paint, from its corner: as far as ink reaches, which
+    may be beyond its lines and its box.
     """
-    left, top, right, bottom = 0.0, 0.0, element.width, element.height
+    boxes = [(0.0, 0.0, element.width, element.height)]
     if element.background is not None:
         grown = element.background.padding
-        left, top, right, bottom = -grown, -grown, right + grown, bottom + grown
-    if element.overflow == "clip":
-        return left, top, right, bottom
-    for line in layout.lines:
-        for run in line.runs:
-            style = run.glyphs.item.style
-            reach = style.size + (style.stroke.width if style.stroke else 0.0)
-            reach += style.background.padding if style.background else 0.0
-            left, right = min(left, run.x - reach), max(right, run.x + run.glyphs.width + reach)
-            top, bottom = min(top, line.baseline - 1.5 * reach), max(bottom, line.baseline + reach)
-    return left, top, right, bottom
+        boxes.append((-grown, -grown, element.width + grown, element.height + grown))
+    if element.overflow != "clip":
+        boxes += (box for line in layout.lines for run in line.runs for box in _inked(run, line.baseline))
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
+
+
+_MITRE = 4  # CSS has no other for text
+_SNAPPED = 1.0  # px by which baselines and decorations may move to come to lie on whole ones
+
+
+def _inked(run: Run, baseline: float) -> Iterator[tuple[float, float, float, float]]:
+    """What the glyphs of a run cover with their strokes, and what its decorations and background do."""
+    glyphs, style = run.glyphs, run.glyphs.item.style
+    reach = _SNAPPED + (style.stroke.width * _MITRE / 2 if style.stroke else 0.0)
+    face, places = glyphs.item.face, _places(glyphs)
+    for pictures in (False, True) if face.has_pictures else (False,):
+        font = face.at(style.size, glyphs.ids, pictures=pictures)
+        for (x, y), box in zip(places, font.getBounds(glyphs.ids), strict=True):
+            if not box.isEmpty():
+                left, top = run.x + x + box.left() - reach, baseline + y + box.top() - reach
+                yield left, top, left + box.width() + 2 * reach, top + box.height() + 2 * reach
+    size = max((line.size for line in (style.underline, style.strikethrough) if line), default=0.0)
+    if style.background or size:
+        padding = style.background.padding if style.background else 0.0
+        metrics = face.metrics(style.size)
+        above, below = max(metrics.ascent, size), max(metrics.descent, size * _SHARE * 2)
+        reach = padding + _SNAPPED + 1
+        yield run.x - reach, baseline - above - reach, run.x + glyphs.width + reach, baseline + below + reach
 
 
 def _pieces(layout: Layout, top: float, hinted: bool) -> Iterator[_Piece]:
     for line in layout.lines:
         baseline = _snap(line.baseline, top)
         for run in line.runs:
-            if (blob := _blob(run, hinted)) is not None:
-                yield _Piece(blob, run.glyphs.item.style, run.x, run.glyphs.width, baseline, top)
+            blob, blobs = _blobs(run, hinted)
+            if blobs:
+                yield _Piece(blob, blobs, run.glyphs.item.style, run.x, run.glyphs.width, baseline, top)
 
 
 def _snap(y: float, top: float) -> float:
@@ -86,40 +110,62 @@ def _snap(y: float, top: float) -> float:
     return math.floor(top + y + 0.5) - top
 
 
-def _blob(run: Run, hinted: bool) -> Any:
-    glyphs = run.glyphs
-    if not glyphs.ids:
-        return None
-    font = glyphs.item.face.at(glyphs.item.style.size, glyphs.ids, hinted=hinted)
-    builder = skia.TextBlobBuilder()
-    x, places = 0.0, []
+def _blobs(run: Run, hinted: bool) -> tuple[Any, tuple[Any, ...]]:
+    """A run's outlines, and all of it in order; few fonts have bitmaps in colour beside outlines."""
+    glyphs, face = run.glyphs, run.glyphs.item.face
+    places, every = _places(glyphs), range(len(glyphs.ids))
+    if not face.has_pictures:
+        blob = _blob(glyphs, places, every, hinted)
+        return blob, () if blob is None else (blob,)
+    outlines = [at for at in every if not face.is_picture(glyphs.ids[at])]
+    parts = groupby(every, lambda at: face.is_picture(glyphs.ids[at]))
+    blobs = [_blob(glyphs, places, list(part), hinted, pictures=its) for its, part in parts]
+    return _blob(glyphs, places, outlines, hinted), tuple(blobs)
+
+
+def _places(glyphs: Glyphs) -> list[tuple[float, float]]:
+    """Where each glyph's origin is, from the run's."""
+    ends = accumulate(glyphs.advances)
+    starts = [0.0, *ends][: len(glyphs.ids)]
     if glyphs.offsets is None:
-        for advance in glyphs.advances:
-            places.append(x)
-            x += advance
-        builder.allocRunPosH(font, glyphs.ids, places, 0.0)
-        return builder.make()
-    points = []
-    for advance, (dx, dy) in zip(glyphs.advances, glyphs.offsets, strict=True):
-        points.append(skia.Point(x + dx, dy))
-        x += advance
-    builder.allocRunPos(font, glyphs.ids, points)
+        return [(x, 0.0) for x in starts]
+    return [(x + dx, dy) for x, (dx, dy) in zip(starts, glyphs.offsets, strict=True)]
+
+
+def _blob(
+    glyphs: Glyphs,
+    places: list[tuple[float, float]],
+    chosen: Sequence[int],
+    hinted: bool,
+    *,
+    pictures: bool = False,
+) -> Any:
+    if not chosen:
+        return None
+    ids = [glyphs.ids[at] for at in chosen]
+    font = glyphs.item.face.at(glyphs.item.style.size, ids, hinted=hinted, pictures=pictures)
+    builder = skia.TextBlobBuilder()
+    if glyphs.offsets is None:
+        builder.allocRunPosH(font, ids, [places[at][0] for at in chosen], 0.0)
+    else:
+        builder.allocRunPos(font, ids, [skia.Point(*places[at]) for at in chosen])
     return builder.make()
 
 
 def _draw_stroke(target: Any, piece: _Piece, fonts: FontSet) -> None:
     stroke = piece.style.stroke
-    if stroke is None or stroke.width <= 0:
+    if stroke is None or stroke.width <= 0 or piece.blob is None:
         return
     paint = skia.Paint(brushes.ink(stroke.color))
     paint.setStyle(skia.Paint.kStroke_Style)
     paint.setStrokeWidth(stroke.width)
-    paint.setStrokeMiter(4)
+    paint.setStrokeMiter(_MITRE)
     target.drawTextBlob(piece.blob, piece.x, piece.baseline, paint)
 
 
 def _draw_fill(target: Any, piece: _Piece, fonts: FontSet) -> None:
-    target.drawTextBlob(piece.blob, piece.x, piece.baseline, brushes.ink(piece.style.color))
+    for blob in piece.blobs:
+        target.drawTextBlob(blob, piece.x, piece.baseline, brushes.ink(piece.style.color))
 
 
 def _draw_background(target: Any, element: TextElement) -> None:
@@ -166,7 +212,8 @@ def _draw_underline(target: Any, piece: _Piece, fonts: FontSet) -> None:
         return
     thickness = _thickness(line.size)
     y = _snap(piece.baseline + max(1, math.ceil(max(1.0, line.size * _SHARE) / 2)), piece.top)
-    crossed = piece.blob.getIntercepts([y - piece.baseline, y + thickness - piece.baseline])
+    bounds = [y - piece.baseline, y + thickness - piece.baseline]
+    crossed = piece.blob.getIntercepts(bounds) if piece.blob is not None else []
     x, end = piece.x, piece.x + piece.width
     for first, last in zip(crossed[::2], crossed[1::2], strict=False):
         if piece.x + first - thickness > x:

@@ -4,8 +4,11 @@ It reads one JSON object a line from standard input and answers each with one on
 
     {"op": "image", "path", "out", "max_width", "max_height", "max_megapixels"}
         -> {"ok": true, "width", "height", "source_width", "source_height", "format", "opaque", "warnings"}
-    {"op": "audio", "path"}  -> {"ok": true, "duration", "codec", "sample_rate", "channels"}
-    {"op": "font", "path", "out"}  -> {"ok": true, "family", "weight", "style", "variable"}
+    {"op": "audio", "path", "out"}
+        -> {"ok": true, "duration", "samples", "codec", "sample_rate", "channels", "warnings"}
+    {"op": "samples", "path", "out", "first", "count"}  -> {"ok": true}, of a normal form
+    {"op": "font", "path", "out", "face"}  -> {"ok": true, "family", "weight", "style", "variable"}
+    {"op": "font_names", "paths": […]}  -> {"ok": true, "fonts": [{"faces"} or {"problem"}]}, of each file
     {"op": "load", "for": "image" | "audio" | "font"}  -> {"ok": true}, when the libraries for it are loaded
     any of them  -> {"ok": false, "code", "message"}
 
@@ -39,15 +42,28 @@ def _image(request: Mapping[str, Any]) -> Answer:
 
 
 def _audio(request: Mapping[str, Any]) -> Answer:
-    from renderers.foreign.sound import probe_audio
+    from renderers.foreign.sound import normal_sound
 
-    return probe_audio(str(request["path"]))
+    return normal_sound(str(request["path"]), str(request["out"]))
+
+
+def _samples(request: Mapping[str, Any]) -> Answer:
+    from renderers.foreign.samples import write_samples
+
+    first, count = int(request["first"]), int(request["count"])
+    return write_samples(str(request["path"]), str(request["out"]), first, count)
 
 
 def _font(request: Mapping[str, Any]) -> Answer:
     from renderers.foreign.fonts import decode_font
 
-    return decode_font(str(request["path"]), str(request["out"]))
+    return decode_font(str(request["path"]), str(request["out"]), int(request.get("face", 0)))
+
+
+def _font_names(request: Mapping[str, Any]) -> Answer:
+    from renderers.foreign.fontnames import describe_fonts
+
+    return describe_fonts([str(path) for path in request["paths"]])
 
 
 def _load(request: Mapping[str, Any]) -> Answer:
@@ -59,12 +75,15 @@ def _load(request: Mapping[str, Any]) -> Answer:
 MODULES = {
     "image": ("renderers.foreign.images", "PIL.JpegImagePlugin", "zstandard", "isal.isal_zlib"),
     "audio": ("renderers.foreign.sound", "av"),
+    "samples": ("renderers.foreign.samples", "av.filter"),
     "font": ("renderers.foreign.fonts",),
 }
 OPERATIONS: dict[str, Callable[[Mapping[str, Any]], Answer]] = {
     "image": _image,
     "audio": _audio,
+    "samples": _samples,
     "font": _font,
+    "font_names": _font_names,
     "load": _load,
 }
 

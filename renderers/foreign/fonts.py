@@ -22,9 +22,8 @@ _KEPT = frozenset((*_REWRITTEN, *(tag.ljust(4) for tag in _OTHERS.split())))
 _MAGIC = (b"\x00\x01\x00\x00", b"true", b"OTTO", b"ttcf", b"wOFF", b"wOF2")
 
 
-def decode_font(path: str, out: str) -> dict[str, Any]:
-    """Write the font at `path` (TrueType, OpenType, WOFF, WOFF2, the first of a collection) as an sfnt
-    to `out`.
+def decode_font(path: str, out: str, face: int = 0) -> dict[str, Any]:
+    """Write the font at `path` (TrueType, OpenType, WOFF, WOFF2, one of a collection) as an sfnt to `out`.
 
     Raises InvalidInput: `unsupported_font`, `broken_font`, `bad_font` (nothing can be drawn with it).
     """
@@ -36,11 +35,7 @@ def decode_font(path: str, out: str) -> dict[str, Any]:
             "unsupported_font", "The file is not a font that is understood: TTF, OTF, WOFF or WOFF2."
         )
     try:
-        font = TTFont(path, fontNumber=0, lazy=False, recalcTimestamp=False)
-    except ImportError as error:
-        raise InvalidInput(
-            "unsupported_font", "WOFF2 is not read here; supply the font as TTF, OTF or WOFF."
-        ) from error
+        font = TTFont(path, fontNumber=face, lazy=False, recalcTimestamp=False)
     except (TTLibError, ValueError, AssertionError, KeyError, EOFError) as error:
         raise InvalidInput("broken_font", "The font is damaged and cannot be read.") from error
     try:
@@ -66,8 +61,8 @@ def _rewrite(font: Any, out: str) -> dict[str, Any]:
     for tag in _REWRITTEN:
         if tag in font:
             font[tag].ensureDecompiled() if hasattr(font[tag], "ensureDecompiled") else None
-    names, cmap = font["name"], font.getBestCmap()
-    if not cmap:
+    names = font["name"]
+    if not any(_is_used(table) and table.cmap for table in font["cmap"].tables):
         raise InvalidInput("bad_font", "The font maps no characters to glyphs.")
     font.flavor = None
     font.save(out, reorderTables=False)
@@ -82,11 +77,16 @@ def _rewrite(font: Any, out: str) -> dict[str, Any]:
     }
 
 
+def _is_used(table: Any) -> bool:
+    """Whether a table of `cmap` is looked into: Unicode's, of symbols at U+F000 and up, Macintosh Roman's."""
+    return table.isUnicode() or (table.platformID, table.platEncID) in ((3, 0), (1, 0))
+
+
 def _try(data: bytes) -> None:
     """Load it as it will be used."""
     from renderers.text.fonts import CustomFont, FontSet
 
     face = FontSet([CustomFont("candidate", data)]).face("candidate")
     metrics = face.metrics(100)
-    if face.units < 16 or metrics.ascent + metrics.descent <= 0:
+    if face.units < 16 or metrics.ascent + metrics.descent < 0:
         raise InvalidInput("bad_font", "The font has no usable measures.")

@@ -1,12 +1,14 @@
 """Pictures to their normal form: upright, sRGB, 8 bits, premultiplied RGBA, no larger than needed.
 
-Runs in the sandbox only (`renderers.foreign.decode`). Pillow decodes rasters, Skia draws SVG.
+Runs in the sandbox only (`renderers.foreign.decode`). Pillow decodes rasters, resvg draws SVG.
 """
 
 from __future__ import annotations
 
 import io
 import math
+import re
+import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from renderers.foreign.decode import head_of
+from renderers.foreign.pngchunks import Png, read_png, to_srgb
 from renderers.stored.pixels import Pixels, pack
 from schemas.errors import InvalidInput
 
@@ -40,12 +43,24 @@ def sniff(head: bytes) -> str | None:
     return "SVG" if _is_svg(head) else None
 
 
+_ROOT = re.compile(r"<(?:[\w.-]+:)?svg[\s>/]")
+_PROLOGUE = re.compile(r"<\?.*?(?:\?>|$)|<!--.*?(?:-->|$)|\s+", re.DOTALL)
+_SVG_HEAD = 1 << 20  # bytes: comments and a document type may come before the root
+
+
 def _is_svg(head: bytes) -> bool:
+    """Whether the root of a document is `svg`, whatever its prefix and its encoding."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = head.decode("utf-16", "ignore")
+    elif head[:2] in (b"<\0", b"\0<"):
+        text = head.decode("utf-16-le" if head[0] else "utf-16-be", "ignore")
     else:
         text = head.decode("utf-8", "ignore")
-    return text.lstrip("\ufeff \t\r\n").startswith("<") and "<svg" in text
+    text = text.lstrip("\ufeff \t\r\n")
+    if not text.startswith("<"):
+        return False
+    text = _PROLOGUE.sub(" ", text)
+    return _ROOT.search(text) is not None
 
 
 def decode_image(path: str, out: str, needed: Size, max_megapixels: float) -> dict[str, Any]:
@@ -55,7 +70,10 @@ def decode_image(path: str, out: str, needed: Size, max_megapixels: float) -> di
     exactly. Raises InvalidInput: `unsupported_image`, `image_too_large` (before it is decoded),
     `image_truncated`, `broken_image`, and those of SVG.
     """
-    kind = sniff(head_of(path))
+    head = head_of(path)
+    kind = sniff(head)
+    if kind is None and head.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n").startswith(b"<"):
+        kind = sniff(head_of(path, _SVG_HEAD))
     if kind is None:
         raise InvalidInput(
             "unsupported_image",
@@ -67,7 +85,7 @@ def decode_image(path: str, out: str, needed: Size, max_megapixels: float) -> di
 
         pixels, source, warnings = draw_svg(Path(path).read_bytes(), needed, max_megapixels)
     else:
-        pixels, source = _raster(path, kind, needed, max_megapixels)
+        pixels, source, warnings = _raster(path, kind, needed, max_megapixels)
     height, width = pixels.shape[:2]
     opaque = kind == "JPEG" or bool((pixels[..., 3] == 255).all())
     meta = {"source_width": source[0], "source_height": source[1], "opaque": opaque}
@@ -97,41 +115,138 @@ def covering(source: Size, needed: Size) -> Size:
     return width, height
 
 
-def _raster(path: str, kind: str, needed: Size, max_megapixels: float) -> tuple[Pixels, Size]:
-    from PIL import Image, UnidentifiedImageError
+def _raster(path: str, kind: str, needed: Size, max_megapixels: float) -> tuple[Pixels, Size, list[str]]:
+    """The picture; one that lacks its end is shown as far as it goes, with a warning, as browsers do."""
+    from PIL import Image, ImageFile, UnidentifiedImageError
 
     Image.MAX_IMAGE_PIXELS = None  # the limit is ours
-    try:
-        with Image.open(path, formats=[kind]) as image:
-            check_size(*image.size, max_megapixels)
-            orientation = _orientation(image)
-            raw = image.size
-            source = (raw[1], raw[0]) if orientation in _TURNED else raw
-            target = covering(source, needed)
-            if orientation in _TURNED:
-                target = target[1], target[0]
-            if kind == "JPEG" and target != raw:
-                image.draft(None, target)  # halved by the DCT, no smaller than asked for
-            image.load()
-            return _normal(image, target, orientation), source
-    except (
+    broken = (
         OSError,
         SyntaxError,
         ValueError,
         EOFError,
+        struct.error,
         UnidentifiedImageError,
         Image.DecompressionBombError,
-    ) as error:
-        if "truncated" in str(error).lower() or isinstance(error, EOFError):
-            raise InvalidInput("image_truncated", "The picture is cut off: its end is missing.") from error
-        raise InvalidInput("broken_image", f"The {kind} picture is damaged and cannot be decoded.") from error
-
-
-def _orientation(image: Any) -> int:
+    )
     try:
-        return int(image.getexif().get(0x0112, 1))
-    except (ValueError, TypeError, SyntaxError, OSError):
+        return *_read(path, kind, needed, max_megapixels), []
+    except broken as error:
+        cut = "truncated" in str(error).lower() or isinstance(error, EOFError)
+        if not cut:
+            sentence = f"The {kind} picture is damaged and cannot be decoded."
+            raise InvalidInput("broken_image", sentence) from error
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    try:
+        return *_read(path, kind, needed, max_megapixels), [CUT]
+    except broken as error:
+        raise InvalidInput("image_truncated", "The picture is cut off: its end is missing.") from error
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+
+CUT = "the picture is cut off; it is shown as far as it goes"
+
+
+def _read(path: str, kind: str, needed: Size, max_megapixels: float) -> tuple[Pixels, Size]:
+    from PIL import Image
+
+    png = read_png(Path(path).read_bytes()) if kind == "PNG" else None
+    with Image.open(io.BytesIO(png.data) if png else path, formats=[kind]) as image:
+        check_size(*image.size, max_megapixels)
+        orientation = _orientation(png.exif if png else image.info.get("exif"), kind)
+        raw = image.size
+        source = (raw[1], raw[0]) if orientation in _TURNED else raw
+        target = covering(source, needed)
+        if orientation in _TURNED:
+            target = target[1], target[0]
+        if kind == "JPEG" and target != raw:
+            image.draft(None, target)  # halved by the DCT, no smaller than asked for
+        image.load()
+        if png is not None:
+            return _normal(_of_png(image, png), target, orientation), source
+        if kind == "GIF":
+            return _normal(_on_screen(image), target, orientation), source
+        return _normal(image, target, orientation), source
+
+
+def _of_png(image: Any, png: Png) -> Any:
+    """With its transparent level or colour (tRNS, by whole samples) and its colour space."""
+    from PIL import Image
+
+    image.info["icc_profile"] = png.profile
+    key = png.transparency
+    if key is not None and png.color_type in (0, 2):
+        samples = _whole_samples(image, png)
+        wanted = [int.from_bytes(key[at : at + 2]) for at in range(0, len(key) - 1, 2)]
+        if len(wanted) == (3 if png.color_type == 2 else 1):
+            matches = (samples == np.array(wanted)).all(axis=-1)
+            info = dict(image.info)
+            image = _eight_bits(image).convert("RGBA")
+            image.putalpha(Image.fromarray(np.where(matches, 0, 255).astype(np.uint8)))
+            image.info = info
+    if png.space is not None:
+        alpha = image.getchannel("A") if "A" in image.mode else None
+        if image.mode == "P":
+            image = image.convert("RGBA")
+            alpha = image.getchannel("A")
+        rgb = np.asarray(_eight_bits(image).convert("RGB"))
+        image = Image.fromarray(to_srgb(rgb, png.space))
+        if alpha is not None:
+            image.putalpha(alpha)
+    return image
+
+
+def _whole_samples(image: Any, png: Png) -> Any:
+    """(height, width, channels) as they are in the file."""
+    if png.color_type == 2 and png.depth == 16:
+        from renderers._opencv import cv2
+
+        deep = cv2.imdecode(np.frombuffer(png.data, np.uint8), cv2.IMREAD_UNCHANGED)
+        if deep is not None and deep.dtype == np.uint16 and deep.ndim == 3:
+            return deep[..., 2::-1]
+    samples = np.asarray(image).astype(np.int64)
+    if png.depth < 8:
+        samples = (
+            samples * (1 if image.mode == "1" else (1 << png.depth) - 1) // (1 if image.mode == "1" else 255)
+        )
+    return samples if samples.ndim == 3 else samples[..., None]
+
+
+def _on_screen(image: Any) -> Any:
+    """The first frame of a GIF; where its screen is larger, that is transparent, as in browsers."""
+    from PIL import Image
+
+    box = getattr(image, "dispose_extent", None)
+    if box is None or tuple(box) == (0, 0, *image.size):
+        return image
+    frame = image.convert("RGBA")
+    screen = Image.new("RGBA", image.size)
+    screen.paste(frame.crop(box), tuple(box[:2]))
+    return screen
+
+
+def _orientation(exif: bytes | None, kind: str) -> int:
+    """Tag 274 of EXIF's first directory, one SHORT (EXIF 2.3, 4.6.4); 1 where anything else is there.
+
+    Browsers do not turn WebP, nor by XMP.
+    """
+    if not exif or kind in ("WEBP", "GIF"):
         return 1
+    data = exif.removeprefix(b"Exif\0\0")
+    order = {b"II": "<", b"MM": ">"}.get(data[:2])
+    if order is None:
+        return 1
+    try:
+        (start,) = struct.unpack_from(order + "I", data, 4)
+        (count,) = struct.unpack_from(order + "H", data, start)
+        for number in range(count):
+            tag, type_, values, value = struct.unpack_from(order + "HHIH", data, start + 2 + 12 * number)
+            if tag == 0x0112:
+                return int(value) if type_ == 3 and values == 1 and 1 <= value <= 8 else 1
+    except struct.error:
+        return 1
+    return 1
 
 
 def _normal(image: Any, size: Size, orientation: int) -> Pixels:
@@ -172,8 +287,8 @@ def _to_srgb(image: Any) -> Any:
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         space = source.profile.xcolor_space.strip()
-        if "sRGB" in (source.profile.profile_description or "") and space == "RGB":
-            return image
+        if space == "GRAY" and image.mode not in ("1", "L", "LA", "I", "I;16"):
+            return image  # it does not fit
         mode = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}.get(space)
         if mode is None:
             return image

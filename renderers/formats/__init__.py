@@ -1,1 +1,1 @@
-"""What the formats of results are made of, a file each."""
+"""What each format is made of, a file each, called as its row in `schemas.formats` is; loaded when needed."""

@@ -19,13 +19,13 @@ from renderers.h264.video import (
     encode_still,
 )
 from renderers.timeline.scene import Canvas, LayerPixels, State
-from renderers.timeline.timeline import Chunk
 from schemas.checks import nothing
+from schemas.parts import PicturePart
 
 
 def encode_chunk(
     spec: VideoSpec,
-    chunk: Chunk,
+    chunk: PicturePart,
     states: Sequence[State],
     layers: Mapping[str, LayerPixels],
     blend_modes: Mapping[str, str],
@@ -35,7 +35,7 @@ def encode_chunk(
 ) -> EncodedChunk:
     """The encoded pictures of a chunk with these states. check: called before each of them; may raise."""
     compositor = Compositor(canvas, layers, blend_modes)
-    if chunk.kind == "still":
+    if chunk.shape == "still":
         return encode_still(spec, compositor.frame(states[0]))
     hold = chunk.hold > 0
     if can_predict(spec) and all(mode == "normal" for mode in blend_modes.values()):

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from renderers.h264 import bitstream, blends, headers, predicted
 from renderers.h264.video import EncodedChunk, VideoSpec
-from renderers.timeline.scene import IDR_SECONDS
 from schemas.errors import InvalidInput
 
 
@@ -26,6 +25,9 @@ class Part(NamedTuple):
     hold: int = 0
     lead: tuple[int, ...] = ()
 
+
+IDR_SECONDS = 10
+"""A still's IDR picture is repeated after this time at the latest, so that seeking stays quick."""
 
 
 class Sample(NamedTuple):

@@ -16,11 +16,10 @@ import av
 from av.container import InputContainer
 
 from renderers.containers.body import body
-from renderers.h264.joining import Joiner, Part, Sample, configuration
+from renderers.h264.joining import IDR_SECONDS, Joiner, Part, Sample, configuration
 from renderers.h264.stretches import Sound, Stretch, film_head
 from renderers.h264.video import VideoSpec
 from renderers.sound.aac import EncodedAudio
-from renderers.timeline.scene import IDR_SECONDS
 from schemas.checks import nothing
 from schemas.errors import InvalidInput
 
@@ -127,7 +126,7 @@ def probe(path: str | Path | BinaryIO) -> Probe:
                 }
             return Probe(**found)
     except (av.error.FFmpegError, OSError) as error:
-        raise InvalidInput("unreadable_file", f"This is no video and no sound: {error}.") from error
+        raise InvalidInput("unreadable_file", "It is neither a video nor a sound.") from error
 
 
 def _seconds(stream: Any) -> float:

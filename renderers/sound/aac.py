@@ -1,25 +1,24 @@
-"""Sound to AAC: pieces encoded side by side, joined as packets.
+"""Sound to AAC in parts, each encoded by itself, joined as packets.
 
 An AAC packet holds the overlap of two frames of 1,024 samples (ISO/IEC 14496-3, 4.6.11), so packet
 *p* of the whole depends on frames *p - 1* and *p*, on the encoder's look-ahead of one frame, and on
-its psychoacoustic memory. A piece therefore starts a few frames early and the packets of that
-pre-roll are thrown away. The pieces' length is fixed, so that the bytes depend on the sound alone
-and not on how many threads there are.
+its psychoacoustic memory. A part therefore begins a few frames early and the packets of that
+pre-roll are thrown away; the first begins in silence as the others do in what is before them.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import av
 import numpy as np
 
 from renderers._arrays import NDArray
+from renderers.sound import packing
+from renderers.sound.packing import framed
 from schemas.checks import nothing
 from schemas.errors import InvalidInput
 
@@ -30,14 +29,18 @@ FRAME = 1024
 PRIMING = 1024
 """Samples that a decoder puts out before the first real one: the encoder's own first frame."""
 
-_PIECE = 864  # frames: 20 s at 44,100 Hz
-_PREROLL = 8
+LOOK_AHEAD = FRAME
+"""Samples that the encoder has to see after those of a part."""
+
 _FAST_BITRATE = 160_000
 """From here on FFmpeg's `fast` coder is as exact as `twoloop` (28.1 and 27.6 dB at 192 kbit/s for brown
 noise, 24.8 and 23.6 dB for noise in the rhythm of speech), at 80 instead of 33 times real time; at
 128 kbit/s it is 2 dB behind."""
-_FLAGS = 1 << 22 | 1 << 23  # AV_CODEC_FLAG_GLOBAL_HEADER; BITEXACT: no version of the encoder inside
-
+_FAST_PREROLL = 16 * FRAME
+_PREROLL = 64 * FRAME
+_RISE = 32 * FRAME
+"""Samples over which a pre-roll swells for `twoloop`: it hears a sound that is cut in as an attack, and what
+it spends on that is missing for half a second."""
 
 _HEAD = struct.Struct(">4sBI")  # magic, version, CRC-32 of all that follows
 _SIZES = struct.Struct(">IIQHI")  # sample rate, priming, samples, bytes of extradata, packets
@@ -86,91 +89,48 @@ class EncodedAudio(NamedTuple):
         return cls(tuple(packets), data[extra_at:table_at], rate, priming, samples)
 
 
-def encode_aac(
-    blocks: Iterable[Samples],
-    rate: int,
-    bitrate: int,
-    *,
-    workers: int = 2,
-    check: Callable[[], None] = nothing,
-) -> EncodedAudio:
-    """Encode stereo sound of `rate` Hz at `bitrate` bit/s (AAC-LC).
+def preroll(bitrate: int) -> int:
+    """Samples that the encoder has to see before those of a part: until it works as it would without a cut.
 
-    blocks: any cutting of the sound into arrays of shape (n, 2), read as they are needed: there are
-    never more than `workers` + 2 pieces of 20 s in memory. check: called before each piece; may raise.
+    A sine and a sweep are then the same within 1e-4 of full scale as those of one piece.
     """
-    packets: list[bytes] = []
-    extradata = b""
-    total = 0
-    pending: deque[Future[tuple[list[bytes], bytes]]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="aac") as pool:
-        try:
-            for piece in _pieces(blocks):
-                check()
-                total += piece.own_samples
-                if len(pending) > workers:
-                    done, extradata = pending.popleft().result()
-                    packets += done
-                pending.append(pool.submit(_encode_piece, piece, rate, bitrate))
-            while pending:
-                done, extradata = pending.popleft().result()
-                packets += done
-        finally:
-            for future in pending:
-                future.cancel()
-    return EncodedAudio(tuple(packets), extradata, rate, PRIMING, total)
+    return _FAST_PREROLL if bitrate >= _FAST_BITRATE else _PREROLL
 
 
-class _Piece(NamedTuple):
-    """Planar samples, shape (2, n): `preroll` frames, the piece's own, then one frame of look-ahead."""
+def encode_part(
+    sound: Samples, samples: int, rate: int, bitrate: int, is_last: bool, check: Callable[[], None] = nothing
+) -> bytes:
+    """A part at rest, `EncodedAudio`, of so many samples, whole frames unless it is the last.
 
-    planes: Samples
-    preroll: int
-    own_samples: int
-    is_last: bool
-
-
-def _pieces(blocks: Iterable[Samples]) -> Iterator[_Piece]:
-    """Cut the sound into pieces of _PIECE frames, each with what its encoder has to see around it."""
-    size, ahead = _PIECE * FRAME, FRAME
-    held: list[Samples] = []
-    available = preroll = 0
-    for block in blocks:
-        if block.ndim != 2 or block.shape[1] != 2:
-            raise ValueError(f"stereo sound has not the shape {block.shape}")
-        held.append(block)
-        available += len(block)
-        while available > preroll * FRAME + size + ahead:
-            sound = np.concatenate(held)
-            end = preroll * FRAME + size
-            yield _Piece(_planes(sound[: end + ahead]), preroll, size, False)
-            rest = sound[end - _PREROLL * FRAME :].copy()
-            held, available, preroll = [rest], len(rest), _PREROLL
-    if available > preroll * FRAME:
-        sound = np.concatenate(held)
-        yield _Piece(_planes(sound), preroll, available - preroll * FRAME, True)
-
-
-def _planes(sound: Samples) -> Samples:
-    return np.ascontiguousarray(sound.T, dtype=np.float32)
-
-
-def _encode_piece(piece: _Piece, rate: int, bitrate: int) -> tuple[list[bytes], bytes]:
-    """The packets that the piece owns, and the AudioSpecificConfig."""
+    sound: the pre-roll, the part's own samples, and LOOK_AHEAD after them, shape (n, 2); what is missing at
+    its end is silence. The last part has a packet more, with what its last frame overlaps with.
+    """
+    is_fast = bitrate >= _FAST_BITRATE
+    before, count = preroll(bitrate), -(-samples // FRAME) + is_last
     context = av.CodecContext.create("aac", "w")
-    context.sample_rate, context.layout, context.format = rate, "stereo", "fltp"
     context.bit_rate = bitrate
-    context.options = {"aac_coder": "fast" if bitrate >= _FAST_BITRATE else "twoloop"}
-    context.flags |= _FLAGS
-    context.open()
-    packets: list[bytes] = []
-    for start in range(0, piece.planes.shape[1], FRAME):
-        block = piece.planes[:, start : start + FRAME]
-        if block.shape[1] < FRAME:
-            block = np.pad(block, ((0, 0), (0, FRAME - block.shape[1])))
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block), format="fltp", layout="stereo")
-        frame.sample_rate, frame.pts = rate, start
-        packets += [bytes(packet) for packet in context.encode(frame)]
-    packets += [bytes(packet) for packet in context.encode(None)]
-    owned = packets[piece.preroll :]
-    return owned if piece.is_last else owned[:_PIECE], bytes(context.extradata or b"")
+    context.options = {"aac_coder": "fast" if is_fast else "twoloop"}
+    seen = framed(sound, before + count * FRAME + LOOK_AHEAD)
+    if not is_fast:
+        seen = _swelling(seen)
+    packets, extradata = packing.packets(context, rate, seen, FRAME, check)
+    own = packets[before // FRAME : before // FRAME + count]
+    return EncodedAudio(tuple(own), extradata, rate, PRIMING, samples).to_bytes()
+
+
+def _swelling(sound: Samples) -> Samples:
+    """The sound with a soft beginning: a cubic, since sines are not alike on all processors."""
+    place = np.arange(_RISE, dtype=np.float64) / _RISE
+    found = sound.copy()
+    found[:_RISE] *= (place * place * (3 - 2 * place)).astype(np.float32)[:, None]
+    return found
+
+
+def joined(parts: Iterable[EncodedAudio]) -> EncodedAudio:
+    """The whole of its parts, in order. Raises InvalidInput where they are not of one encoder."""
+    found = list(parts)
+    head = found[0]
+    if any(part[1:4] != head[1:4] for part in found):
+        raise InvalidInput("broken_sound", "The parts of the sound were encoded in different ways.")
+    packets = tuple(packet for part in found for packet in part.packets)
+    return head._replace(packets=packets, samples=sum(part.samples for part in found))

@@ -5,6 +5,10 @@ Noto Serif and their siblings are those of Google Fonts' repository; Noto Sans C
 Debian's fonts-noto-cjk; FiraGO, Fira Mono and the symbols come in the package pymupdf-fonts as compressed
 modules. All of these are under the SIL Open Font License 1.1.
 
+Arimo, Tinos, Cousine, Carlito and Caladea stand in for Arial, Times New Roman, Courier New, Calibri and
+Cambria: each glyph is as wide as theirs, so that lines break where they do in the editor. They are under the
+SIL Open Font License 1.1 as well, but for Caladea, which is under the Apache License 2.0.
+
 Emoji are Twemoji, © Twitter, Inc and other contributors, under CC-BY 4.0: pictures of 72 px, in a package of
 widgets that is there for this file alone (requirements-fonts.in).
 """
@@ -49,6 +53,15 @@ class FontFile(NamedTuple):
         return data
 
 
+def path_of(font: FontFile) -> Path | None:
+    """The file of a shipped font; None where its package keeps it as a module, or is not installed."""
+    spec = importlib.util.find_spec(font.package)
+    if font.package == _MODULES or spec is None or spec.origin is None:
+        return None
+    path = Path(spec.origin).parent / font.name
+    return path if path.is_file() else None
+
+
 @cache
 def _read(package: str, name: str) -> bytes:
     """One copy of each file in a process, whatever number of fonts is in it."""
@@ -70,6 +83,7 @@ def _read(package: str, name: str) -> bytes:
 _MODULES = "pymupdf_fonts"
 _ALL_WEIGHTS = (100, 900)
 _BOLD = (700, 700)
+_Digest = tuple[int, str]
 _CJK = (
     "noto_cjk_sans_otc",
     "NotoSansCJK-Regular.ttc",
@@ -89,6 +103,18 @@ def _module(
     return FontFile(family, _MODULES, name, size, sha256, weights, italic)
 
 
+def _four(
+    family: str, package: str, folder: str, regular: _Digest, bold: _Digest, italic: _Digest, both: _Digest
+) -> tuple[FontFile, ...]:
+    """A family of four files that are named alike; of each its size and digest."""
+    return (
+        FontFile(family, package, f"{folder}{family}-Regular.ttf", *regular),
+        FontFile(family, package, f"{folder}{family}-Bold.ttf", *bold, _BOLD),
+        FontFile(family, package, f"{folder}{family}-Italic.ttf", *italic, italic=True),
+        FontFile(family, package, f"{folder}{family}-BoldItalic.ttf", *both, _BOLD, italic=True),
+    )
+
+
 EMOJI = FontFile(
     "Twemoji",
     "qextrawidgets",
@@ -97,6 +123,62 @@ EMOJI = FontFile(
     "795b1c0fb2b89e9341826aa36fdee6510edcdee2ad6226e0d386130ab0ea2910",
 )
 """The font that all emoji are drawn with, whatever font their text has."""
+
+_STAND_INS = (
+    FontFile(
+        "Arimo",
+        "fontpkg_arimo",
+        "files/Arimo[wght].ttf",
+        496268,
+        "e43898b143ec826ac8cb4034816458a7047fbe0836558de2a1f8c6223ae3e0ca",
+        (400, 700),
+    ),
+    FontFile(
+        "Arimo",
+        "fontpkg_arimo",
+        "files/Arimo-Italic[wght].ttf",
+        543196,
+        "a80fc54fd0233c1dfe298577c4d00f5ae81d5bb83510975e473c47e699b7f4ed",
+        (400, 700),
+        italic=True,
+    ),
+    *_four(
+        "Tinos",
+        "pdfboss_fonts",
+        "fonts/",
+        (521588, "60a0e8ef0c04dd5dd69ffe91025fa2ae5836cbd35600a82ba031977557e2cb61"),
+        (597880, "393269dbab8899f938db19783eca5eac92eb431f7ae0ab45b8349ca895f1a06b"),
+        (565016, "5942266ed398b155d7dc23e36833e7ec6be988f2439bdbeb8ef1bede808eaa91"),
+        (578976, "a5de79f0fe863ea0954757acb3d47b3ccd0a930ce3dd5b97230cd3866790a06e"),
+    ),
+    *_four(
+        "Cousine",
+        "pdfboss_fonts",
+        "fonts/",
+        (296856, "1da22250675fc4c42fcf3a9736c44bc0570516105331443b663fd5cfbd1412fe"),
+        (298048, "17c8a7245156d2253531c9e529474937b09d9f641c5ae7695c5e33f22822eef4"),
+        (306880, "ea2a76ae3d0ece9cd59f0d30fdc08dd70e8f5f457beee5b0852a7b50c2286c7c"),
+        (308292, "848e858726fee0ae27b754e4cd6a2755209bf1428a8c91f747696d58c33906c3"),
+    ),
+    *_four(
+        "Carlito",
+        "rinoh_typeface_carlito",
+        "",
+        (635996, "b4ff23ba370cc95a3c349336b73f9c28514a1371210f89832efc85c4b1ea7131"),
+        (690516, "0f62ab34ad5d079a0a28fac01bcf7c7a724a4db4d6cb99cab9cabff382fbb80f"),
+        (623416, "718a0663864d37a4868220a19b9668a5fe10a46197f6df367b4c2c30c04c026c"),
+        (816716, "380764b6898d7b73ceae6384b2958b196d2a0428962ef3adf138d27947228666"),
+    ),
+    *_four(
+        "Caladea",
+        "font_caladea",
+        "files/",
+        (58964, "d2f6cad33f191e65b68bd74e6d4f7708080a41b32db635866109df3090265d91"),
+        (58892, "74eda4fc5ffba0d8dc4aa76d41499f5ab76168d9ed6141c6417064c6244db9b6"),
+        (61860, "9c968bf60ba1e851cdfea77c71e3540c57792f77482dd241acc29d1425569c4e"),
+        (61828, "f47a35ad6cd0efa9914d93f9d03c93e30c55da43674bccfabac73b3c0d522c01"),
+    ),
+)
 
 SHIPPED: tuple[FontFile, ...] = (
     FontFile(
@@ -249,30 +331,12 @@ SHIPPED: tuple[FontFile, ...] = (
         60812,
         "1a14e6903bd0450b931b595c6095b3562278b16ec1ec3fd89314616a16623923",
     ),
+    *_STAND_INS,
     EMOJI,
 )
 
-GENERIC: dict[str, str] = {
-    **dict.fromkeys(
-        (
-            "sans-serif",
-            "system-ui",
-            "ui-sans-serif",
-            "-apple-system",
-            "blinkmacsystemfont",
-            "arial",
-            "helvetica",
-        ),
-        "Noto Sans",
-    ),
-    **dict.fromkeys(("helvetica neue", "segoe ui", "verdana", "tahoma", "cursive", "fantasy"), "Noto Sans"),
-    **dict.fromkeys(("serif", "ui-serif", "times", "times new roman", "georgia"), "Noto Serif"),
-    **dict.fromkeys(
-        ("monospace", "ui-monospace", "courier", "courier new", "consolas", "menlo", "monaco"), "Fira Mono"
-    ),
-    **dict.fromkeys(("emoji", "noto color emoji", "apple color emoji", "segoe ui emoji"), EMOJI.family),
-}
-"""Families that everybody may name, in lower case, and the shipped family that stands for them."""
+LICENCES = {"font_caladea": "Apache-2.0", "qextrawidgets": "CC-BY-4.0"}
+"""Of the packages whose fonts are not under the SIL Open Font License 1.1, as SPDX names it."""
 
 
 def sha256(data: bytes) -> str:

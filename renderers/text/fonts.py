@@ -7,13 +7,14 @@ HarfBuzz's view (shaping, in font units) and Skia's (drawing). Files are read wh
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-from renderers.text import fontfiles
+from renderers.text import aliases, fontfiles
 from renderers.text.fontfiles import FontFile
 from schemas.errors import InvalidInput
 from schemas.hashing import content_hash
@@ -24,13 +25,14 @@ _BOLD_FROM = 600  # Blink embolds a face below this weight when at least this we
 @dataclass(frozen=True)
 class CustomFont:
     """A font of the project: its file (as the sandbox wrote it) under the family, weight and style it
-    has there.
+    has there. weights: the least and the most that it can have, where it is more than one.
     """
 
     family: str
     data: bytes = field(repr=False)
     weight: int = 400
     style: str = "normal"
+    weights: tuple[int, int] | None = None
 
     @cached_property
     def sha256(self) -> str:
@@ -50,15 +52,19 @@ class Metrics(NamedTuple):
 
 
 class Face:
-    """One font at one weight and slant."""
+    """One font at one weight and slant, and at one optical size if it has such an axis."""
 
-    def __init__(self, source: _Source, weight: int, italic: bool) -> None:
+    def __init__(self, source: _Source, weight: int, italic: bool, optical: float | None = None) -> None:
         self.family = source.family
         self.weight = min(max(weight, source.weights[0]), source.weights[1])
         self.synthetic_bold = weight >= _BOLD_FROM > source.weights[1] and not source.is_emoji
         self.synthetic_italic = italic and not source.italic
         self.is_emoji = source.is_emoji
         self._source = source
+        self._asked = weight, italic
+        self._optical = optical
+        self._others: dict[float, Face] = {}
+        self._pictures: dict[int, bool] = {}
         self._drawn: list[bytes] = []
         self._has: dict[int, bool] = {}
         self._sized: dict[tuple[float, bool, int], Any] = {}
@@ -74,8 +80,53 @@ class Face:
 
         font = uharfbuzz.Font(uharfbuzz.Face(self._source.data, self._source.face))
         if self._source.is_variable:
-            font.set_variations({"wght": float(self.weight)})
+            font.set_variations(self._place)
         return font
+
+    @property
+    def _place(self) -> dict[str, float]:
+        """Where the axes of a variable font are set."""
+        optical = {} if self._optical is None else {"opsz": self._optical}
+        return {"wght": float(self.weight), **optical}
+
+    def sized(self, size: float) -> Face:
+        """The face for text of `size` px: another one where the font has an axis of optical sizes (CSS Fonts
+        4, `font-optical-sizing: auto`).
+        """
+        sizes = self._optical_sizes
+        if sizes is None:
+            return self
+        place = min(max(size, sizes[0]), sizes[1])
+        if place == self._optical:
+            return self
+        if place not in self._others:
+            self._others[place] = Face(self._source, *self._asked, place)
+        return self._others[place]
+
+    @cached_property
+    def _optical_sizes(self) -> tuple[float, float] | None:
+        if not self._source.is_variable:
+            return None
+        axes = self.hb_font.face.axis_infos
+        return next(((axis.min_value, axis.max_value) for axis in axes if axis.tag == "opsz"), None)
+
+    def is_picture(self, glyph: int) -> bool:
+        """Whether a glyph of a font that is not for emoji alone is a bitmap in colour (`sbix`, `CBDT`)."""
+        known = self._pictures.get(glyph)
+        if known is None:
+            png = self.hb_font.get_glyph_color_png(glyph) if self.has_pictures else None
+            known = self._pictures[glyph] = png is not None and len(png.data) > 0
+        return known
+
+    @cached_property
+    def has_sized_pictures(self) -> bool:
+        """Whether its bitmaps are as wide as they are drawn, whatever the table `hmtx` says (`CBDT`)."""
+        return self.is_emoji or (self.has_pictures and "CBDT" in self.hb_font.face.table_tags)
+
+    @cached_property
+    def has_pictures(self) -> bool:
+        """Whether some glyphs are bitmaps in colour, and others may be outlines."""
+        return not self.is_emoji and bool(self.hb_font.face.has_color_png)
 
     @cached_property
     def units(self) -> int:
@@ -99,12 +150,16 @@ class Face:
     @cached_property
     def _latin(self) -> tuple[Any, frozenset[int]]:
         glyphs = map(self.hb_font.get_nominal_glyph, _LATIN)
-        return self._made(_pinned(self.hb_font.face, self.weight, _LATIN)), frozenset(filter(None, glyphs))
+        return self._made(_pinned(self.hb_font.face, self._place, _LATIN)), frozenset(filter(None, glyphs))
 
     @cached_property
     def _whole(self) -> Any:
-        if self._source.is_variable:
-            return self._made(_pinned(self.hb_font.face, self.weight))
+        if self._source.is_variable or self.has_pictures:
+            return self._made(_pinned(self.hb_font.face, self._place))
+        return self._made(self._source.data, self._source.face)
+
+    @cached_property
+    def _with_pictures(self) -> Any:
         return self._made(self._source.data, self._source.face)
 
     def _made(self, data: bytes, index: int = 0) -> Any:
@@ -123,12 +178,15 @@ class Face:
             known = self._has[codepoint] = bool(self.hb_font.get_nominal_glyph(codepoint))
         return known
 
-    def at(self, size: float, glyphs: Iterable[int] = (), *, hinted: bool = False) -> Any:
+    def at(
+        self, size: float, glyphs: Iterable[int] = (), *, hinted: bool = False, pictures: bool = False
+    ) -> Any:
         """Skia's font at `size` px with these glyphs at least, at sub-pixel positions across.
 
         hinted: for text that rests, as Blink draws it: heights fitted to whole px, baselines on whole px.
+        pictures: for those glyphs that are bitmaps.
         """
-        typeface = self.typeface(glyphs)
+        typeface = self._with_pictures if pictures else self.typeface(glyphs)
         font = self._sized.get((size, hinted, typeface.uniqueID()))
         if font is None:
             from renderers._skia import skia
@@ -139,7 +197,7 @@ class Face:
             font.setEdging(skia.Font.Edging.kAntiAlias)
             font.setLinearMetrics(True)
             font.setBaselineSnap(hinted)
-            font.setEmbeddedBitmaps(self.is_emoji)
+            font.setEmbeddedBitmaps(self.is_emoji or pictures)
             font.setEmbolden(self.synthetic_bold)
             if self.synthetic_italic:
                 font.setSkewX(-0.25)
@@ -148,6 +206,8 @@ class Face:
 
     def metrics(self, size: float) -> Metrics:
         """Ascent and descent at `size` px."""
+        if (sized := self.sized(size)) is not self:
+            return sized.metrics(size)
         known = self._metrics.get(size)
         if known is None:
             measured = self.at(size).getMetrics()
@@ -168,12 +228,12 @@ _LATIN = tuple(
 Without superscripts: FreeType fits their heights to those of others, which lie beyond.
 """
 
-_LAYOUT_TABLES = ("GSUB", "GPOS", "GDEF", "kern", "BASE", "JSTF")
+_DROPPED = ("GSUB", "GPOS", "GDEF", "kern", "BASE", "JSTF", "sbix", "CBDT", "CBLC")
 
 
-def _pinned(face: Any, weight: int, characters: Iterable[int] | None = None) -> bytes:
-    """A variable font at one weight and otherwise at its defaults, glyph ids kept, without what shaping
-    needs. characters: with their glyphs only.
+def _pinned(face: Any, place: Mapping[str, float], characters: Iterable[int] | None = None) -> bytes:
+    """A font's outlines, those of a variable one at a place of its axes and otherwise at its defaults; glyph
+    ids kept, without what shaping needs and without bitmaps. characters: with their glyphs only.
     """
     import uharfbuzz
 
@@ -183,9 +243,11 @@ def _pinned(face: Any, weight: int, characters: Iterable[int] | None = None) -> 
     else:
         wanted.unicode_set.update(characters)
     wanted.pin_all_axes_to_default(face)
-    wanted.pin_axis_location(face, "wght", float(weight))
+    for axis in face.axis_infos:
+        if axis.tag in place:
+            wanted.pin_axis_location(face, axis.tag, place[axis.tag])
     wanted.flags = uharfbuzz.SubsetFlags.RETAIN_GIDS | uharfbuzz.SubsetFlags.NOTDEF_OUTLINE
-    wanted.drop_table_tag_set.update(int.from_bytes(tag.encode(), "big") for tag in _LAYOUT_TABLES)
+    wanted.drop_table_tag_set.update(int.from_bytes(tag.encode(), "big") for tag in _DROPPED)
     try:
         return bytes(uharfbuzz.subset(face, wanted).blob.data)
     except RuntimeError as error:
@@ -217,16 +279,16 @@ class _Source:
         """The weights that the font can have: an axis, or one weight twice."""
         if isinstance(self._file, FontFile):
             return self._file.weights
-        return self._file.weight, self._file.weight
+        return self._file.weights or (self._file.weight, self._file.weight)
 
     @cached_property
     def is_variable(self) -> bool:
-        """Whether there is an axis `wght`."""
+        """Whether there is an axis that is set: `wght`, or `opsz`."""
         if isinstance(self._file, FontFile):
             return self._file.weights[0] < self._file.weights[1]
         import uharfbuzz
 
-        return any(axis.tag == "wght" for axis in uharfbuzz.Face(self.data).axis_infos)
+        return any(axis.tag in ("wght", "opsz") for axis in uharfbuzz.Face(self.data).axis_infos)
 
     @cached_property
     def data(self) -> bytes:
@@ -294,7 +356,7 @@ class FontSet:
         for font in custom:
             name = font.family.lower()
             self._custom[name] = (*self._custom.get(name, ()), _Source(font))
-        self._faces: dict[tuple[str, int, bool], Face] = {}
+        self._faces: dict[tuple[str, int, bool], tuple[Face, ...]] = {}
         self._fallbacks: dict[tuple[str, str, int, bool], Face | None] = {}
 
     @cached_property
@@ -306,7 +368,7 @@ class FontSet:
         weights = [
             [name, [[*s.weights, s.italic] for s in sources]] for name, sources in self._custom.items()
         ]
-        return content_hash(files, weights, fontfiles.GENERIC, FALLBACKS, LAST)
+        return content_hash(files, weights, aliases.GENERIC, FALLBACKS, LAST)
 
     def _all(self) -> Iterator[tuple[str, tuple[_Source, ...]]]:
         yield from _shipped().items()
@@ -317,25 +379,66 @@ class FontSet:
         names = (name for family in families for name in split_families(family))
         return [name for name in dict.fromkeys(names) if self._sources(name) is None]
 
+    def replaced_families(self, text: str, family: str) -> list[tuple[str, str]]:
+        """(name, family used in its place) of those names of a CSS list that are not there, although some
+        character of the text would have come from them: one that all families before them lack.
+
+        A family that a shipped one stands for is there only if that has its widths.
+        """
+        found: dict[str, str] = {}
+        left = {c for c in text if needs_glyph(c) and not c.isspace() and not is_emoji(c)}
+        names = split_families(family)
+        for at, name in enumerate(names):
+            if not left:
+                break
+            sources = self._sources(name)
+            stands_in = name.lower() in aliases.ALIKE and name.lower() not in self._custom
+            if sources is None or stands_in:
+                found.setdefault(name, self.face(", ".join(map(_quoted, names[at:]))).family)
+            if sources is not None and not sources[0].is_emoji:
+                face = self.face(_quoted(name))
+                left = {c for c in left if not face.has(ord(c))}
+        return list(found.items())
+
+    def answers(self, family: str) -> bool:
+        """Whether a family is known without a deployment's help: shipped, or as wide as one that is."""
+        name = family.lower()
+        return name in self._custom or (name not in aliases.ALIKE and self._sources(family) is not None)
+
     def _sources(self, family: str) -> tuple[_Source, ...] | None:
         name = family.lower()
         if name in self._custom:
             return self._custom[name]
-        return _shipped().get(fontfiles.GENERIC.get(name, name).lower())
+        return _shipped().get(aliases.GENERIC.get(name, name).lower())
 
     def face(self, family: str, weight: int = 400, italic: bool = False) -> Face:
-        """The face for a CSS font-family list: of the first family that is known, else of sans-serif.
+        """The face that a CSS font-family list measures its lines by: of its first family that is known,
+        else of sans-serif.
+        """
+        return self.faces(family, weight, italic)[0]
+
+    def faces(self, family: str, weight: int = 400, italic: bool = False) -> tuple[Face, ...]:
+        """The faces that are asked for each character, one of each family of a CSS font-family list that is
+        known, in order; of sans-serif if none is (CSS Fonts 4, section 5.3).
 
         A family of emoji is passed over: they are drawn with theirs in any case, and it has no other ink.
         """
         key = (family, weight, italic)
         found = self._faces.get(key)
         if found is None:
-            named = filter(None, map(self._sources, split_families(family)))
-            sources = next((s for s in named if not s[0].is_emoji), _shipped()["noto sans"])
-            source = _match(sources, weight, italic)
-            found = self._faces[key] = _face(source, weight, italic)
+            named = [sources for name in split_families(family) if (sources := self._sources(name))]
+            letters = [sources for sources in named if not sources[0].is_emoji] or [_shipped()["noto sans"]]
+            chosen = dict.fromkeys(match(sources, weight, italic) for sources in letters)
+            found = self._faces[key] = tuple(_face(source, weight, italic) for source in chosen)
         return found
+
+    def listed(self, character: str, family: str, weight: int = 400, italic: bool = False) -> Face | None:
+        """The face of the first family of a list that has the character, if one has."""
+        code = ord(character)
+        faces = self.faces(family, weight, italic)
+        if faces[0].has(code):
+            return faces[0]
+        return next((face for face in faces[1:] if face.has(code)), None)
 
     def fallback(self, character: str, script: str, weight: int, italic: bool) -> Face | None:
         """The first family for the script that has the character; None where no font has it.
@@ -362,13 +465,15 @@ class FontSet:
         return _face(_shipped()[fontfiles.EMOJI.family.lower()][0], 400, italic)
 
     def coverage(self, text: str, family: str = "sans-serif") -> list[str]:
-        """The scripts of `text` that no font covers, as people call them: `["Tibetan"]`; mostly empty."""
-        primary = self.face(family)
+        """The scripts of `text` that no font covers, as people call them: `["Tibetan"]`; mostly empty.
+
+        family: the list that the text names.
+        """
         missing: dict[str, None] = {}
         for character in dict.fromkeys(text):
-            if character.isascii() or unicodedata.category(character)[0] == "C" or is_invisible(character):
+            if character.isascii() or not needs_glyph(character):
                 continue
-            if not primary.has(ord(character)) and not self.fallback(
+            if not self.listed(character, family) and not self.fallback(
                 character, script_of(character), 400, False
             ):
                 missing.setdefault(_script_name(character))
@@ -388,8 +493,23 @@ def _shipped_sources() -> frozenset[_Source]:
     return frozenset(source for sources in _shipped().values() for source in sources)
 
 
-def _match(sources: Sequence[_Source], weight: int, italic: bool) -> _Source:
-    """CSS Fonts 4, section 5.2: first the slant, then the weight."""
+class Styled(Protocol):
+    """What a face is chosen by."""
+
+    @property
+    def italic(self) -> bool:
+        """Whether it slants."""
+
+    @property
+    def weights(self) -> tuple[int, int]:
+        """The least and the most that it can have."""
+
+
+StyledT = TypeVar("StyledT", bound=Styled)
+
+
+def match(sources: Sequence[StyledT], weight: int, italic: bool) -> StyledT:
+    """The face of a family that is asked for (CSS Fonts 4, section 5.2): first the slant, then the weight."""
     slanted = [source for source in sources if source.italic == italic] or sources
     return min(slanted, key=lambda source: _distance(source.weights, weight))
 
@@ -408,10 +528,20 @@ def _distance(weights: tuple[int, int], wanted: int) -> tuple[int, int]:
     return (1, low - wanted) if low > wanted else (2, wanted - high)
 
 
+def _quoted(name: str) -> str:
+    return f"'{name}'" if '"' in name else f'"{name}"'
+
+
+_LISTED = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([^,]*))[^,]*(?:,|$)""")
+
+
 @lru_cache(maxsize=1024)
 def split_families(family: str) -> tuple[str, ...]:
-    """The names of a CSS font-family list, without quotes."""
-    return tuple(name for part in family.split(",") if (name := part.strip().strip("'\"").strip()))
+    """The names of a CSS font-family list, without quotes (CSS Fonts 4, section 2.1): a comma in quotes
+    belongs to the name, and white space between words is one space.
+    """
+    found = (" ".join((match[1] or match[2] or match[3] or "").split()) for match in _LISTED.finditer(family))
+    return tuple(name.strip("'\"") for name in found if name.strip("'\""))
 
 
 @lru_cache(maxsize=8192)
@@ -451,6 +581,11 @@ def is_invisible(character: str) -> bool:
         or 0xE0000 <= code <= 0xE0FFF
         or code in (0x00AD, 0x034F, 0x061C, 0xFEFF)
     )
+
+
+def needs_glyph(character: str) -> bool:
+    """Whether something of a font is seen of the character, or of the room that it takes."""
+    return unicodedata.category(character)[0] != "C" and not is_invisible(character)
 
 
 def shows_emoji(text: str) -> bool:

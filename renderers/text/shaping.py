@@ -38,6 +38,12 @@ class Style(NamedTuple):
     stroke: TextStroke | None
     background: TextBackground | None
 
+    @property
+    def font(self) -> tuple[object, ...]:
+        """What glyphs and their places depend on: text is shaped across all else (CSS Text 3, 7.3)."""
+        padding = self.background.padding if self.background else 0.0
+        return self.family, self.size, self.weight, self.italic, self.letter_spacing, padding
+
     def scaled(self, factor: float) -> Style:
         """The same at another size, as `shrink` wants it."""
         lines = (self.underline, self.strikethrough)
@@ -49,7 +55,10 @@ class Style(NamedTuple):
 
 
 class Item(NamedTuple):
-    """Characters start … end of a paragraph that one font draws in one direction."""
+    """Characters start … end of a paragraph that one font draws in one direction.
+
+    style is that of the first of them; mixed: others look otherwise.
+    """
 
     start: int
     end: int
@@ -57,6 +66,7 @@ class Item(NamedTuple):
     style: Style
     level: int
     script: str
+    mixed: bool = False
 
 
 class Glyphs(NamedTuple):
@@ -71,7 +81,7 @@ class Glyphs(NamedTuple):
 
 
 def itemize(text: str, styles: Sequence[Style], levels: Sequence[int], fonts: FontSet) -> list[Item]:
-    """Cut a paragraph where font, style, level or script change.
+    """Cut a paragraph where font, size, level or script change, but not where only its looks do.
 
     text without line feeds; styles and levels: one for each character.
     """
@@ -79,18 +89,24 @@ def itemize(text: str, styles: Sequence[Style], levels: Sequence[int], fonts: Fo
         return []
     scripts = _scripts(text)
     faces = _faces(text, styles, scripts, fonts)
-    items, start = [], 0
+    if not text.isascii():
+        _keep_marks(text, styles, scripts, faces, fonts)
+    items, start, mixed = [], 0, False
     for at in range(1, len(text) + 1):
         if (
             at < len(text)
             and faces[at] is faces[start]
             and levels[at] == levels[start]
             and scripts[at] == scripts[start]
-            and (styles[at] is styles[start] or styles[at] == styles[start])
         ):
-            continue
-        items.append(Item(start, at, faces[start], styles[start], levels[start], scripts[start]))
-        start = at
+            if styles[at] is styles[at - 1] or styles[at] == styles[at - 1]:
+                continue
+            if styles[at].font == styles[start].font:
+                mixed = True
+                continue
+        face = faces[start].sized(styles[start].size)
+        items.append(Item(start, at, face, styles[start], levels[start], scripts[start], mixed))
+        start, mixed = at, False
     return items
 
 
@@ -127,8 +143,11 @@ def _faces(text: str, styles: Sequence[Style], scripts: Sequence[str], fonts: Fo
             if emoji.has(ord(character)):
                 found.append(emoji)
                 continue
-        if primary.has(ord(character)) or is_invisible(character) or unicodedata.category(character) == "Cc":
+        if is_invisible(character) or unicodedata.category(character) == "Cc":
             found.append(primary)
+            continue
+        if (listed := fonts.listed(character, style.family, style.weight, style.italic)) is not None:
+            found.append(listed)
             continue
         script = f"Hani-{region}" if region and scripts[at] == "Hani" else scripts[at]
         if (
@@ -141,6 +160,37 @@ def _faces(text: str, styles: Sequence[Style], scripts: Sequence[str], fonts: Fo
             continue
         found.append(fonts.fallback(character, script, style.weight, style.italic) or primary)
     return found
+
+
+def _keep_marks(
+    text: str, styles: Sequence[Style], scripts: Sequence[str], faces: list[Face], fonts: FontSet
+) -> None:
+    """Where a font lacks a mark and what the mark makes with its letter, take both from one that has both
+    (CSS Fonts 4, 5.3).
+    """
+    at = 0
+    while at < len(text):
+        end = at + 1
+        while end < len(text) and unicodedata.category(text[end])[0] == "M":
+            end += 1
+        if end > at + 1 and not _draws(faces[at], text[at:end]):
+            style = styles[at]
+            wanted = (
+                fonts.fallback(mark, scripts[at], style.weight, style.italic) for mark in text[at + 1 : end]
+            )
+            for face in filter(None, wanted):
+                if _draws(face, text[at:end]):
+                    faces[at:end] = [face] * (end - at)
+                    break
+        at = end
+
+
+def _draws(face: Face, cluster: str) -> bool:
+    """Whether a font has all of a letter and its marks, as they are or composed."""
+    if all(face.has(ord(character)) or is_invisible(character) for character in cluster):
+        return True
+    composed = unicodedata.normalize("NFC", cluster)
+    return composed != cluster and all(face.has(ord(character)) for character in composed)
 
 
 def _continues(text: str, at: int) -> bool:
@@ -160,6 +210,8 @@ def _continues(text: str, at: int) -> bool:
 
 
 def _shown_as_emoji(character: str, following: str) -> bool:
+    if following == "\ufe0f" and character < "\u00a9" and character not in "#*0123456789":
+        return False  # a stray selector
     if following == "\ufe0f" or "\U0001f3fb" <= following <= "\U0001f3ff":
         return True
     if following == "\u20e3":
@@ -168,7 +220,10 @@ def _shown_as_emoji(character: str, following: str) -> bool:
 
 
 _OPENING = frozenset("（［｛〈《「『【〔〖〘〝“‘｟")
-_CLOSING = frozenset("）］｝〉》」』】〕〗〙〟”’｠、。，．")
+_BRACKETS = frozenset("）］｝〉》」』】〕〗〙〟”’｠")
+_DOTS = frozenset("、。，．")
+_COLONS = frozenset("：；")
+_CLOSING = _BRACKETS | _DOTS
 _MIDDLE = frozenset("・：；　")
 _FULL = _OPENING | _CLOSING | _MIDDLE
 
@@ -176,6 +231,20 @@ _FULL = _OPENING | _CLOSING | _MIDDLE
 def opens(character: str) -> bool:
     """Whether it is full-width punctuation whose empty half is its first."""
     return character in _OPENING and character >= "\u3000"
+
+
+def _is_full(character: str) -> bool:
+    return character in _FULL and character >= "\u3000"
+
+
+def _category(character: str) -> str:
+    """The general category; none for guillemets, which trim nothing."""
+    return unicodedata.category(character) if character and character not in "«»‹›" else ""
+
+
+def closes(character: str) -> bool:
+    """Whether it is a bracket or quotation mark whose empty half, if it is full-width, is its last."""
+    return character in _BRACKETS
 
 
 def trimmed(text: str, start: int, end: int, line: tuple[int, int]) -> list[int]:
@@ -193,13 +262,29 @@ def trimmed(text: str, start: int, end: int, line: tuple[int, int]) -> list[int]
         after = text[at + 1] if at + 1 < line[1] else ""
         if character < "\u3000":
             continue  # quotation marks that are narrow in other text
-        opening = opens(character) and before in _FULL and before >= "\u3000"
-        closing = character in _CLOSING and after in _CLOSING | _MIDDLE and after >= "\u3000"
+        opening = opens(character) and (
+            _is_full(before) or _category(before) in ("Ps", "Pi") or before in ("”", "’", "·")
+        )
+        closing = character in _CLOSING | _COLONS and (
+            (after in _CLOSING | _MIDDLE and after >= "\u3000" and character not in _COLONS)
+            or ((_category(after) in ("Pe", "Pf") or after == "·") and not _is_full(after))
+        )
         if opening or closing:
             found.append(at)
     return found
 
 
+_UNSEEN = dict.fromkeys((*range(9), *range(11, 32), *range(0x7F, 0xA0)), "\u200b")
+_SEPARATORS = dict.fromkeys((0x2028, 0x2029), " ")
+
+
+def shown(text: str) -> str:
+    """The text as fonts are asked for it: controls draw nothing, separators of lines are spaces."""
+    return text if text.isprintable() else text.translate(_UNSEEN | _SEPARATORS)
+
+
+_JOINED = frozenset(("Arab", "Mand", "Mong", "Nkoo", "Phag", "Rohg", "Syrc"))
+"""Scripts whose letters join, which letter spacing would tear apart (CSS Text 3, 8.2.1)."""
 _CONTEXT = 5  # characters around an item that HarfBuzz looks at
 
 
@@ -208,11 +293,11 @@ def shape(
     item: Item,
     start: int | None = None,
     end: int | None = None,
-    line: tuple[int, int] | None = None,
+    halved: Sequence[int] = (),
 ) -> Glyphs:
     """Shape an item, or its characters start … end, in the context of the whole paragraph.
 
-    line: where the line begins and ends that the characters stand on, if that is known yet.
+    text: as `shown` gives it. halved: characters of the paragraph that lose their empty half.
     """
     import uharfbuzz
 
@@ -223,34 +308,42 @@ def shape(
     buffer.add_str(text[begin : last + _CONTEXT], item_offset=first - begin, item_length=last - first)
     buffer.direction = "rtl" if item.level % 2 else "ltr"
     buffer.script = item.script
-    buffer.cluster_level = uharfbuzz.BufferClusterLevel.MONOTONE_CHARACTERS
+    buffer.cluster_level = uharfbuzz.BufferClusterLevel.MONOTONE_GRAPHEMES
     spacing = item.style.letter_spacing
     features: dict[str, Any] = {"liga": False, "clig": False} if spacing else {}
-    if halved := trimmed(text, first, last, line or (0, len(text))):
-        features["halt"] = [(place - begin, place - begin + 1, True) for place in halved]
+    if item.script == "Hang":
+        features["calt"] = False  # as Blink; Noto Sans CJK has a wider space there
+    if item.face.family.endswith((" TC", " HK")):  # whose dots stand in the middle of their squares
+        halved = [place for place in halved if text[place] not in _DOTS | _COLONS]
+    if places := [place - begin for place in halved if first <= place < last]:
+        features["halt"] = [(place, place + 1, True) for place in places]
     uharfbuzz.shape(item.face.hb_font, buffer, features)
     infos, positions = buffer.glyph_infos, buffer.glyph_positions
     scale = item.style.size / item.face.units
     ids = [info.codepoint for info in infos]
     clusters = [info.cluster + begin for info in infos]
     advances = [position.x_advance * scale for position in positions]
-    if item.face.is_emoji:
+    if item.face.has_sized_pictures:
         # A picture is as wide as it is drawn, which is not quite what the table `hmtx` says.
-        widths = item.face.at(item.style.size, ids).getWidths(ids)
-        advances = [width if advance else 0.0 for width, advance in zip(widths, advances, strict=True)]
+        font = item.face.at(item.style.size, ids, pictures=not item.face.is_emoji)
+        for at, (glyph, width) in enumerate(zip(ids, font.getWidths(ids), strict=True)):
+            if advances[at] and (item.face.is_emoji or item.face.is_picture(glyph)):
+                advances[at] = width
     offsets = None
     if any(position.x_offset or position.y_offset for position in positions):
         offsets = [(position.x_offset * scale, -position.y_offset * scale) for position in positions]
     if spacing:
-        _space(clusters, advances, spacing)
+        _space(text, item.script, clusters, advances, spacing)
     return Glyphs(item, ids, clusters, advances, offsets, sum(advances))
 
 
-def _space(clusters: list[int], advances: list[float], spacing: float) -> None:
-    """Letter spacing after each cluster: on its last glyph."""
-    for at in range(len(clusters)):
-        if at + 1 == len(clusters) or clusters[at + 1] != clusters[at]:
-            advances[at] += spacing
+def _space(text: str, script: str, clusters: list[int], advances: list[float], spacing: float) -> None:
+    """Letter spacing after each cluster, on its last glyph; of scripts that join, after spaces only."""
+    for at, cluster in enumerate(clusters):
+        if at + 1 == len(clusters) or clusters[at + 1] != cluster:
+            character = text[cluster]
+            if character in " \u00a0" or not (script in _JOINED or is_invisible(character)):
+                advances[at] += spacing
 
 
 def advances_by_character(length: int, runs: Sequence[Glyphs]) -> tuple[list[float], list[bool]]:

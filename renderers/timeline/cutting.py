@@ -5,11 +5,8 @@ A picture at rest is a span of one frame that is held; what moves is cut into sp
 
 from __future__ import annotations
 
-import math
-from fractions import Fraction
 from typing import Literal, NamedTuple
 
-from renderers.timeline.scene import IDR_SECONDS
 from renderers.timeline.slides import Run, SlideScene
 
 LONGEST_CHUNK = 96
@@ -20,8 +17,19 @@ SETTLE = 4
 """Frames at rest that are encoded after an element's movement, before the last of them is held."""
 SHORTEST_HOLD = 9
 """Frames from which on that is worth it: whatever moves next begins with a key picture."""
-CAPPED_STILL = Fraction(1, 2)
-"""Seconds that a still is held at least where a bit rate is capped: its IDR may take that much."""
+
+
+class Abilities(NamedTuple):
+    """What a codec can do with pictures at rest.
+
+    blends: a fade between two of them is written and not encoded. shortest_still: the fewest frames for which
+    a picture is worth being held as a chunk of its own. longest_hold: frames from a moving stretch's key
+    picture on after which what is held of it needs another one; None where it does not.
+    """
+
+    blends: bool = True
+    shortest_still: int = 1
+    longest_hold: int | None = None
 
 
 class Piece(NamedTuple):
@@ -52,11 +60,12 @@ class Layout:
     A moving stretch begins afresh at the border of a slide: what happens before does not shift its cuts.
     """
 
-    def __init__(self, is_capped: bool, fps: int) -> None:
+    def __init__(self, abilities: Abilities) -> None:
         self.pieces: list[Piece] = []
         self.spans: list[Span] = []
-        self._shortest_still = math.ceil(CAPPED_STILL * fps) if is_capped else 1
-        self._longest_hold = IDR_SECONDS * fps
+        self._blends = abilities.blends
+        self._shortest_still = abilities.shortest_still
+        self._longest_hold = abilities.longest_hold
         self._moving_since: int | None = None
         self._after_element = False  # whether the moving stretch ends with an element's movement
         self._ends_tiled: int | None = None  # the slide whose last frame so far has its layers apart
@@ -76,7 +85,7 @@ class Layout:
         """A slide that begins under a transition of `frames`; the one after it begins at `end`."""
         self._close(first)
         runs = list(scene.runs(frames, end - first))
-        if is_fade and self._can_blend(before, scene, frames, runs):
+        if is_fade and self._blends and self._can_blend(before, scene, frames, runs):
             is_tiled = self._ends_tiled == before.index
             self.pieces.append(Piece(first, frames, before.index, True, is_tiled))
             self._rest(scene.index, first + frames, runs[0].frames, before.index, frames)
@@ -150,13 +159,13 @@ class Layout:
     def _hold(self, start: int, frames: int, hold: int) -> None:
         """A moving chunk whose last picture is held; for long, a still takes over, which has key pictures."""
         end = start + frames + hold
-        key = min(start + self._longest_hold, end - self._shortest_still)
         # Joining repeats a single picture by itself.
-        if frames == 1 or end <= start + self._longest_hold:
+        if self._longest_hold is None or frames == 1 or end <= start + self._longest_hold:
             self.spans.append(Span("moving", start, frames, hold))
-        else:
-            self.spans.append(Span("moving", start, frames, key - start - frames))
-            self.spans.append(Span("still", key, 1, end - key - 1))
+            return
+        key = min(start + self._longest_hold, end - self._shortest_still)
+        self.spans.append(Span("moving", start, frames, key - start - frames))
+        self.spans.append(Span("still", key, 1, end - key - 1))
 
 
 def _cuts(frames: int) -> list[int]:

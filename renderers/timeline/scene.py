@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 WHOLE = 128
 """The weight of a picture that is all there is in a blend of two."""
-IDR_SECONDS = 10
-"""After this time at the latest what is held has another key picture, so that seeking stays quick."""
 
 
 class Canvas(NamedTuple):

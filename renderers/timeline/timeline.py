@@ -14,25 +14,25 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 from renderers import ENGINE_VERSION
 from renderers.timeline.animation import ease
-from renderers.timeline.cutting import Layout, Piece, Span
+from renderers.timeline.cutting import Abilities, Layout, Piece, Span
 from renderers.timeline.scene import WHOLE, Canvas, Layer, SlideState, State, TransitionState
 from renderers.timeline.slides import SlideScene
 from schemas.errors import InvalidInput
 from schemas.hashing import content_hash
 from schemas.limits import DEFAULT, Limits
 from schemas.motion import exact
+from schemas.parts import PicturePart
 from schemas.project import Project, overlap
-from schemas.settings import SHORT_SIDES, ExportSettings
+from schemas.settings import SHORT_SIDES, SizedSettings
 
 
-def canvas(project: Project, settings: ExportSettings, limits: Limits = DEFAULT) -> Canvas:
+def canvas(project: Project, settings: SizedSettings, limits: Limits = DEFAULT) -> Canvas:
     """The output picture: the project's aspect ratio with the quality as short side, or as asked for.
 
     The content is scaled to fit and centred. Raises InvalidInput where a limit is exceeded.
@@ -40,11 +40,17 @@ def canvas(project: Project, settings: ExportSettings, limits: Limits = DEFAULT)
     if settings.width is not None and settings.height is not None:
         width, height = settings.width, settings.height
     else:
+        lowest = Fraction(SHORT_SIDES["720p"], min(project.width, project.height))
         factor = Fraction(SHORT_SIDES[settings.quality], min(project.width, project.height))
+        # Of a banner even 720p may be too large: it gets as many px as the limits allow.
+        sides = sorted((project.width, project.height))
+        most = min(Fraction(limits.short_side, sides[0]), Fraction(limits.long_side, sides[1]))
+        if lowest > most:
+            factor = most
         width, height = (_even(side * factor) for side in (project.width, project.height))
     if max(width, height) > limits.long_side or min(width, height) > limits.short_side:
-        most = f"{limits.long_side} x {limits.short_side}"
-        message = f"The picture has {width} x {height} px; the limit is {most}."
+        largest = f"{limits.long_side} x {limits.short_side}"
+        message = f"The picture has {width} x {height} px; the limit is {largest}: choose a lower quality."
         raise InvalidInput("limit_exceeded", message, path="quality" if settings.width is None else "width")
     scale = min(Fraction(width, project.width), Fraction(height, project.height))
     left, top = (width - project.width * scale) / 2, (height - project.height * scale) / 2
@@ -55,58 +61,31 @@ def _even(side: Fraction) -> int:
     return max(2, 2 * math.floor(side / 2 + Fraction(1, 2)))
 
 
-@dataclass(frozen=True)
-class Chunk:
-    """A unit of encoding: `frames` pictures from frame `first_frame` on, the last held for `hold` more.
-
-    A still has one picture. Frames that fade to it from the chunk before are not encoded: `lead` has the
-    weight of this picture in each of them, of `WHOLE`; they come before `first_frame`. `key` names the
-    encoded pictures; it depends on whether the last is held, not on how long. `slides` are those seen.
-    """
-
-    index: int
-    kind: Literal["still", "moving"]
-    first_frame: int
-    frames: int
-    hold: int
-    key: str
-    slides: tuple[int, ...] = ()
-    lead: tuple[int, ...] = ()
-
-    @property
-    def begin(self) -> int:
-        """The first frame that it is for."""
-        return self.first_frame - len(self.lead)
-
-    @property
-    def end(self) -> int:
-        """The first frame after it."""
-        return self.first_frame + self.frames + self.hold
-
-
 class Timeline:
-    """A project's frames at the settings' rate. Raises InvalidInput for a project without a picture.
+    """A project's frames at a rate. Raises InvalidInput for a project without a picture.
 
     fingerprints: for each source (as the document spells it) a hash of its content, part of all keys.
+    abilities: what the codec can do with pictures at rest, which decides how the timeline is cut.
     """
 
     def __init__(
         self,
         project: Project,
-        settings: ExportSettings,
+        canvas: Canvas,
+        fps: int,
         fingerprints: Mapping[str, str],
-        limits: Limits = DEFAULT,
+        abilities: Abilities = Abilities(),
     ) -> None:
         if not project.slides:
             raise InvalidInput("no_slides", "A picture needs at least one slide.", path="slides")
-        self.canvas = canvas(project, settings, limits)
-        self.fps = settings.fps
-        self.borders, self.overlaps = _borders(project, settings.fps)
+        self.canvas = canvas
+        self.fps = fps
+        self.borders, self.overlaps = _borders(project, fps)
         if self.total_frames == 0:
             raise InvalidInput("too_short", "The slides together are shorter than one frame.", path="slides")
         self._project = project
         self._fingerprints = fingerprints
-        self._capped = settings.bitrate is not None
+        self._abilities = abilities
         self._scenes: dict[int, SlideScene] = {}
 
     @property
@@ -157,26 +136,33 @@ class Timeline:
         """What is shown at a time."""
         return self.state(self.frame_at(seconds))
 
-    def chunks(self, video: Mapping[str, Any] | None = None) -> tuple[Chunk, ...]:
+    def chunks(self, video: Mapping[str, Any] | None = None) -> tuple[PicturePart, ...]:
         """The chunks in the order of time, without a gap.
 
         video: all that decides how pictures are encoded; part of the keys.
         """
         encoding = dict(video or {})
-        return tuple(self._chunk(index, span, encoding) for index, span in enumerate(self._layout[1]))
+        return tuple(self._chunk(span, encoding) for span in self._layout[1])
 
-    def layers(self, chunk: Chunk) -> tuple[Layer, ...]:
+    def states(self, chunk: PicturePart) -> list[State]:
+        """What each encoded frame of a chunk shows."""
+        return [self.state(chunk.first_frame + number) for number in range(chunk.frames)]
+
+    def layers(self, chunk: PicturePart) -> tuple[Layer, ...]:
         """The distinct layers that the chunk's pictures consist of."""
+        return self._layers(chunk.first_frame, chunk.frames)
+
+    def frame_layers(self, frame: int) -> tuple[Layer, ...]:
+        """The distinct layers of one frame."""
+        return self._layers(frame, 1)
+
+    def _layers(self, first_frame: int, frames: int) -> tuple[Layer, ...]:
         found: dict[str, Layer] = {}
-        for piece, first, count in self._parts(chunk.first_frame, chunk.frames):
+        for piece, first, count in self._parts(first_frame, frames):
             for scene, tiled in self._scenes_of(piece):
                 for layer in scene.layers(first - self.borders[scene.index], count, tiled):
                     found.setdefault(layer.key, layer)
         return tuple(found.values())
-
-    def frame_layers(self, frame: int) -> tuple[Layer, ...]:
-        """The distinct layers of one frame."""
-        return self.layers(Chunk(0, "still", frame, 1, 0, ""))
 
     def scene(self, slide: int) -> SlideScene:
         """A slide in frames."""
@@ -204,7 +190,7 @@ class Timeline:
             low = max(first, piece.first)
             yield piece, low, min(end, piece.first + piece.frames) - low
 
-    def _chunk(self, index: int, span: Span, video: dict[str, Any]) -> Chunk:
+    def _chunk(self, span: Span, video: dict[str, Any]) -> PicturePart:
         clips, slides = [], []
         for piece, first, count in self._parts(span.first, span.frames):
             clips.append(self._clip(piece, first, count))
@@ -212,7 +198,15 @@ class Timeline:
         is_held = span.kind == "moving" and span.hold > 0
         key = content_hash("chunk", ENGINE_VERSION, span.kind, is_held, self.fps, video, clips)
         seen = tuple(dict.fromkeys(slides))
-        return Chunk(index, span.kind, span.first, span.frames, span.hold, key, seen, self._lead(span))
+        return PicturePart(
+            key=key,
+            shape=span.kind,
+            first_frame=span.first,
+            frames=span.frames,
+            hold=span.hold,
+            slides=seen,
+            lead=self._lead(span),
+        )
 
     def _lead(self, span: Span) -> tuple[int, ...]:
         if span.fade_from is None:
@@ -238,7 +232,7 @@ class Timeline:
 
     @cached_property
     def _layout(self) -> tuple[list[Piece], list[Span]]:
-        layout = Layout(self._capped, self.fps)
+        layout = Layout(self._abilities)
         for slide in range(len(self.borders) - 1):
             first, end = self.borders[slide], self.borders[slide + 1]
             if slide and self.overlaps[slide - 1]:

@@ -193,13 +193,20 @@ def test_text_called_png_is_refused(worker: LocalWorker) -> None:
     assert error.code == "unsupported_image"
 
 
-@pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
-def test_a_truncated_jpeg_is_refused(worker: LocalWorker, share: float) -> None:
-    """Half a photo is not shown as a grey half."""
+def test_a_jpeg_without_any_of_its_picture_is_refused(worker: LocalWorker) -> None:
+    """What has a head and nothing else shows nothing."""
     whole = picture(640, 480, "JPEG")
-    error = worker.refuses(showing(worker.put("half.jpg", whole[: round(len(whole) * share)])))
+    error = worker.refuses(showing(worker.put("half.jpg", whole[: round(len(whole) * 0.02)])))
     assert error.path == SRC
-    assert error.code in ("image_truncated", "unsupported_image")
+    assert error.code in ("image_truncated", "unsupported_image", "broken_image")
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_a_truncated_jpeg_is_shown_as_far_as_it_goes(worker: LocalWorker, share: float) -> None:
+    """As browsers do, and the owner is told."""
+    whole = picture(640, 480, "JPEG")
+    job = worker.completes(showing(worker.put("half.jpg", whole[: round(len(whole) * share)])))
+    assert any("cut off" in warning for warning in job.warnings)
 
 
 def test_a_picture_of_900_megapixels_is_refused_by_its_header(worker: LocalWorker) -> None:

@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 
 from renderers.h264.mp4 import probe
 from schemas import keys
-from schemas.plan import Plan, PlannedChunk
+from schemas.parts import PicturePart
+from schemas.plan import Plan
 from tests.acceptance.local_runs import LocalWorker
 from tests.acceptance.media import inline, picture
 from tests.servers.base import ROOT
@@ -85,8 +86,8 @@ class Export:
     @property
     def fps(self) -> int:
         """Frames a second."""
-        assert self.plan.fps is not None
-        return self.plan.fps
+        assert self.plan.expected.fps is not None
+        return self.plan.expected.fps
 
 
 @pytest.fixture(scope="module")
@@ -106,8 +107,8 @@ def made(
     path = tmp_path_factory.mktemp("made") / "film.mp4"
     worker.file(job).rename(path)
     plan = Plan.decode(worker.store.get(keys.plan_key(job.tenant, job.id)))
-    assert {chunk.kind for chunk in plan.chunks} == {"still", "moving"}
-    assert any(chunk.kind == "moving" and chunk.hold for chunk in plan.chunks)
+    assert {chunk.shape for chunk in plan.chunks} == {"still", "moving"}
+    assert any(chunk.shape == "moving" and chunk.hold for chunk in plan.chunks)
     return Export(path, plan)
 
 
@@ -135,7 +136,7 @@ def test_seeks_and_holds_are_exact(made: Export) -> None:
         assert np.array_equal(decoded[number], decoded[chunk.first_frame + chunk.frames - 1]), number
 
 
-def _held(chunk: PlannedChunk) -> range:
+def _held(chunk: PicturePart) -> range:
     return range(chunk.first_frame + chunk.frames, chunk.first_frame + chunk.frames + chunk.hold)
 
 

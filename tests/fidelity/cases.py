@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from tests.fidelity.texts import LOOSE, TEXTS
+
 WIDTH, HEIGHT = 480, 270
 Part = dict[str, Any]
 
@@ -15,7 +17,8 @@ class Case:
     """A slide of 480 × 270. compares_ink: whether the box around all that is painted has to agree.
 
     levels, box: by how much the picture (mean absolute difference) and that box (px) may differ; where
-    it is more than the goals of 1.5 and 1, why is said beside the case.
+    it is more than the goals of 1.5 and 1, why is said beside the case. block: by how much any square of
+    32 px may, if that is asked.
     """
 
     name: str
@@ -24,6 +27,7 @@ class Case:
     compares_ink: bool = True
     levels: float = 1.5
     box: int = 1
+    block: float = 255.0
 
     @property
     def document(self) -> dict[str, Any]:
@@ -361,8 +365,11 @@ def _blends() -> Iterator[Case]:
     )
 
 
-CASES: tuple[Case, ...] = tuple(
-    case
-    for group in (_latin, _styles, _scripts, _emoji, _gradients, _images, _shapes, _shadows, _blends)
-    for case in group()
-)
+def _words() -> Iterator[Case]:
+    """What a mark, a hyphen or a colour at the wrong place would show in: looked at block by block."""
+    for name, text in TEXTS:
+        yield Case(name, (text,), WHITE, block=LOOSE.get(name, 5.0))
+
+
+_GROUPS = (_latin, _styles, _scripts, _emoji, _words, _gradients, _images, _shapes, _shadows, _blends)
+CASES: tuple[Case, ...] = tuple(case for group in _GROUPS for case in group())

@@ -11,7 +11,7 @@ from html import escape
 from math import hypot
 from typing import Any
 
-from renderers.text import fontfiles
+from renderers.text import aliases, fontfiles
 from renderers.text.fonts import FALLBACKS, LAST, han_region, script_of, shows_emoji, split_families
 
 Style = dict[str, str]
@@ -177,7 +177,7 @@ def _svg(element: Document, box: Style) -> str:
 
 def families(names: str, text: str) -> str:
     """A CSS font-family list that falls back as `renderers.text.fonts` does for the scripts of this text."""
-    wanted = [fontfiles.GENERIC.get(name.lower(), name) for name in split_families(names)]
+    wanted = [aliases.GENERIC.get(name.lower(), name) for name in split_families(names)]
     if shows_emoji(text):
         wanted.append(fontfiles.EMOJI.family)
     region = han_region(text)
@@ -251,14 +251,17 @@ def _text(element: Document, box: Style, scale: float, index: int) -> str:
 
 def _spans(element: Document, scale: float) -> str:
     text, at, parts = element["text"], 0, []
+    units = [index for index, character in enumerate(text) for _ in character.encode("utf-16-le")[::2]]
+    units.append(len(text))
     for span in element.get("spans", ()):
-        parts.append(escape(text[at : span["start"]]))
-        at = span["end"]
+        start = units[span["start"]]
+        parts.append(escape(text[at:start]))
+        at = units[min(span["end"], len(units) - 1)]
         style = _letters(span, text, scale)
         if "background" in span:
             back = span["background"]
             padding = back.get("padding", 0)
             style |= {"background": back["color"], "padding": f"{padding}px", "margin": f"0 -{padding}px"}
             style |= {"border-radius": f"{back.get('radius', 0)}px", "box-decoration-break": "clone"}
-        parts.append(f'<span style="{css(style)}">{escape(text[span["start"] : at])}</span>')
+        parts.append(f'<span style="{css(style)}">{escape(text[start:at])}</span>')
     return "".join((*parts, escape(text[at:])))

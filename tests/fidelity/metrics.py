@@ -40,6 +40,13 @@ def difference(first: Pixels, second: Pixels) -> float:
     return float(np.abs(first[..., :3].astype(np.int16) - second[..., :3]).mean())
 
 
+def worst_block(first: Pixels, second: Pixels, side: int = 32) -> float:
+    """The largest mean difference of a square of so many px, in levels: it tells a missing mark."""
+    apart = np.abs(first[..., :3].astype(np.int16) - second[..., :3]).mean(axis=2)
+    rows, columns = range(0, apart.shape[0], side), range(0, apart.shape[1], side)
+    return float(max(apart[y : y + side, x : x + side].mean() for y in rows for x in columns))
+
+
 def ink(picture: Pixels, threshold: int = 48) -> Box | None:
     """The box around all that differs from the colour of the picture's corner; None where nothing does."""
     shown = (np.abs(picture[..., :3].astype(np.int16) - picture[0, 0, :3]) > threshold).any(axis=2)

@@ -34,6 +34,7 @@ def test_a_picture_is_what_chromium_draws(case: Case, results: dict[str, Result]
     assert result.reach <= REACH
     assert result.ssim >= ALIKE
     assert result.difference <= case.levels
+    assert result.block <= case.block
     assert result.ink is None or result.ink <= case.box
 
 

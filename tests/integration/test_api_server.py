@@ -22,8 +22,9 @@ from connectors.store.files import FileStore
 from producer_api.app import create_app
 from producer_api.ports import Services
 from schemas.facts import ChunkEncoded, Completed, Fact, Planned, PlanStarted, Result
+from schemas.identity import JobRef
 from schemas.lifecycle import Job, accept, fold
-from schemas.messages import ExportRequest
+from schemas.messages import DEFAULT_TENANT, ExportRequest
 from tests.servers.base import wait_until
 from tests.unit.api.harness import NOW, Stream
 
@@ -53,7 +54,7 @@ class Served:
 
     def tell(self, *facts: Fact, publish: bool = True) -> Job:
         """Write the job after these facts, and hand each snapshot to the hub, as the stream does."""
-        job = self.jobs.get("j1")
+        job = self.jobs.get(JobRef(DEFAULT_TENANT, "j1"))
         assert job is not None
         for fact in facts:
             job = fold(job, fact)

@@ -11,8 +11,9 @@ import pytest
 from connectors.kafka import KafkaSettings, Publisher
 from producer_api.publishing import StreamPublisher
 from schemas.cloudevents import decode_headers
+from schemas.identity import JobRef
 from schemas.lifecycle import accept
-from schemas.messages import Control, ExportRequest, Message, read_message
+from schemas.messages import DEFAULT_TENANT, Control, ExportRequest, Message, read_message
 from schemas.topics import CONTROL, REQUESTS
 from tests.integration.kafka_support import embedded_settings, read_all, real_settings
 from tests.integration.test_api_server import Served, serving
@@ -58,11 +59,12 @@ def test_a_request_and_its_cancellation_are_read_back(served: Served, settings: 
     assert httpx.post(f"{served.url}/v1/exports/{job_id}/cancel").status_code == 202
     key, request = only(settings, REQUESTS, ExportRequest)
     assert isinstance(request, ExportRequest)
-    assert key == job_id.encode()
-    assert accept(request, NOW) == served.jobs.get(job_id)
+    assert key == str(JobRef(DEFAULT_TENANT, job_id)).encode()
+    assert accept(request, NOW) == served.jobs.get(JobRef(DEFAULT_TENANT, job_id))
     key, order = only(settings, CONTROL, Control)
     assert isinstance(order, Control)
-    assert (key, order.job_id, order.tenant) == (job_id.encode(), job_id, "default")
+    assert (order.job_id, order.tenant) == (job_id, DEFAULT_TENANT)
+    assert key == str(JobRef(DEFAULT_TENANT, job_id)).encode()
 
 
 def test_a_broker_that_is_away_is_503(tmp_path: Path, topic_prefix: str) -> None:
@@ -75,5 +77,5 @@ def test_a_broker_that_is_away_is_503(tmp_path: Path, topic_prefix: str) -> None
         )
         assert (answer.status_code, answer.json()["code"]) == (503, "broker_unavailable")
         assert answer.headers["retry-after"]
-        assert served.jobs.unfinished() == []
+        assert list(served.jobs.unfinished()) == []
     publisher.close(0.1)

@@ -118,6 +118,8 @@ def test_an_asset_has_a_limit(store: MemoryStore, out: Path, web: Web, tmp_path:
         ("data:,a%20b", b"a b", "text/plain"),
         ("data:image/svg+xml;charset=utf-8,<svg/>", b"<svg/>", "image/svg+xml"),
         ("DATA:text/plain;BASE64,YQ==", b"a", "text/plain"),
+        ("data:text/plain;base64,YQ", b"a", "text/plain"),
+        ("data:text/plain;base64,Y%20Q%0A=%0A=", b"a", "text/plain"),
     ],
 )
 def test_the_document_itself_may_hold_an_asset(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import ipaddress
 import socket
 import ssl
 import subprocess
 import threading
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -384,3 +386,67 @@ def test_a_handshake_that_hangs_is_given_up(web: Web, out: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         assert refused(f"https://127.0.0.1:{port}/a", out, replace(HERE, connect_s=0.4)) == "source_too_slow"
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        ("/my photo.png", "/my%20photo.png"),
+        ("/[a|b]", "/%5Ba%7Cb%5D"),
+        ("/caf\u00e9[1]{2}", "/caf%C3%A9%5B1%5D%7B2%7D"),
+    ],
+)
+def test_addresses_are_encoded_as_browsers_do(web: Web, tmp_path: Path, asked: str, sent: str) -> None:
+    """Spaces brackets and letters beyond ASCII."""
+    web.answer(sent, b"here")
+    assert fetch(web.url(asked), tmp_path / "out", HERE).size == 4
+
+
+@pytest.mark.parametrize(
+    ("target", "sent"),
+    [("/café.png", "/caf%C3%A9.png"), ("/日本", "/%E6%97%A5%E6%9C%AC")],
+)
+def test_redirects_in_utf_8_are_followed(web: Web, tmp_path: Path, target: str, sent: str) -> None:
+    """The bytes of a Location are encoded as they are."""
+    web.answer(sent, b"here")
+    web.routes["/from"] = lambda sock, _: sock.sendall(
+        f"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: {target}\r\n\r\n".encode()
+    )
+    assert fetch(web.url("/from"), tmp_path / "out", HERE).size == 4
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip", gzip.compress(b"here" * 99)),
+        ("x-gzip", gzip.compress(b"here" * 50) + gzip.compress(b"here" * 49)),
+        ("deflate", zlib.compress(b"here" * 99)),
+        ("deflate", zlib.compress(b"here" * 99, wbits=-15)),
+        ("gzip, gzip", gzip.compress(gzip.compress(b"here" * 99))),
+        ("identity", b"here" * 99),
+    ],
+)
+def test_stored_codings_are_undone(web: Web, tmp_path: Path, coding: str, body: bytes) -> None:
+    """What is hashed and kept is the file itself."""
+    url = web.answer("/packed", body, headers=f"Content-Encoding: {coding}\r\n")
+    assert fetch(url, tmp_path / "out", HERE).size == 396
+    assert (tmp_path / "out").read_bytes() == b"here" * 99
+
+
+@pytest.mark.parametrize(
+    ("coding", "body", "code"),
+    [
+        ("gzip", gzip.compress(bytes(1 << 24)), "asset_too_large"),
+        ("gzip", gzip.compress(gzip.compress(bytes(1 << 24)))[:-9], "broken_coding"),
+        ("gzip", b"no gzip", "broken_coding"),
+        ("br", b"x", "unknown_coding"),
+    ],
+)
+def test_bombs_and_damaged_codings_are_refused(
+    web: Web, tmp_path: Path, coding: str, body: bytes, code: str
+) -> None:
+    """The limit of a file holds for what comes out."""
+    url = web.answer("/packed", body, headers=f"Content-Encoding: {coding}\r\n")
+    with pytest.raises(InvalidInput) as caught:
+        fetch(url, tmp_path / "out", replace(HERE, max_bytes=1 << 20))
+    assert caught.value.code == code

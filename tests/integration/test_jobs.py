@@ -10,21 +10,43 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
-from connectors.jobs import JobFilter, Jobs
+from connectors.jobs import JobFilter, Jobs, _engine, _row
+from connectors.migrations import migrate
 from schemas.errors import InvalidInput, Unavailable
 from schemas.facts import Problem
+from schemas.identity import JobRef
 from schemas.lifecycle import Job
 from tests.servers.base import free_port
 from tests.servers.postgres_server import PostgresServer
 
 ALL = JobFilter()
+OLD_COLUMNS = frozenset(
+    [
+        "id",
+        "tenant",
+        "status",
+        "format",
+        "project_id",
+        "batch_id",
+        "source",
+        "version",
+        "created_at",
+        "snapshot",
+    ]
+)
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 def job(job_id: str, **fields: Any) -> Job:
     """A job of tenant `a`, made at noon unless told otherwise."""
     return Job(**{"id": job_id, "tenant": "a", "version": 1, "format": "mp4", "created_at": NOON, **fields})
+
+
+def ref(job_id: str, tenant: str = "a") -> JobRef:
+    """The job of tenant `a`, or another."""
+    return JobRef(tenant, job_id)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -65,9 +87,9 @@ def test_a_job_comes_back_as_it_was(jobs: Jobs) -> None:
         updated_at=NOON + timedelta(microseconds=1),
     )
     assert jobs.insert_if_absent(written)
-    assert jobs.get("j1") == written
-    assert jobs.get("j2") is None
-    assert jobs.get_many(["j2", "j1"]) == {"j1": written}
+    assert jobs.get(ref("j1")) == written
+    assert jobs.get(ref("j2")) is None
+    assert jobs.get_many([ref("j2"), ref("j1")]) == {ref("j1"): written}
     assert jobs.get_many([]) == {}
 
 
@@ -75,7 +97,7 @@ def test_an_id_is_taken_once(jobs: Jobs) -> None:
     """The second to insert an id is told so, and the first one's row stays."""
     assert jobs.insert_if_absent(job("j1", format="mp4"))
     assert not jobs.insert_if_absent(job("j1", format="mp3", version=9))
-    found = jobs.get("j1")
+    found = jobs.get(ref("j1"))
     assert found is not None
     assert found.format == "mp4"
 
@@ -101,12 +123,12 @@ def test_a_version_never_goes_back(jobs: Jobs) -> None:
     """An older snapshot that comes late changes nothing, whatever else is written with it."""
     jobs.upsert([job("j1", version=5, status="rendering")])
     jobs.upsert([job("j1", version=4, status="planning"), job("j2", version=1)])
-    assert {j.id: (j.version, j.status) for j in jobs.get_many(["j1", "j2"]).values()} == {
+    assert {j.id: (j.version, j.status) for j in jobs.get_many([ref("j1"), ref("j2")]).values()} == {
         "j1": (5, "rendering"),
         "j2": (1, "queued"),
     }
     jobs.upsert([job("j1", version=6, status="completed")])
-    found = jobs.get("j1")
+    found = jobs.get(ref("j1"))
     assert found is not None
     assert found.status == "completed"
     assert ids(jobs, JobFilter(statuses=("completed",))) == ["j1"]
@@ -133,20 +155,20 @@ def test_writers_that_overtake_one_another_do_no_harm(jobs: Jobs) -> None:
     for thread in threads:
         thread.join()
     assert errors == []
-    assert {found.version for found in jobs.get_many(names).values()} == {24}
+    assert {found.version for found in jobs.get_many([ref(name) for name in names]).values()} == {24}
 
 
 def test_a_large_batch_is_written_and_read(jobs: Jobs) -> None:
     """More jobs than a statement has parameters."""
     names = [f"j{number:05}" for number in range(1500)]
     jobs.upsert([job(name) for name in names])
-    assert sorted(jobs.get_many(names)) == names
+    assert sorted(jobs.get_many([ref(name) for name in names])) == [ref(name) for name in names]
 
 
 def test_the_same_job_twice_in_a_batch_is_its_newest(jobs: Jobs) -> None:
     """A batch may hold several snapshots of a job, in any order."""
     jobs.upsert([job("j1", version=1), job("j1", version=3), job("j1", version=2)])
-    found = jobs.get("j1")
+    found = jobs.get(ref("j1"))
     assert found is not None
     assert found.version == 3
 
@@ -239,7 +261,7 @@ def test_what_strangers_send_as_labels_is_stored(jobs: Jobs) -> None:
     """A raw producer's odd labels never stop the projection."""
     odd = job("j1", project_id="nul \u0000 in it", batch_id="x" * 200, source="\u0000", created_at=None)
     jobs.upsert([odd])
-    assert jobs.get("j1") == odd
+    assert jobs.get(ref("j1")) == odd
     assert ids(jobs, JobFilter(project_id="nul \u0000 in it")) == ["j1"]
 
 
@@ -259,7 +281,7 @@ def test_migrations_are_applied_once(url: str) -> None:
     assert first.migrate() == 0
     second = Jobs(url)
     assert second.migrate() == 0
-    assert second.get("j1") is not None
+    assert second.get(ref("j1")) is not None
     first.close()
     second.close()
 
@@ -294,7 +316,7 @@ def test_readers_do_not_wait_for_a_writer(jobs: Jobs, url: str) -> None:
     other = Jobs(url)
     with jobs._begin() as connection:
         connection.exec_driver_sql("UPDATE jobs SET version = 2")
-        assert other.get("j1") is not None
+        assert other.get(ref("j1")) is not None
         assert ids(other) == ["j1"]
     other.close()
 
@@ -307,11 +329,11 @@ def test_a_database_that_is_away_says_so(own_postgres: PostgresServer) -> None:
     own_postgres.stop(kill=True)
     calls = [
         jobs.ping,
-        lambda: jobs.get("j1"),
+        lambda: jobs.get(ref("j1")),
         lambda: jobs.upsert([job("j2")]),
         lambda: jobs.insert_if_absent(job("j2")),
         lambda: jobs.list("a"),
-        jobs.unfinished,
+        lambda: list(jobs.unfinished()),
         jobs.delete_all,
     ]
     for call in calls:
@@ -319,8 +341,8 @@ def test_a_database_that_is_away_says_so(own_postgres: PostgresServer) -> None:
             call()
         assert caught.value.code == "database_unavailable"
     own_postgres.start()
-    assert jobs.get("j1") == job("j1")
-    assert jobs.get("j2") is None
+    assert jobs.get(ref("j1")) == job("j1")
+    assert jobs.get(ref("j2")) is None
     jobs.close()
 
 
@@ -344,3 +366,98 @@ def test_addresses_as_deployments_write_them(postgres_server: PostgresServer, tm
         table.migrate()
         table.ping()
         table.close()
+
+
+def test_two_tenants_may_choose_the_same_id(jobs: Jobs) -> None:
+    """Their rows stand side by side, and neither is found, listed, inserted over or written by the other."""
+    theirs = job("j1", tenant="b", format="mp3")
+    assert jobs.insert_if_absent(job("j1"))
+    assert jobs.insert_if_absent(theirs)
+    jobs.upsert([job("j1", version=9, status="completed")])
+    assert jobs.get_many([ref("j1"), ref("j1", "b"), ref("j1", "c")]) == {
+        ref("j1"): job("j1", version=9, status="completed"),
+        ref("j1", "b"): theirs,
+    }
+    assert jobs.list("b").jobs == (theirs,)
+
+
+def test_a_table_of_an_older_version_keeps_its_rows(url: str) -> None:
+    """A table whose key was the id alone becomes one of pairs: every row is there, as it was."""
+    kept = [
+        job("done", status="completed", completed_at=NOON, user_id="u1", batch_id="b1", version=4),
+        job("odd", user_id="null \u0000 🎬", metadata={"text": "\\u0000 \u0000"}, tenant="b"),
+        job("late", status="failed", completed_at=NOON + timedelta(microseconds=1)),
+    ]
+    engine = _engine(url)
+    with engine.begin() as connection:
+        migrate(connection, 1)
+        for one in kept:
+            row = {k: v for k, v in _row(one).items() if k in OLD_COLUMNS}
+            names = ", ".join(row)
+            values = ", ".join(f":{name}" for name in row)
+            connection.execute(text(f"INSERT INTO jobs ({names}) VALUES ({values})"), row)
+    engine.dispose()
+    table = Jobs(url)
+    assert table.migrate() == 1
+    assert table.migrate() == 0
+    assert table.get_many([one.ref for one in kept]) == {one.ref: one for one in kept}
+    assert ids(table, JobFilter(user_id="u1")) == ["done"]
+    assert ids(table, JobFilter(user_id="null \u0000 🎬"), "b") == ["odd"]
+    ended = {row["id"]: row["ended_at"] for row in map(_row, kept)}
+    with table._begin() as connection:
+        rows = connection.execute(text("SELECT id, ended_at FROM jobs")).all()
+    assert {row[0]: row[1] for row in rows} == ended
+    table.close()
+
+
+FILTERS = (
+    JobFilter(),
+    JobFilter(statuses=("failed",)),
+    JobFilter(statuses=("queued", "failed", "rendering")),
+    JobFilter(statuses=()),
+    JobFilter(format="mp3"),
+    JobFilter(project_id="p1"),
+    JobFilter(batch_id="b1"),
+    JobFilter(user_id="u1"),
+    JobFilter(video_id="v1"),
+    JobFilter(user_id="u1", statuses=("queued", "completed")),
+    JobFilter(after=NOON + timedelta(minutes=10), before=NOON + timedelta(minutes=30)),
+)
+
+
+@pytest.mark.parametrize("wanted", FILTERS)
+def test_every_filter_pages_through_all_it_means(jobs: Jobs, wanted: JobFilter) -> None:
+    """Twenty times over, for PostgreSQL plans a statement anew without its values after five runs."""
+    statuses = ("queued", "rendering", "completed", "failed")
+    all_of_them = [
+        job(
+            f"j{n:02}",
+            status=statuses[n % 4],
+            format=("mp4", "mp3")[n % 2],
+            created_at=NOON + timedelta(minutes=n // 2),
+            project_id="p1" if n % 3 == 0 else None,
+            batch_id="b1" if n % 5 == 0 else None,
+            user_id=f"u{n % 2}",
+        )
+        for n in range(80)
+    ]
+    jobs.upsert([*all_of_them, *(one.model_copy(update={"tenant": "b"}) for one in all_of_them)])
+    expected = [one.id for one in reversed(all_of_them) if _means(wanted, one)]
+    for _ in range(20):
+        found: list[str] = []
+        cursor = None
+        while True:
+            page = jobs.list("a", wanted, cursor=cursor, limit=7)
+            found += [one.id for one in page.jobs]
+            if (cursor := page.next_cursor) is None:
+                break
+        assert found == expected
+
+
+def _means(wanted: JobFilter, one: Job) -> bool:
+    named = ("format", "project_id", "batch_id", "user_id", "video_id")
+    equal = all(getattr(wanted, n) in (None, getattr(one, n, None)) for n in named)
+    assert one.created_at is not None
+    late = wanted.after is None or one.created_at >= wanted.after
+    early = wanted.before is None or one.created_at < wanted.before
+    return equal and late and early and (wanted.statuses is None or one.status in wanted.statuses)

@@ -34,8 +34,9 @@ from schemas.facts import (
     Result,
     StageProgressed,
 )
+from schemas.identity import JobRef
 from schemas.lifecycle import Job, fold
-from schemas.messages import Control, ExportRequest
+from schemas.messages import DEFAULT_TENANT, Control, ExportRequest
 from schemas.topics import CONTROL, PROGRESS, REQUESTS, STATUS
 from tests.acceptance.support import Process
 from tests.integration.kafka_support import PARTITIONS, embedded_settings, read_all, real_settings
@@ -44,6 +45,11 @@ from tests.servers.kafka_server import KafkaServer
 
 PATIENCE_S = 40.0
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def mine(job_id: str) -> JobRef:
+    """A job of the default tenant."""
+    return JobRef(DEFAULT_TENANT, job_id)
 
 
 @dataclass
@@ -84,11 +90,11 @@ class Site:
         """The row of a job once it is as wanted."""
 
         def there() -> bool:
-            job = self.jobs.get(job_id)
+            job = self.jobs.get(mine(job_id))
             return job is not None and condition(job)
 
-        wait_until(there, f"the row of {job_id}, now {self.jobs.get(job_id)}", PATIENCE_S)
-        job = self.jobs.get(job_id)
+        wait_until(there, f"the row of {job_id}, now {self.jobs.get(mine(job_id))}", PATIENCE_S)
+        job = self.jobs.get(mine(job_id))
         assert job is not None
         return job
 
@@ -233,10 +239,10 @@ def test_duplicates_and_a_kill_in_the_middle_lose_and_invent_nothing(site: Site)
         site.publish(request, *told[request.job_id])
     with site.projection():
         for request in requests:
-            job = site.wait(request.job_id, lambda job: job.terminal)
+            # A request may be read after the facts of its job, and what it adds after the end.
+            job = site.wait(request.job_id, lambda job: job.terminal and job.source is not None)
             assert job.model_dump() == folded(request, *told[request.job_id]).model_dump()
-        rows = {job.id: job for job in site.jobs.get_many([r.job_id for r in requests]).values()}
-        # A request may be read after the facts of its job: what it adds is told after the end.
+        rows = {job.id: job for job in site.jobs.get_many([r.ref for r in requests]).values()}
         newest = newest_of(site.snapshots(lambda found: newest_of(found) == rows))
     assert newest == rows
 
@@ -254,7 +260,8 @@ def test_a_dropped_table_is_rebuilt_from_the_snapshots(site: Site) -> None:
         wait_until(lambda: not rebuilding.alive, "the table is rebuilt", PATIENCE_S)
         assert rebuilding.status == 0, rebuilding.tail()
         assert "2 jobs" in rebuilding.tail()
-    assert site.jobs.get_many(["a", "b"]) == before
+    rows = site.jobs.get_many([mine("a"), mine("b")])
+    assert {ref.id: job for ref, job in rows.items()} == before
 
 
 def test_an_order_to_cancel_becomes_a_fact(site: Site) -> None:
@@ -320,7 +327,7 @@ def test_partitions_that_are_added_are_read_at_once(
             publish_all(publisher, [outgoing(request_of(name)) for name in names])
         assert len({message.partition() for message in read_all(kafka, REQUESTS, fewest(names))}) > PARTITIONS
         # Members that join anew may take a while to agree; without looking again it would be a minute.
-        wait_until(lambda: all(site.jobs.get(name) for name in names), "a row of every job", 52)
+        wait_until(lambda: all(site.jobs.get(mine(name)) for name in names), "a row of every job", 52)
 
 
 def fewest(names: Sequence[str]) -> Callable[[list[Message]], bool]:

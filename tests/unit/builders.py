@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from renderers.timeline.cutting import Abilities
+from renderers.timeline.timeline import Timeline, canvas
+from schemas.parts import PicturePart
 from schemas.project import Project, parse_project
+from schemas.settings import FilmSettings
 
 Document = dict[str, Any]
 
@@ -13,6 +17,24 @@ PIXEL = (
     "2mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
 """A PNG of one pixel."""
+
+
+def film_settings(**asked: Any) -> FilmSettings:
+    """The settings of a film, read."""
+    return FilmSettings.model_validate(asked)
+
+
+def timeline_of(whole: Project, prints: dict[str, str] | None = None, **asked: Any) -> Timeline:
+    """The timeline of a project at the settings asked for, cut as for H.264."""
+    settings = film_settings(**asked)
+    shortest = 1 if settings.bitrate is None else -(-settings.fps // 2)
+    abilities = Abilities(shortest_still=shortest, longest_hold=10 * settings.fps)
+    return Timeline(whole, canvas(whole, settings), settings.fps, prints or {}, abilities)
+
+
+def moving(first: int, frames: int, **keys: Any) -> PicturePart:
+    """A chunk whose every frame is encoded."""
+    return PicturePart(key="", shape="moving", first_frame=first, frames=frames, **keys)
 
 
 def document(**keys: Any) -> Document:

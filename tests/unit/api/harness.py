@@ -19,8 +19,9 @@ from producer_api.app import create_app
 from producer_api.ports import Services
 from schemas.errors import Unavailable
 from schemas.facts import Completed, Fact, Failed, Planned, PlanStarted, Problem, Result
+from schemas.identity import JobRef
 from schemas.lifecycle import Job, fold
-from schemas.messages import Message
+from schemas.messages import DEFAULT_TENANT, Message
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 FILE = bytes(range(256)) * 40
@@ -90,7 +91,7 @@ class World:
 
     def tell(self, job_id: str, *facts: Fact) -> Job:
         """Fold facts into the job's row, as the projection does."""
-        job = self.jobs.get(job_id)
+        job = self.jobs.get(JobRef(DEFAULT_TENANT, job_id))
         assert job is not None
         for fact in facts:
             job = fold(job, fact)

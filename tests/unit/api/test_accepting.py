@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from producer_api.accepting import job_id_of
 from producer_api.views import ExportView
 from schemas import topics
 from schemas.errors import Unavailable
+from schemas.identity import JobRef
 from schemas.lifecycle import Job
 from schemas.limits import Limits
-from schemas.messages import ExportRequest
+from schemas.messages import DEFAULT_TENANT, ExportRequest
 from tests.unit import builders as b
 from tests.unit.api.harness import World, world
 
@@ -28,7 +30,7 @@ def requests(api: World) -> list[ExportRequest]:
 
 
 def test_an_export_is_accepted_published_and_in_the_table(api: World) -> None:
-    """A request answers 202 with the job, its id first, and is on the stream under that id as the key."""
+    """A request answers 202 with the job, its id first, and is on the stream under its tenant and id."""
     answer = api.post(
         "/v1/exports", json=body(settings={"quality": "720p"}, metadata={"a": [1]}, batch_id="b1")
     )
@@ -40,9 +42,9 @@ def test_an_export_is_accepted_published_and_in_the_table(api: World) -> None:
     ExportView.model_validate(view)
     [(topic, key, request)] = api.stream.messages
     assert isinstance(request, ExportRequest)
-    assert (topic, key) == (topics.REQUESTS, view["id"])
+    assert (topic, key) == (topics.REQUESTS, f"default/{view['id']}")
     assert (request.settings, request.metadata, request.batch_id) == ({"quality": "720p"}, {"a": [1]}, "b1")
-    row = api.jobs.get(view["id"])
+    row = api.jobs.get(JobRef(DEFAULT_TENANT, view["id"]))
     assert row is not None
     assert (row.status, row.format, row.source) == ("queued", "mp4", "api")
 
@@ -118,7 +120,7 @@ def test_what_cannot_be_exported_is_refused_with_its_path(
     assert [fault["path"] for fault in problem.get("errors", [{"path": None}])] == [path]
     assert problem["detail"].endswith(".")
     assert api.stream.messages == []
-    assert api.jobs.unfinished() == []
+    assert list(api.jobs.unfinished()) == []
 
 
 def test_a_request_that_is_too_large_is_413(tmp_path: Path) -> None:
@@ -142,7 +144,7 @@ def test_without_a_broker_nothing_is_accepted(api: World) -> None:
     answer = api.post("/v1/exports", json=body(), headers={"Idempotency-Key": "k"})
     assert (answer.status_code, answer.json()["code"]) == (503, "broker_unavailable")
     assert int(answer.headers["retry-after"]) > 0
-    assert api.jobs.unfinished() == []
+    assert list(api.jobs.unfinished()) == []
     api.stream.away = False
     assert api.post("/v1/exports", json=body(), headers={"Idempotency-Key": "k"}).status_code == 202
 
@@ -228,3 +230,20 @@ def test_a_key_belongs_to_its_tenant(keyed: World) -> None:
     assert [answer.status_code for answer in answers] == [202, 202]
     assert len({answer.json()["id"] for answer in answers}) == 2
     assert [request.tenant for request in requests(keyed)] == ["anna", "bert"]
+
+
+def test_another_tenants_job_of_the_same_id_is_not_answered(keyed: World) -> None:
+    """A key whose id another tenant had taken begins a job of the caller's own, and shows nothing else."""
+    taken = job_id_of("anna", "k1")
+    theirs = Job(id=taken, tenant="bert", version=7, format="mp3", metadata={"secret": "bert's"})
+    assert keyed.jobs.insert_if_absent(theirs)
+    as_anna = {"X-API-Key": "key-a"}
+    assert keyed.get(f"/v1/exports/{taken}", headers=as_anna).status_code == 404
+    answers = [
+        keyed.post("/v1/exports", json=body(), headers={**as_anna, "Idempotency-Key": "k1"}) for _ in range(2)
+    ]
+    assert [answer.status_code for answer in answers] == [202, 200]
+    assert all(answer.json()["id"] == taken and "bert" not in answer.text for answer in answers)
+    assert keyed.get(f"/v1/exports/{taken}", headers=as_anna).json()["format"] == "mp4"
+    assert keyed.get(f"/v1/exports/{taken}", headers={"X-API-Key": "key-b"}).json()["format"] == "mp3"
+    assert keyed.jobs.get(theirs.ref) == theirs

@@ -14,9 +14,11 @@ from producer_api.publishing import StreamPublisher
 from schemas import topics
 from schemas.cloudevents import Headers, decode_headers
 from schemas.errors import Unavailable
+from schemas.identity import JobRef
 from schemas.lifecycle import Job
-from schemas.messages import Control, read_message
+from schemas.messages import DEFAULT_TENANT, Control, read_message
 
+J1 = JobRef(DEFAULT_TENANT, "j1")
 LONG = 30.0
 
 
@@ -36,7 +38,7 @@ def test_listeners_get_the_snapshots_of_their_job_from_any_thread() -> None:
 
     async def scene() -> tuple[list[int], list[int]]:
         hub = StatusHub()
-        with hub.subscribe("j1") as one, hub.subscribe("j1") as other:
+        with hub.subscribe(J1) as one, hub.subscribe(J1) as other:
 
             def feed() -> None:
                 for version in range(1, 6):
@@ -59,7 +61,7 @@ def test_a_slow_listener_gets_the_latest() -> None:
 
     async def scene() -> list[int]:
         hub = StatusHub(capacity=4)
-        with hub.subscribe("j1") as slow:
+        with hub.subscribe(J1) as slow:
             for version in range(1, 11):
                 hub.publish_threadsafe(snapshot(version))
             await asyncio.sleep(0)
@@ -79,12 +81,12 @@ def test_silence_ends_the_wait_with_nothing() -> None:
 
     async def scene() -> None:
         hub = StatusHub()
-        with hub.subscribe("j1") as snapshots:
+        with hub.subscribe(J1) as snapshots:
             assert await snapshots.next(0.001) is None
             threading.Thread(target=hub.close).start()
             assert await snapshots.next(LONG) is None
             assert snapshots.closed()
-        with hub.subscribe("j1") as late:
+        with hub.subscribe(J1) as late:
             assert await late.next(LONG) is None
 
     asyncio.run(scene())
@@ -95,7 +97,7 @@ def test_a_listener_whose_loop_has_ended_is_forgotten() -> None:
     hub = StatusHub()
 
     async def leave() -> None:
-        hub.subscribe("j1").__enter__()
+        hub.subscribe(J1).__enter__()
 
     asyncio.run(leave())
     assert hub.listeners() == 1

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from connectors.kafka import KafkaSettings, Seldom, chunk_partition, consumer_config, producer_config
 from connectors.kafka_topics import TopicState, differences
 from schemas.errors import InvalidInput
+from schemas.identity import task_key
 from schemas.topics import DEFAULT_PARTITIONS, TOPICS
 
 
@@ -91,7 +92,9 @@ def test_chunks_in_flight_lie_evenly(job: str, first: int, partitions: int) -> N
 def test_workers_have_as_much_to_do(first: int, workers: int, dealt: list[int]) -> None:
     """However partitions are dealt out to workers, of as many chunks in a row each has the same share."""
     row = range(first, first + DEFAULT_PARTITIONS)
-    places = [chunk_partition(b"job:%d" % number, DEFAULT_PARTITIONS) for number in row]
+    places = [
+        chunk_partition(task_key("default", "job", number).encode(), DEFAULT_PARTITIONS) for number in row
+    ]
     owners = [dealt[place] % workers for place in places]
     assert {owners.count(worker) for worker in range(workers)} == {DEFAULT_PARTITIONS // workers}
 
@@ -105,5 +108,5 @@ def test_any_key_has_a_partition(key: bytes, partitions: int) -> None:
 
 def test_jobs_begin_in_different_partitions() -> None:
     """Jobs of a single chunk do not all go to one worker."""
-    places = [chunk_partition(b"job-%d:0" % number, 12) for number in range(600)]
+    places = [chunk_partition(task_key("default", f"job-{number}", 0).encode(), 12) for number in range(600)]
     assert all(30 <= places.count(place) <= 70 for place in range(12))

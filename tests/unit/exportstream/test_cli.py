@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -207,11 +208,12 @@ def test_a_cache_makes_the_second_time_cheap_and_keeps_no_jobs(tmp_path: Path) -
 
 
 def children(pid: int) -> set[int]:
-    """All processes below one."""
+    """All processes below one; one that ends meanwhile has none."""
     found: set[int] = set()
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            found |= {int(child)} | children(int(child))
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for task in Path(f"/proc/{pid}/task").glob("*/children"):
+            for child in task.read_text().split():
+                found |= {int(child)} | children(int(child))
     return found
 
 

@@ -67,7 +67,7 @@ def test_imports_are_not_searched_for_garbage(monkeypatch: pytest.MonkeyPatch) -
         with early.uncollected():
             assert not gc.isenabled()
         assert gc.isenabled()
-        assert gc.get_freeze_count() == before
+        assert gc.get_freeze_count() <= before  # what was frozen before may have been freed meanwhile
         with early.uncollected():
             monkeypatch.setitem(sys.modules, "something_new", sys)
         assert gc.get_freeze_count() > before

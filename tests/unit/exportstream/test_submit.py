@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from exportstream import exits
+from exportstream.commands.render import format_of
 from exportstream.commands.submit import load, with_uploads
 from exportstream.reporting import check_output, report
 from schemas.errors import InvalidInput
@@ -127,3 +128,14 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path
         with pytest.raises(InvalidInput):
             check_output(output)
     check_output(tmp_path / "film.mp4")
+
+
+@pytest.mark.parametrize("name", ["film.xyz", "film.MOV", "film.webm", "a.b.pdf", "film.m5a"])
+def test_an_ending_that_is_no_format_is_refused(name: str) -> None:
+    """The sentence lists those that are; a name without one is a film."""
+    with pytest.raises(InvalidInput, match=r"\.mp4, \.gif") as caught:
+        format_of(Path(name))
+    assert caught.value.code == "unknown_ending"
+    assert format_of(Path("film.MP4")) == "mp4"
+    assert format_of(Path("a.JPG")) == "jpeg"
+    assert format_of(Path("film")) == "mp4"

@@ -16,10 +16,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 LOCKED = ["requirements.txt", "requirements-build.txt", "requirements-dev.txt", "requirements-fonts.txt"]
 OURS = ["schemas", "renderers", "connectors", "processors", "producer_api", "exportstream"]
-BY_NAME = {"cv2", "newmm_tokenizer", "pymupdf_fonts", "skia"}
+BY_NAME = {"cv2", "pymupdf_fonts", "skia"}
 """Modules that are imported by their name in a string, which the syntax tree does not show."""
-BY_OTHERS = {"cramjam"}
-"""Packages that those we import look for: aiokafka decompresses with it."""
+BY_OTHERS = {"brotli", "cramjam"}
+"""Packages that those we import look for: aiokafka decompresses with one, fontTools with the other."""
 
 
 def _normal(name: str) -> str:

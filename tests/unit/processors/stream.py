@@ -23,8 +23,9 @@ from processors.plan import PlanStage
 from processors.plans import PlanCache
 from processors.render import Render
 from processors.resources import ResourcePool
-from processors.sound import SoundMixer
-from processors.stage import Outgoing, Stage, TaskContext
+from processors.sound import Sound
+from processors.sources import SoundReader
+from processors.stage import Instead, Outgoing, Stage, TaskContext
 from processors.upload import Upload
 from renderers.foreign.decode import answer
 from schemas import keys, topics
@@ -70,7 +71,8 @@ class Worker:
             PlanStage(store, plans, Documents(store, source), assets, DEFAULT, width=width),
             Render(store, plans, ResourcePool(store)),
             Encode(store, plans),
-            Mix(store, plans, SoundMixer(store, folder), folder),
+            Sound(store, plans, SoundReader(store, InProcessDecoder(), folder)),
+            Mix(store, plans, folder),
             Upload(store, plans, folder, StoredProjectHistory(store)),
         ]
         self.stages = {stage.topic: stage for stage in stages}
@@ -127,6 +129,8 @@ class Stream:
         message = stage.parse(outgoing.message.TYPE, str(outgoing.message.VERSION), outgoing.message.encode())
         try:
             outputs = list(stage.handle(message, self.context()))
+        except Instead as other:
+            outputs = list(other.outputs)
         except ExportError as error:
             outputs = list(stage.on_failure(message, error, self.now()))
         for output in outputs:

@@ -18,9 +18,8 @@ from renderers.stored.pixels import Pixels
 from schemas.errors import InvalidInput, Missing
 from schemas.limits import DEFAULT
 from schemas.project import Project
-from schemas.settings import parse_settings
 from tests.acceptance.media import inline, picture
-from tests.unit.builders import fade, image, move, project, rect, slide, text
+from tests.unit.builders import fade, film_settings, image, move, project, rect, slide, text
 from tests.unit.processors.stream import InProcessDecoder, Stream
 from tests.unit.renderers.films import FPS, Film
 
@@ -81,7 +80,7 @@ class Drawer:
 
     def at(self, film: Project, seconds: float) -> Pixels:
         """The picture at a time."""
-        asked = parse_settings({"width": 320, "height": 180, "fps": FPS})
+        asked = film_settings(width=320, height=180, fps=FPS)
         return self._frames.draw(film, asked, seconds, "default", self._context)
 
 

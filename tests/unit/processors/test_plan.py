@@ -16,7 +16,7 @@ from schemas import keys
 from schemas.errors import Cancelled, Missing
 from schemas.facts import ChunkEncoded, PlanStarted
 from schemas.messages import ExportRequest, RenderTask
-from schemas.plan import Asset, Plan
+from schemas.plan import Asset, OutputFile, Plan
 from schemas.project import SourceRef
 from tests.acceptance.media import inline, picture
 from tests.unit.builders import document, image, rect, slide, text
@@ -168,12 +168,12 @@ def test_facts_stay_small_whatever_a_plan_holds() -> None:
         job_id="j",
         tenant="default",
         format="mp4",
-        extension="mp4",
         settings={},
         project_key="k",
         project_name="n" * 1000,
         stages=("plan",),
-        output_key="k",
+        parts=(),
+        files=(OutputFile(name="file.mp4", key="k", media_type="video/mp4"),),
         engine_version="1",
         warnings=tuple(f"{number}: " + "w" * 2000 for number in range(1000)),
     )
@@ -210,3 +210,22 @@ def test_an_image_is_decoded_once_for_all_its_exports(tmp_path: Path) -> None:
     (asset,) = stream.plan("two").assets
     assert isinstance(asset, Asset)
     assert (asset.kind, asset.sha256) == ("image", sha256(picture()))
+
+
+def test_a_format_in_the_settings_may_not_contradict_the_requests(tmp_path: Path) -> None:
+    """A raw producer's request that names two formats fails its job, and says where."""
+    job = Stream(tmp_path).export("job", document(slides=[slide()]), settings={"format": "json"})
+    assert job.error is not None
+    assert (job.error.code, job.error.path) == ("invalid_value", "settings.format")
+
+
+def test_what_a_decoder_warns_of_reaches_the_job(tmp_path: Path) -> None:
+    """The plan and the job say it with the path of the element, when it was decoded and when it was known."""
+    stream = Stream(tmp_path)
+    svg = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'><foreignObject width='9'/></svg>"
+    element = {"type": "image", "src": f"data:image/svg+xml,{svg}", "x": 0, "y": 0, "width": 9, "height": 9}
+    for name in ("first", "again"):
+        job = stream.export(name, document(slides=[slide(0.1, element)]))
+        assert list(job.warnings) == ["slides[0].elements[0].src: HTML in foreignObject is not drawn"], (
+            job.warnings
+        )

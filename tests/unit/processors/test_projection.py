@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from connectors.store.memory import MemoryStore
 from processors.documents import Documents
 from processors.projection import Projector, Raw, fold_batch, read
-from processors.stage import Outgoing
+from processors.stage import Outgoing, event_id
 from schemas import topics
 from schemas.errors import Unavailable
 from schemas.facts import (
@@ -27,8 +27,9 @@ from schemas.facts import (
     Problem,
     Result,
 )
+from schemas.identity import JobRef
 from schemas.lifecycle import Job
-from schemas.messages import Control, ExportRequest, Message
+from schemas.messages import DEFAULT_TENANT, Control, ExportRequest, Message, PartDone
 from tests.unit.builders import document, slide
 from tests.unit.processors.stream import EPOCH
 
@@ -37,22 +38,22 @@ class Table:
     """A job table in memory, which may be away for some calls."""
 
     def __init__(self, away: int = 0) -> None:
-        self.rows: dict[str, Job] = {}
+        self.rows: dict[JobRef, Job] = {}
         self.away = away
 
-    def get_many(self, ids: Sequence[str]) -> Mapping[str, Job]:
+    def get_many(self, refs: Sequence[JobRef]) -> Mapping[JobRef, Job]:
         """The rows that are there."""
         if self.away:
             self.away -= 1
             raise Unavailable("database_unavailable", "The job table is away.")
-        return {id_: self.rows[id_] for id_ in ids if id_ in self.rows}
+        return {ref: self.rows[ref] for ref in refs if ref in self.rows}
 
     def upsert(self, jobs: Sequence[Job]) -> None:
         """Write rows; a version never goes back."""
         for job in jobs:
-            known = self.rows.get(job.id)
+            known = self.rows.get(job.ref)
             if known is None or known.version <= job.version:
-                self.rows[job.id] = job
+                self.rows[job.ref] = job
 
 
 class World:
@@ -94,21 +95,27 @@ def request(job_id: str = "a", **fields: Any) -> ExportRequest:
     return ExportRequest(job_id=job_id, format="mp4", **given)
 
 
-def common(job_id: str) -> dict[str, Any]:
-    """What all facts have."""
-    return {"job_id": job_id, "tenant": "default", "at": EPOCH}
+def mine(job_id: str) -> JobRef:
+    """A job of the default tenant."""
+    return JobRef(DEFAULT_TENANT, job_id)
+
+
+def common(job_id: str, tenant: str = DEFAULT_TENANT) -> dict[str, Any]:
+    """The fields of every fact."""
+    return {"job_id": job_id, "tenant": tenant, "at": EPOCH}
 
 
 RESULT = Result(key="k", file_name="f", content_type="video/mp4", size=1, sha256="0")
 JOBS = st.sampled_from(["a", "b", "c"])
+TENANTS = st.sampled_from([DEFAULT_TENANT, "other"])
 FACTS: st.SearchStrategy[Fact | ExportRequest] = st.one_of(
-    st.builds(request, JOBS),
-    st.builds(lambda j: PlanStarted(**common(j)), JOBS),
+    st.builds(lambda j, t: request(j, tenant=t), JOBS, TENANTS),
+    st.builds(lambda j, t: PlanStarted(**common(j, t)), JOBS, TENANTS),
     st.builds(lambda j: Planned(**common(j), project_key="k", chunks=4), JOBS),
     st.builds(lambda j, p: ChunkEncoded(**common(j), position=p, frames=9), JOBS, st.integers(0, 3)),
     st.builds(lambda j: Completed(**common(j), result=RESULT), JOBS),
     st.builds(lambda j: Failed(**common(j), error=Problem(code="c", message="m")), JOBS),
-    st.builds(lambda j: CancelledFact(**common(j)), JOBS),
+    st.builds(lambda j, t: CancelledFact(**common(j, t)), JOBS, TENANTS),
 )
 
 
@@ -120,7 +127,7 @@ def test_batches_may_be_cut_anywhere(facts: list[Fact | ExportRequest], data: st
     first, one = fold_batch({}, facts[:cut], EPOCH)
     second, two = fold_batch(first, facts[cut:], EPOCH)
     assert first | second == whole
-    assert {job.id: job for job in [*one, *two]} == {job.id: job for job in snapshots}
+    assert {job.ref: job for job in [*one, *two]} == {job.ref: job for job in snapshots}
 
 
 @given(st.lists(FACTS, min_size=1, max_size=20))
@@ -131,26 +138,30 @@ def test_a_batch_that_comes_again_changes_no_row(
     rows, _ = fold_batch({}, facts, EPOCH)
     again, snapshots = fold_batch(rows, facts, EPOCH)
     assert again == rows
-    assert sorted(job.id for job in snapshots) == sorted(rows)
-    assert all(rows[job.id] == job for job in snapshots)
+    assert sorted(job.ref for job in snapshots) == sorted(rows)
+    assert all(rows[job.ref] == job for job in snapshots)
 
 
 @given(st.lists(FACTS, max_size=20))
 def test_versions_count_up_by_one_and_the_last_snapshot_is_the_row(facts: list[Fact | ExportRequest]) -> None:
     """A listener sees each change once, in order, and ends with what the table says."""
     rows, snapshots = fold_batch({}, facts, EPOCH)
-    for job_id, row in rows.items():
-        seen = [job for job in snapshots if job.id == job_id]
+    for ref, row in rows.items():
+        seen = [job for job in snapshots if job.ref == ref]
         assert [job.version for job in seen] == list(range(1, len(seen) + 1))
         assert seen[-1] == row
         assert len({job.status for job in seen if job.terminal}) <= 1
 
 
-def test_a_fact_of_another_tenant_is_ignored() -> None:
-    """Whoever names somebody else's job changes nothing."""
+def test_two_tenants_may_choose_the_same_id() -> None:
+    """Each has a job of its own: a row, snapshots under a key of their own, and an end of its own."""
     world = World()
-    world.apply(request("a"), CancelledFact(job_id="a", tenant="other", at=EPOCH))
-    assert world.table.rows["a"].status == "queued"
+    world.apply(request("a"), request("a", tenant="other"), CancelledFact(**common("a", "other")))
+    assert {ref: job.status for ref, job in world.table.rows.items()} == {
+        mine("a"): "queued",
+        JobRef("other", "a"): "cancelled",
+    }
+    assert [out.key for out in world.published] == ["default/a", "other/a", "other/a"]
 
 
 def test_the_projection_waits_for_the_table() -> None:
@@ -187,7 +198,7 @@ def test_one_message_that_nobody_can_work_on_stops_no_other() -> None:
 
     batch = [raw(request("a")), raw(request("poison")), raw(request("b"))]
     asyncio.run(world.projector.persistently(work, batch))
-    assert sorted(world.table.rows) == ["a", "b"]
+    assert sorted(world.table.rows) == [mine("a"), mine("b")]
 
 
 def test_inline_projects_are_kept_where_the_broker_forgets() -> None:
@@ -197,23 +208,42 @@ def test_inline_projects_are_kept_where_the_broker_forgets() -> None:
     value = b'{"job_id": "b", "format": "mp4", "project": ' + b'{"a":' * 400 + b"1" + b"}" * 401
     batch = [raw(request("a", project=document(slides=[slide()]))), Raw(topics.REQUESTS, None, None, value)]
     asyncio.run(world.projector.persistently(world.projector.apply, batch))
-    key = world.table.rows["a"].project_key
+    key = world.table.rows[mine("a")].project_key
     assert key is not None
     assert store.exists(key)
-    assert world.table.rows["b"].project_key is None
+    assert world.table.rows[mine("b")].project_key is None
 
 
 def test_an_order_to_cancel_becomes_a_fact_unless_the_job_has_ended() -> None:
-    """Ended jobs, and those of other tenants, are left alone; a job that is not known yet is not."""
+    """An ended job is left alone; one that is not known yet is not, nor another tenant's of the same id."""
     world = World()
     world.apply(request("a"), request("b"), Failed(**common("b"), error=Problem(code="c", message="m")))
     world.published.clear()
     orders = [Control(job_id=job, by="me") for job in ("a", "b", "c")]
-    orders.append(Control(job_id="a", tenant="other"))
+    orders.append(Control(job_id="b", tenant="other"))
     world.projector.cancel([Raw(topics.CONTROL, o.TYPE, "1", o.encode()) for o in orders])
     world.projector.cancel([Raw(topics.CONTROL, None, None, b"rubbish")])
     told = [o.message for o in world.published]
     assert told == [
         CancelledFact(job_id="a", tenant="default", at=EPOCH, by="me"),
         CancelledFact(job_id="c", tenant="default", at=EPOCH, by="me"),
+        CancelledFact(job_id="b", tenant="other", at=EPOCH),
     ]
+
+
+def test_every_snapshot_is_an_event_of_its_own() -> None:
+    """A consumer that drops events whose id it has seen keeps each version of each tenant's job."""
+    world = World()
+    world.apply(request("a"), request("a", tenant="other"), PlanStarted(**common("a")))
+    assert [event_id(out) for out in world.published] == [
+        "default/a:job.snapshot:1",
+        "other/a:job.snapshot:1",
+        "default/a:job.snapshot:2",
+    ]
+
+
+def test_every_finished_part_is_an_event_of_its_own() -> None:
+    """Parts of a job are announced under one key: their ids differ, and one said again keeps its own."""
+    done = [PartDone(job_id="a", tenant="t", plan_key="p", position=n) for n in (0, 1, 1)]
+    ids = [event_id(Outgoing(topics.MIX, "t/a", one)) for one in done]
+    assert ids == ["t/a:chunk.done:0", "t/a:chunk.done:1", "t/a:chunk.done:1"]

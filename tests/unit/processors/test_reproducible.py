@@ -13,9 +13,10 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 
 from producer_api.views import ManifestView
-from renderers import ENGINE_VERSION
+from renderers import ENGINE_VERSION, instructions
 from renderers.text import fontfiles
 from schemas import keys, topics
+from schemas.hashing import content_hash
 from tests.acceptance.media import inline, picture, tone
 from tests.unit.builders import Document, document, fade, image, move, rect, slide, text, track
 from tests.unit.processors.stream import Stream, sha256
@@ -78,9 +79,10 @@ def test_a_file_made_partly_from_what_was_there_is_the_same(tmp_path: Path, alon
 
 
 def test_a_manifest_says_what_a_file_was_made_of(alone: Stream) -> None:
-    """Engine version, settings, and hashes of assets, fonts, chunks, sound and the file."""
+    """Engine version, instruction sets, settings, and hashes of assets, fonts, chunks, sound and the file."""
     found = manifest_of(alone)
     assert found["engine_version"] == ENGINE_VERSION
+    assert found["instructions"] == instructions.chosen().name
     assert found["settings"] == {"width": 64, "height": 36, "fps": 24}
     assert {(a["kind"], a["sha256"]) for a in found["assets"]} == {
         ("image", sha256(picture())),
@@ -91,8 +93,9 @@ def test_a_manifest_says_what_a_file_was_made_of(alone: Stream) -> None:
     assert {(font["family"], font["sha256"]) for font in found["fonts"]} <= shipped
     assert [chunk["key"] for chunk in found["chunks"]] == [c.key for c in alone.plan("job").chunks]
     shown = sum(len(c["lead"]) + c["frames"] + c["hold"] for c in found["chunks"])
-    assert shown == alone.plan("job").total_frames
-    assert found["sound"] == alone.plan("job").sound_hash
+    assert shown == alone.plan("job").expected.frames
+    sounds = [part.key for part in alone.plan("job").parts if part.kind == "sound"]
+    assert found["sound"] == content_hash("sound", sounds)
     assert found["result"]["sha256"] == sha256(alone.file("job"))
 
 
@@ -132,7 +135,7 @@ def test_fonts_are_those_that_draw_something(tmp_path: Path) -> None:
         slides = [slide(0.25, text(words, fontFamily="Brand, serif"))]
         stream.export(job, document(slides=slides, fonts=fonts))
     assert families(stream, "own") == {"Brand"}
-    assert families(stream, "lacking") == {"Brand", "Noto Sans"}
+    assert families(stream, "lacking") == {"Brand", "Noto Serif"}
     lower = text("A", fontFamily="Brand", textTransform="lowercase")
     stream.export("turned", document(slides=[slide(0.25, lower)], fonts=fonts))
     assert families(stream, "turned") == {"Brand", "Noto Sans"}

@@ -2,7 +2,7 @@
 
 The hashes in same_bytes.json were recorded before formats had a table and plans had parts, with the engine
 version that the file names. Pictures of unknown movement hold for one vendor's processors
-(docs/decisions/0012), so they are compared only where they were recorded.
+(docs/decisions/0013), so they are compared only where they were recorded.
 `python -m tests.unit.processors.test_same_bytes` records them again: after a change that is meant to show.
 """
 

@@ -16,7 +16,7 @@ from tests.acceptance.media import inline, picture, tone
 from tests.unit.builders import document, fade, image, move, rect, slide, text, track
 from tests.unit.processors.stream import EPOCH, Stream
 
-STAGES = (topics.REQUESTS, topics.RENDER, topics.ENCODE, topics.MIX, topics.UPLOAD)
+STAGES = (topics.REQUESTS, topics.RENDER, topics.ENCODE, topics.SOUND, topics.MIX, topics.UPLOAD)
 EACH_STAGE = pytest.mark.parametrize("topic", STAGES)
 
 
@@ -98,10 +98,14 @@ def test_a_stage_knows_its_jobs_and_how_to_end_them(tmp_path: Path, topic: str) 
     assert stage.job_of(message) == ("job", "default")
     error = Unavailable("store_unavailable", "The object store is away.", path="slides[0]")
     (ending,) = stage.on_failure(message, error, EPOCH)
-    assert (ending.topic, ending.key) == (topics.PROGRESS, "job")
+    assert (ending.topic, ending.key) == (topics.PROGRESS, "default/job")
     assert isinstance(ending.message, Failed)
     problem = ending.message.error
-    assert (problem.code, problem.path, problem.stage) == ("store_unavailable", "slides[0]", stage.name)
+    assert (problem.code, problem.path, problem.stage) == (
+        "store_unavailable",
+        "slides[0]",
+        {"sound": "mix"}.get(stage.name, stage.name),
+    )
     assert problem.retriable
 
 
@@ -137,7 +141,7 @@ def test_a_position_that_is_not_in_the_plan_fails_the_job(tmp_path: Path, topic:
     stream.handle(Outgoing(topic, "job:99", known.model_copy(update={"position": 99})))
     error = stream.job("job").error
     assert error is not None
-    assert error.code == "unknown_chunk"
+    assert error.code == "unknown_part"
 
 
 def test_the_file_of_another_plan_is_not_published(tmp_path: Path) -> None:

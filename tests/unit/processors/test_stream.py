@@ -36,30 +36,33 @@ def film() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The file of a run in which everything happens once and in order."""
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The SHA-256 of the file of a run in which everything happens once and in order.
+
+    Not the file itself: Hypothesis writes a failed example's arguments out, and warns of long ones instead.
+    """
     stream = Stream(tmp_path_factory.mktemp("undisturbed"))
     stream.export("job", film())
     assert len(stream.plan("job").todo) > 3
-    return stream.file("job")
+    return sha256(stream.file("job"))
 
 
 @DISTURBED
 @given(seed=st.integers(0, 2**32))
-def test_disturbed_delivery_makes_the_same_file_once(tmp_path: Path, undisturbed: bytes, seed: int) -> None:
+def test_disturbed_delivery_makes_the_same_file_once(tmp_path: Path, undisturbed: str, seed: int) -> None:
     """Messages in any order, twice, at workers that forget: one end in the same words, the same bytes."""
     random = Random(seed)
     stream = Stream(tmp_path, workers=2, width=random.randint(1, 4))
     stream.ask(stream.request("job", film()))
     stream.run_wildly(random)
-    assert sha256(stream.file("job")) == sha256(undisturbed)
+    assert sha256(stream.file("job")) == undisturbed, "a disturbed run made another file"
     assert stream.job("job").status == "completed"
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_a_job_whose_partition_moves_to_and_fro_is_joined(
-    tmp_path: Path, undisturbed: bytes, first: int
+    tmp_path: Path, undisturbed: str, first: int
 ) -> None:
     """Two workers that each saw only every other part find the rest in the store."""
     stream = Stream(tmp_path, workers=2, width=1)
@@ -68,7 +71,7 @@ def test_a_job_whose_partition_moves_to_and_fro_is_joined(
     while stream.waiting:
         count += 1
         stream.handle(stream.waiting.pop(0), stream.workers[count % 2])
-    assert stream.file("job") == undisturbed
+    assert sha256(stream.file("job")) == undisturbed
 
 
 def test_two_tenants_may_call_their_jobs_the_same(tmp_path: Path) -> None:
@@ -136,7 +139,7 @@ def test_one_changed_slide_of_many_is_all_that_is_drawn_again(tmp_path: Path) ->
     plan = stream.plan("two")
     assert [plan.chunks[index].slides for index in plan.todo] == [(7,)]
     assert (stream.planned("two").chunks, stream.planned("two").cached) == (12, 11)
-    assert [task.position for task in stream.tasks("two", RenderTask)] == [0]
+    assert [task.position for task in stream.tasks("two", RenderTask)] == [7]
 
 
 def test_a_changed_duration_encodes_nothing(tmp_path: Path) -> None:
@@ -163,7 +166,7 @@ def test_a_swept_layer_is_drawn_again(tmp_path: Path) -> None:
     assert len(stream.tasks("job", RenderTask)) == 2
 
 
-def test_a_swept_chunk_is_made_again(tmp_path: Path, undisturbed: bytes) -> None:
+def test_a_swept_chunk_is_made_again(tmp_path: Path, undisturbed: str) -> None:
     """A chunk that is gone when all are to be joined is drawn and encoded once more."""
     stream = Stream(tmp_path)
     stream.ask(stream.request("job", film()))
@@ -174,10 +177,10 @@ def test_a_swept_chunk_is_made_again(tmp_path: Path, undisturbed: bytes) -> None
         if not swept and len(stream.tasks("job", ChunkEncoded)) == len(stream.plan("job").todo):
             stream.store.delete(stream.keys("chunks")[0])
             swept = True
-    assert stream.file("job") == undisturbed
+    assert sha256(stream.file("job")) == undisturbed
 
 
-def test_swept_sound_is_mixed_again(tmp_path: Path, undisturbed: bytes) -> None:
+def test_swept_sound_is_mixed_again(tmp_path: Path, undisturbed: str) -> None:
     """Sound that is gone when all is to be joined is mixed once more."""
     stream = Stream(tmp_path)
     stream.ask(stream.request("job", film()))
@@ -187,7 +190,7 @@ def test_swept_sound_is_mixed_again(tmp_path: Path, undisturbed: bytes) -> None:
         if not swept and (found := stream.keys("sound")):
             stream.store.delete(found[0])
             swept = True
-    assert stream.file("job") == undisturbed
+    assert sha256(stream.file("job")) == undisturbed
 
 
 def test_an_mp3_and_a_json_take_the_short_ways(tmp_path: Path) -> None:

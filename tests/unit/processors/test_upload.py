@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,19 @@ import pytest
 from connectors.store.memory import MemoryStore
 from processors.history import KEPT_ENTRIES, StoredProjectHistory, entry, with_entry
 from processors.upload import file_name
-from processors.verify import verify
+from renderers.recipes.maker import load
 from schemas import keys
 from schemas.errors import InvalidInput
 from schemas.facts import Completed, Result
+from schemas.formats import FORMATS
 from schemas.messages import UploadTask
-from schemas.plan import Plan
+from schemas.plan import Expected, OutputFile, Plan
 from tests.acceptance.media import inline, picture, tone
 from tests.unit.builders import document, image, rect, slide, track
 from tests.unit.processors.stream import EPOCH, Stream, sha256
 
+EXPECTED = Expected(duration=0.5, frames=12, fps=24, width=64, height=36)
+"""What FILM is to be."""
 FILM = document(name="My film", id="p1", slides=[slide(0.25, rect()), slide(0.25)])
 
 
@@ -135,17 +139,13 @@ def finished(**fields: Any) -> tuple[Plan, Result]:
         "job_id": "job",
         "tenant": "default",
         "format": "mp4",
-        "extension": "mp4",
         "settings": {},
         "project_key": "k",
         "stages": ("plan",),
-        "output_key": "k",
+        "parts": (),
+        "files": (OutputFile(name="file.mp4", key="k", media_type="video/mp4"),),
         "engine_version": "1",
-        "fps": 24,
-        "picture_width": 64,
-        "picture_height": 36,
-        "total_frames": 12,
-        "duration": 0.5,
+        "expected": EXPECTED,
     }
     result = Result(key="k", file_name="f.mp4", content_type="video/mp4", size=3, sha256="0" * 64)
     return Plan(**given | fields), result
@@ -161,40 +161,35 @@ def test_an_entry_of_the_history_names_the_job() -> None:
     ("fields", "why"),
     [
         ({"duration": 2.0}, "lasts"),
-        ({"picture_width": 66}, "64x36"),
-        ({"total_frames": 11}, "12 frames"),
-        ({"sound_hash": "0"}, "sound is missing"),
+        ({"width": 66}, "64x36"),
+        ({"frames": 11}, "12 frames"),
+        ({"samples": 1}, "sound is missing"),
     ],
 )
 def test_a_file_that_is_not_what_was_planned_is_refused(
-    tmp_path: Path, film: bytes, fields: dict[str, Any], why: str
+    film: bytes, fields: dict[str, Any], why: str
 ) -> None:
     """Length, picture, number of frames and sound are compared; the first difference is named."""
-    path = tmp_path / "film.mp4"
-    path.write_bytes(film)
-    assert verify(path, finished()[0])[1:] == (len(film), 0.5)
+    maker = load("mp4")
+    maker.verify(io.BytesIO(film), EXPECTED)
     with pytest.raises(InvalidInput, match=why) as caught:
-        verify(path, finished(**fields)[0])
+        maker.verify(io.BytesIO(film), EXPECTED.model_copy(update=fields))
     assert caught.value.code == "output_broken"
 
 
-@pytest.mark.parametrize("format_", ["mp4", "mp3", "json"])
+@pytest.mark.parametrize("format_", FORMATS)
 @pytest.mark.parametrize("data", [b"", b"rubbish" * 100])
-def test_rubbish_is_refused(tmp_path: Path, format_: str, data: bytes) -> None:
+def test_rubbish_is_refused(format_: str, data: bytes) -> None:
     """What is no file of its format at all is a broken output, never a traceback."""
-    path = tmp_path / "file"
-    path.write_bytes(data)
     with pytest.raises(InvalidInput) as caught:
-        verify(path, finished(format=format_, fps=None)[0])
+        load(format_).verify(io.BytesIO(data), EXPECTED)
     assert caught.value.code == "output_broken"
 
 
-def test_a_truncated_film_is_refused(tmp_path: Path, film: bytes) -> None:
+def test_a_truncated_film_is_refused(film: bytes) -> None:
     """Half a file is no file."""
-    path = tmp_path / "film.mp4"
-    path.write_bytes(film[: len(film) // 2])
     with pytest.raises(InvalidInput):
-        verify(path, finished()[0])
+        load("mp4").verify(io.BytesIO(film[: len(film) // 2]), EXPECTED)
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,15 @@ import pytest
 
 from connectors.store.memory import MemoryStore
 from connectors.store.stored_file import BUFFER, open_object
-from processors.verified import end_of_boxes, verify_object
+from processors.verified import verify_object
+from renderers.containers.boxes import end_of_boxes
 from renderers.h264.mp4 import Part, join, probe
 from renderers.h264.video import VideoSpec, encode_still
+from renderers.recipes.maker import Check, load
+from schemas.checks import nothing
 from schemas.errors import Cancelled, InvalidInput, Missing
-from schemas.plan import Plan
-from tests.unit.processors.test_upload import finished
+from schemas.formats import FORMATS
+from schemas.plan import Expected
 from tests.unit.renderers.media import noise, picture
 from tests.unit.renderers.test_mp4_writer import sound_of
 
@@ -43,10 +46,10 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
-def plan(**fields: Any) -> Plan:
-    """The plan of the large film."""
-    given = {"picture_width": 640, "picture_height": 360, "total_frames": 1440, "duration": 60.0}
-    return finished(**given | {"sound_hash": "0"} | fields)[0]
+def verified(store: MemoryStore, kind: str = "mp4", check: Check = nothing, **fields: Any) -> tuple[str, int]:
+    """The hash and the size of the stored file, which is the large film or is refused."""
+    given = {"width": 640, "height": 360, "frames": 1440, "fps": 24, "duration": 60.0, "samples": 1}
+    return verify_object(store, "film.mp4", load(kind), Expected(**given | fields), check=check)
 
 
 def stored(data: bytes) -> Counted:
@@ -59,7 +62,7 @@ def stored(data: bytes) -> Counted:
 def test_a_file_is_read_once(large: bytes) -> None:
     """Its hash, its size and its length are found by reading it once, and its headers once more."""
     store = stored(large)
-    assert verify_object(store, "film.mp4", plan()) == (hashlib.sha256(large).hexdigest(), len(large), 60.0)
+    assert verified(store) == (hashlib.sha256(large).hexdigest(), len(large))
     assert len(large) > 30 * BUFFER
     assert store.read <= len(large) + 9 * BUFFER
 
@@ -68,15 +71,15 @@ def test_a_file_is_read_once(large: bytes) -> None:
     ("fields", "why"),
     [
         ({"duration": 2.0}, "lasts"),
-        ({"picture_width": 642}, "640x360"),
-        ({"total_frames": 1439}, "1440 frames"),
-        ({"sound_hash": None}, "nobody asked for"),
+        ({"width": 642}, "640x360"),
+        ({"frames": 1439}, "1440 frames"),
+        ({"samples": 0}, "by mistake"),
     ],
 )
 def test_what_was_not_planned_is_refused(large: bytes, fields: dict[str, Any], why: str) -> None:
     """Length, picture, number of frames and sound are compared; the first difference is named."""
     with pytest.raises(InvalidInput, match=why) as caught:
-        verify_object(stored(large), "film.mp4", plan(**fields))
+        verified(stored(large), **fields)
     assert caught.value.code == "output_broken"
 
 
@@ -84,30 +87,29 @@ def test_what_was_not_planned_is_refused(large: bytes, fields: dict[str, Any], w
 def test_a_file_that_lacks_its_end_is_refused(large: bytes, missing: int) -> None:
     """A single byte that is not there is noticed, although headers are all there is to look at."""
     with pytest.raises(InvalidInput) as caught:
-        verify_object(stored(large[:-missing]), "film.mp4", plan())
+        verified(stored(large[:-missing]))
     assert caught.value.code == "output_broken"
 
 
-@pytest.mark.parametrize("format_", ["mp4", "mp3", "json"])
+@pytest.mark.parametrize("format_", FORMATS)
 @pytest.mark.parametrize("data", [b"", b"rubbish" * 100])
 def test_rubbish_is_refused(format_: str, data: bytes) -> None:
     """What is no file of its format at all is a broken output, never a traceback."""
     with pytest.raises(InvalidInput) as caught:
-        verify_object(stored(data), "film.mp4", plan(format=format_, fps=None))
+        verified(stored(data), format_)
     assert caught.value.code == "output_broken"
 
 
 def test_a_document_is_judged_too() -> None:
     """JSON is parsed."""
     data = b'{"name": "film"}'
-    found = verify_object(stored(data), "film.mp4", plan(format="json"))
-    assert found == (hashlib.sha256(data).hexdigest(), len(data), None)
+    assert verified(stored(data), "json") == (hashlib.sha256(data).hexdigest(), len(data))
 
 
 def test_a_file_that_is_gone_is_missing() -> None:
     """The caller says so in its own words."""
     with pytest.raises(Missing):
-        verify_object(MemoryStore(), "film.mp4", plan())
+        verified(MemoryStore())
 
 
 def test_hashing_can_be_cancelled(large: bytes) -> None:
@@ -117,7 +119,7 @@ def test_hashing_can_be_cancelled(large: bytes) -> None:
         raise Cancelled("cancelled", "The job was cancelled.")
 
     with pytest.raises(Cancelled):
-        verify_object(stored(large), "film.mp4", plan(), check=check)
+        verified(stored(large), check=check)
 
 
 def test_an_object_is_probed_as_its_file_is(tmp_path: Path, large: bytes) -> None:

@@ -19,10 +19,21 @@ from renderers.h264.mp4 import Part, join
 from renderers.h264.video import Frame, VideoSpec
 from renderers.stored.pixels import Pixels
 from renderers.timeline.scene import Layer, LayerPixels, State
-from renderers.timeline.timeline import Chunk, Timeline
+from renderers.timeline.timeline import Timeline
+from schemas.parts import PicturePart
 from schemas.project import Project
-from schemas.settings import parse_settings
-from tests.unit.builders import Document, fade, image, move, project, rect, slide, text
+from tests.unit.builders import (
+    Document,
+    fade,
+    image,
+    move,
+    moving,
+    project,
+    rect,
+    slide,
+    text,
+    timeline_of,
+)
 from tests.unit.renderers.drawing import FONTS, images
 from tests.unit.renderers.media import decode_chunk
 
@@ -45,11 +56,10 @@ class Film:
     def timeline(self) -> Timeline:
         """Its frames."""
         width, height = self.size
-        asked = {"width": width, "height": height, "fps": FPS}
-        return Timeline(self.project, parse_settings(asked), {})
+        return timeline_of(self.project, width=width, height=height, fps=FPS)
 
     @cached_property
-    def chunks(self) -> tuple[Chunk, ...]:
+    def chunks(self) -> tuple[PicturePart, ...]:
         """The chunks that the product cuts it into."""
         return self.timeline.chunks()
 
@@ -59,24 +69,24 @@ class Film:
         return self.composed(self.whole)
 
     @property
-    def whole(self) -> Chunk:
+    def whole(self) -> PicturePart:
         """All of it as one chunk."""
-        return Chunk(0, "moving", 0, self.timeline.total_frames, 0, "")
+        return moving(0, self.timeline.total_frames)
 
     def compositor(self) -> Compositor:
         """One that has all layers."""
         return Compositor(self.timeline.canvas, *self.layers(self.whole))
 
-    def composed(self, chunk: Chunk) -> list[Frame]:
+    def composed(self, chunk: PicturePart) -> list[Frame]:
         """The pictures of a chunk, composed from its own layers and nothing else."""
         compositor = Compositor(self.timeline.canvas, *self.layers(chunk))
         return [compositor.frame(state).copy() for state in self.states(chunk)]
 
-    def states(self, chunk: Chunk) -> list[State]:
+    def states(self, chunk: PicturePart) -> list[State]:
         """What each of its pictures shows."""
         return [self.timeline.state(chunk.first_frame + number) for number in range(chunk.frames)]
 
-    def layers(self, chunk: Chunk) -> tuple[dict[str, LayerPixels], dict[str, str]]:
+    def layers(self, chunk: PicturePart) -> tuple[dict[str, LayerPixels], dict[str, str]]:
         """Its own layers, and their blend modes."""
         known = self.timeline.layers(chunk)
         pixels = {layer.key: self._pixels(layer) for layer in known}
@@ -138,7 +148,7 @@ def films(draw: st.DrawFn) -> Film:
 
 
 @st.composite
-def cut_films(draw: st.DrawFn, longest: int | None = None) -> tuple[Film, list[Chunk]]:
+def cut_films(draw: st.DrawFn, longest: int | None = None) -> tuple[Film, list[PicturePart]]:
     """A film, and its chunks cut once more at random frames: within stretches, and within what is held.
 
     longest: pictures of a chunk at most, where more of them must not follow each other.
@@ -151,23 +161,33 @@ def cut_films(draw: st.DrawFn, longest: int | None = None) -> tuple[Film, list[C
     return film, [part for chunk in film.chunks for part in _cut(chunk, borders)]
 
 
-def _cut(chunk: Chunk, borders: set[int]) -> Iterator[Chunk]:
+def _cut(chunk: PicturePart, borders: set[int]) -> Iterator[PicturePart]:
     starts = sorted({chunk.first_frame, *(b for b in borders if chunk.first_frame < b < chunk.end)})
     held_from = chunk.first_frame + chunk.frames
     for start, end in zip(starts, [*starts[1:], chunk.end], strict=True):
         if start >= held_from:
             # What is held goes on from a key picture of its own.
-            yield replace(chunk, kind="still", first_frame=start, frames=1, hold=end - start - 1, lead=())
+            yield chunk.model_copy(
+                update={
+                    "shape": "still",
+                    "first_frame": start,
+                    "frames": 1,
+                    "hold": end - start - 1,
+                    "lead": (),
+                }
+            )
         else:
             frames = min(end, held_from) - start
             lead = chunk.lead if start == chunk.first_frame else ()
-            yield replace(chunk, first_frame=start, frames=frames, hold=end - start - frames, lead=lead)
+            yield chunk.model_copy(
+                update={"first_frame": start, "frames": frames, "hold": end - start - frames, "lead": lead}
+            )
 
 
 # --- files -----------------------------------------------------------------------------------------
 
 
-def encoded(film: Film, chunk: Chunk, spec: VideoSpec) -> Part:
+def encoded(film: Film, chunk: PicturePart, spec: VideoSpec) -> Part:
     """A chunk as the stage `encode` makes it: composed from its own layers, in an encoder of its own."""
     made = encode_chunk(spec, chunk, film.states(chunk), *film.layers(chunk), film.timeline.canvas)
     return Part(made, chunk.hold, chunk.lead)
@@ -190,24 +210,24 @@ def expected_frames(parts: Iterable[Part]) -> list[Frame]:
     return frames
 
 
-def encodable(chunks: Iterable[Chunk], spec: VideoSpec) -> Iterator[Chunk]:
+def encodable(chunks: Iterable[PicturePart], spec: VideoSpec) -> Iterator[PicturePart]:
     """The chunks for an encoder: where it has no B pictures, a fade is a stretch of its own."""
     for chunk in chunks:
         if chunk.lead and (spec.preset == "ultrafast" or spec.crf == 0):
-            yield Chunk(0, "moving", chunk.begin, len(chunk.lead), 0, "")
-            yield replace(chunk, lead=())
+            yield moving(chunk.begin, len(chunk.lead))
+            yield chunk.model_copy(update={"lead": ()})
         else:
             yield chunk
 
 
-def joined(path: Path, film: Film, chunks: Sequence[Chunk], spec: VideoSpec) -> list[Part]:
+def joined(path: Path, film: Film, chunks: Sequence[PicturePart], spec: VideoSpec) -> list[Part]:
     """Encode the chunks, write the file, and return its parts."""
     parts = [encoded(film, chunk, spec) for chunk in encodable(chunks, spec)]
     join(path, spec, parts, None)
     return parts
 
 
-def held(chunks: Sequence[Chunk]) -> Iterator[tuple[int, range]]:
+def held(chunks: Sequence[PicturePart]) -> Iterator[tuple[int, range]]:
     """For each chunk with a hold: the frame that is held, and the frames that repeat it."""
     for chunk in chunks:
         last = chunk.first_frame + chunk.frames - 1

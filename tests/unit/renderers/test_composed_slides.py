@@ -12,8 +12,7 @@ from renderers.composing.yuv import from_rgba, planes
 from renderers.drawing.raster import draw_layer, draw_slide
 from renderers.stored.pixels import Pixels
 from renderers.timeline.scene import SlideState
-from renderers.timeline.timeline import Timeline
-from schemas.settings import ExportSettings
+from tests.unit.builders import timeline_of
 from tests.unit.renderers.drawing import FONTS, project
 from tests.unit.renderers.pictures import smooth
 
@@ -83,8 +82,7 @@ BACKGROUND = {
 def test_frames_are_the_slides_drawn(name: str) -> None:
     """A frame of a moving slide is what drawing the whole slide at that moment gives, edges a bit softer."""
     document = project(*SLIDES[name], background=BACKGROUND)
-    settings = ExportSettings.model_validate({"width": 240, "height": 120})
-    timeline = Timeline(document, settings, {"photo": "hash"})
+    timeline = timeline_of(document, {"photo": "hash"}, width=240, height=120)
     scene = timeline.scene(0)
     for frame in (1, 7, 13, 22, 29):
         state = timeline.state(frame)

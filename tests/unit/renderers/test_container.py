@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from renderers.h264 import bitstream
 from renderers.h264.mp4 import IDR_SECONDS, Joiner, Part, Probe, join, probe
 from renderers.h264.video import EncodedChunk, Frame, VideoSpec, encode_moving, encode_still
-from renderers.sound.aac import EncodedAudio, encode_aac
+from renderers.sound.aac import EncodedAudio
 from schemas.errors import Cancelled, InvalidInput
 from tests.unit.renderers.media import (
     FPS,
@@ -35,6 +35,7 @@ from tests.unit.renderers.media import (
     picture,
     strict_decode,
 )
+from tests.unit.renderers.sounds import encode_aac
 
 SPEC = VideoSpec(WIDTH, HEIGHT, FPS)
 CAVLC = replace(SPEC, preset="ultrafast")
@@ -69,7 +70,7 @@ def clicks(seconds: float, times: tuple[float, ...]) -> EncodedAudio:
     sound = np.zeros((int(seconds * RATE), 2), np.float32)
     for time in times:
         sound[int(time * RATE) : int(time * RATE) + 20] = 0.9
-    return encode_aac([sound], RATE, 192_000)
+    return encode_aac(sound, RATE, 192_000)
 
 
 @pytest.fixture(scope="module", params=["medium", "ultrafast", "veryfast", "slow"])
@@ -239,7 +240,7 @@ def test_any_rate_is_timed_exactly(tmp_path: Path, fps: int, rate: int | None) -
     frames = fps + 1
     sound = None
     if rate is not None:
-        sound = encode_aac([np.zeros((frames * rate // fps, 2), np.float32)], rate, 96_000)
+        sound = encode_aac(np.zeros((frames * rate // fps, 2), np.float32), rate, 96_000)
     path = tmp_path / "rate.mp4"
     join(path, spec, [Part(encode_still(spec, picture(0, 32, 32)), frames - 1)], sound)
     strict_decode(path)

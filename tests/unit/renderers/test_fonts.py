@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from renderers._skia import skia
-from renderers.text import fontfiles
+from renderers.text import aliases, fontfiles
 from renderers.text.fonts import (
     CustomFont,
     FontSet,
@@ -64,11 +64,48 @@ def test_emoji_have_one_font_whatever_family_is_named(fonts: FontSet) -> None:
 
 def test_generic_families_have_a_font(fonts: FontSet) -> None:
     """CSS's generic names and the usual system fonts stand for a shipped family, in any case."""
-    assert fonts.face("Arial").family == "Noto Sans"
     assert fonts.face("SANS-SERIF").family == "Noto Sans"
-    assert fonts.face("Times New Roman").family == "Noto Serif"
+    assert fonts.face("Georgia").family == "Noto Serif"
     assert fonts.face("'No Such Font', monospace").family == "Fira Mono"
     assert fonts.unknown_families(["Arial", "Brand, serif", "noto sans"]) == ["Brand"]
+
+
+WIDTHS = {
+    ("Arial", 400): (569, 1366, 1139, 1706, 1139),
+    ("Arial", 700): (569, 1479, 1139, 1706, 1139),
+    ("Times New Roman", 400): (512, 1479, 909, 1821, 1024),
+    ("Times New Roman", 700): (512, 1479, 1024, 1933, 1024),
+    ("Courier New", 400): (1229, 1229, 1229, 1229, 1229),
+    ("Courier New", 700): (1229, 1229, 1229, 1229, 1229),
+    ("Calibri", 400): (463, 1185, 981, 1751, 1038),
+}
+"""Of a space, A, a, M and 0 in the fonts themselves, in units of 2048 an em."""
+
+
+@pytest.mark.parametrize(("family", "weight"), WIDTHS)
+def test_fonts_that_everybody_names_have_their_widths(family: str, weight: int, fonts: FontSet) -> None:
+    """The shipped family that stands for one is as wide as it: lines break where they do in the editor."""
+    face = fonts.face(family, weight)
+    widths = [face.hb_font.get_glyph_h_advance(face.hb_font.get_nominal_glyph(ord(c))) for c in " AaM0"]
+    assert tuple(widths) == WIDTHS[family, weight]
+    assert face.units == 2048
+    slanted = fonts.face(family, weight, italic=True)
+    assert [slanted.synthetic_italic, slanted.synthetic_bold, face.synthetic_bold] == [False] * 3
+
+
+def test_families_of_the_same_widths_stand_for_one_another(fonts: FontSet) -> None:
+    """As fontconfig has it on Linux; a font that is of the same kind only is not among them."""
+    for names, family in (
+        (("Arial", "HELVETICA", "Liberation Sans", "Arimo"), "Arimo"),
+        (("Times New Roman", "Times", "Nimbus Roman", "Tinos"), "Tinos"),
+        (("Courier New", "Courier", "Liberation Mono", "Cousine"), "Cousine"),
+        (("Calibri", "Carlito"), "Carlito"),
+        (("Cambria", "Caladea"), "Caladea"),
+    ):
+        assert {fonts.face(name).family for name in names} == {family}
+    assert not aliases.AS_WIDE.keys() & aliases.ALIKE.keys()
+    shipped = {file.family for file in fontfiles.SHIPPED}
+    assert set(aliases.GENERIC.values()) <= shipped
 
 
 def test_a_variable_font_takes_the_weight_that_is_asked_for(fonts: FontSet) -> None:

@@ -189,3 +189,79 @@ def test_a_bracket_at_a_line_s_begin_has_its_full_width() -> None:
     words = "あいうえお。「かきくけこさし"
     lines = _lines(_element(words, width=140.5))
     assert lines == ["あいうえお。", "「かきくけこさ", "し"]
+
+
+def test_text_is_shaped_across_a_change_of_colour() -> None:
+    """Kerning goes on; a cluster has the colour of its first character, and a bold span ends a run."""
+    plain = lay_out(_element("AVAV To"), FONTS).lines[0]
+    red = {"start": 1, "end": 2, "color": "red"}
+    line = lay_out(_element("AVAV To", spans=[red]), FONTS).lines[0]
+    assert line.width == pytest.approx(plain.width, abs=0.1)
+    assert [run.glyphs.item.style.color for run in line.runs] == ["black", "red", "black"]
+    bold = lay_out(_element("AVAV To", spans=[red | {"font_weight": 700}]), FONTS).lines[0]
+    assert bold.width > plain.width + 1
+    (run,) = lay_out(_element("कि", spans=[red]), FONTS).lines[0].runs
+    assert run.glyphs.item.style.color == "black"
+
+
+def test_spans_count_utf_16_or_code_points() -> None:
+    """As JavaScript counts unless `unit` says otherwise; a span that begins in a pair takes all of it."""
+    for unit, start, end in (("utf16", 4, 5), ("utf16", 4, 900), ("codepoint", 2, 3)):
+        spans = [{"start": start, "end": end, "color": "red", "unit": unit}]
+        _, styles = styled(_element("😀😀b", spans=spans))
+        assert [style.color for style in styles] == ["black", "black", "red"]
+    _, styles = styled(_element("😀b", spans=[{"start": 1, "end": 2, "color": "red"}]))
+    assert [style.color for style in styles] == ["red", "black"]
+
+
+def test_letter_spacing_keeps_clusters_whole() -> None:
+    """Marks stay on their letters, and letters that join are not torn apart, but spaces between them grow."""
+    for text, places in (("ที่นี่", 2), ("e\u0301e", 2), ("سلام سلام", 1)):
+        tight, loose = (lay_out(_element(text, letter_spacing=by), FONTS).lines[0] for by in (0, 10))
+        assert loose.width - tight.width == pytest.approx(10 * places, abs=0.1)
+
+
+def test_a_soft_hyphen_shows_where_a_line_breaks_at_it() -> None:
+    """The hyphen counts for the width of its line, and nothing shows of those inside of lines."""
+    element = _element("Donau\u00addampf\u00adschiff", width=150)
+    first, second = lay_out(element, FONTS).lines
+    assert (first.end, second.start) == (12, 12)
+    hyphen = first.runs[-1].glyphs
+    assert hyphen.ids[-1] == hyphen.item.face.hb_font.get_nominal_glyph(0x2010)
+    narrower = lay_out(element.model_copy(update={"width": first.width - 1}), FONTS).lines[0]
+    assert narrower.end == 6
+
+
+def test_the_last_line_feed_makes_no_line() -> None:
+    """Each further one does."""
+    assert [len(lay_out(_element(text), FONTS).lines) for text in ("a\n", "a\r\n", "a\n\n", "\n")] == [
+        1,
+        1,
+        2,
+        1,
+    ]
+
+
+def test_controls_and_stray_selectors_take_no_room() -> None:
+    """Nothing is seen of characters without a look; separators of lines are spaces."""
+    widths = [
+        lay_out(_element(text), FONTS).lines[0].width
+        for text in ("a b", "a\u000b\u0085\u007f b", "a \ufe0fb", "a\u2028b")
+    ]
+    assert widths == pytest.approx([widths[0]] * 4)
+
+
+def test_a_mark_that_a_font_lacks_comes_with_its_letter() -> None:
+    """Both are taken from a font that has both, unless the font has what they make together."""
+    runs = lay_out(_element("q\u0323a", font_family="monospace"), FONTS).lines[0].runs
+    assert [run.glyphs.item.face.family for run in runs] == ["Noto Sans", "Fira Mono"]
+    assert all(all(run.glyphs.ids) for run in runs)
+
+
+def test_a_text_is_transformed_by_words() -> None:
+    """Capitals follow punctuation, the sigma that ends a word is another, one letter may become two."""
+    quoted = "'hello' (hello) rock'n'roll 1st o’clock a\u00adb ßa 日本hello"
+    shown = "'Hello' (Hello) Rock'n'roll 1st O’clock A\u00adb ßa 日本Hello"
+    assert styled(_element(quoted, text_transform="capitalize"))[0] == shown
+    assert styled(_element("İ ΟΔΟΣ", text_transform="lowercase"))[0] == "i̇ οδος"
+    assert styled(_element("ﬁ ΐ", text_transform="uppercase"))[0] == "FI \u0399\u0308\u0301"

@@ -54,7 +54,7 @@ def film(*elements: Document, seconds: float = 2.0, **keys: object) -> Film:
 
 def motion(of: Film) -> KnownMotion | None:
     """What is known of its first stretch."""
-    chunk = next(chunk for chunk in of.chunks if chunk.kind == "moving")
+    chunk = next(chunk for chunk in of.chunks if chunk.shape == "moving")
     layers, modes = of.layers(chunk)
     compositor = Compositor(of.timeline.canvas, layers, modes)
     return known_motion(of.states(chunk), layers, of.timeline.canvas, compositor.bounds, hold=chunk.hold > 0)

@@ -20,11 +20,12 @@ from renderers.containers.entries import avc1
 from renderers.containers.tracks import LONGEST_CHUNK, Edit, Track
 from renderers.h264.mp4 import Part, join, probe
 from renderers.h264.video import EncodedChunk, VideoSpec, encode_moving, encode_still
-from renderers.sound.aac import FRAME, EncodedAudio, encode_aac
+from renderers.sound.aac import FRAME, EncodedAudio
 from renderers.sound.m4a import specific_config, write_m4a
 from schemas.errors import InvalidInput
 from tests.unit.renderers import ffmpeg_muxer
 from tests.unit.renderers.media import decode_sound, noise, picture
+from tests.unit.renderers.sounds import encode_aac
 
 SMALL = VideoSpec(64, 48, 30)
 CONFIGURATION = b"\1abcdefghijk"  # nobody looks into it
@@ -225,7 +226,7 @@ def test_a_file_of_sound_alone_can_be_heard(tmp_path: Path) -> None:
     """It has its samples, no more and no fewer, and says so."""
     sound = np.random.default_rng(1).uniform(-0.5, 0.5, (50_000, 2)).astype(np.float32)
     path = tmp_path / "sound.m4a"
-    write_m4a(path, encode_aac([sound], 44_100, 192_000))
+    write_m4a(path, encode_aac(sound, 44_100, 192_000))
     found = probe(path)
     assert (found.audio_codec, found.sample_rate, found.channels) == ("aac", 44_100, 2)
     assert found.audio_samples == 50_000

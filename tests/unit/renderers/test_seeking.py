@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from renderers.timeline.scene import IDR_SECONDS
+from renderers.h264.joining import IDR_SECONDS
 from tests.unit.builders import Document, fade, move, project, rect, slide, text
 from tests.unit.renderers.films import FPS, SPEC, Film, joined, psnr
 from tests.unit.renderers.media import decode_at, decode_video, strict_decode

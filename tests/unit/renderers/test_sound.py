@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import subprocess
-import wave
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
-from pathlib import Path
-from typing import Any
 
-import imageio_ffmpeg
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from renderers.sound.mixing import (
-    LIMIT,
-    RATE,
-    SoundSpec,
-    filter_graph,
-    make_spec,
-    mp3_arguments,
-    pcm_arguments,
-    sound_length,
-)
+from renderers.sound.dynamics import LIMIT
+from renderers.sound.mix import mix_stretch
+from renderers.sound.mixing import RATE, make_spec, sound_length
 from schemas.hashing import content_hash
 from schemas.project import AudioTrack
+from tests.unit.renderers.sounds import Sources, lengths, spec_of, track
 
 Sound = NDArray[np.float64]
-Mix = Callable[..., Sound]
 
 
 def tone(seconds: float, level: float = 0.25, frequency: float = 440, rate: int = RATE) -> Sound:
@@ -45,54 +33,12 @@ def click(seconds: float, at: int) -> Sound:
     return sound
 
 
-def write(path: Path, sound: Sound, rate: int = RATE) -> None:
-    """A WAV of 16 bits, mono for one dimension."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1 if sound.ndim == 1 else sound.shape[1])
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes(np.round(sound * 32767).astype("<i2").tobytes())
-
-
-def track(name: str, **fields: Any) -> AudioTrack:
-    """A track whose source is its name."""
-    return AudioTrack.model_validate({"id": name, "src": name, **fields})
-
-
-def spec_of(
-    tracks: list[AudioTrack], durations: Mapping[str, float], seconds: Fraction | None = None
-) -> SoundSpec:
-    """The mix of tracks whose sources are named by their ids."""
-    hashes = {name: f"sha-{name}" for name in durations}
-    return make_spec(tracks, hashes=hashes, durations=durations, seconds=seconds, bitrate=192_000)
-
-
-def run(arguments: list[str]) -> bytes:
-    """What FFmpeg writes."""
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", *arguments]
-    done = subprocess.run(command, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()
-    assert not done.stderr
-    return done.stdout
-
-
-@pytest.fixture
-def mix(tmp_path: Path) -> Mix:
-    """Mixes sounds, given by name, as tracks say."""
-
-    def mixed(
-        sounds: dict[str, Sound], tracks: list[AudioTrack], seconds: Fraction | None = None, rate: int = RATE
-    ) -> Sound:
-        for name, sound in sounds.items():
-            write(tmp_path / name, sound, rate)
-        durations = {name: len(sound) / rate for name, sound in sounds.items()}
-        spec = spec_of(tracks, durations, seconds)
-        pcm = run(pcm_arguments(spec, {name: tmp_path / name for name in sounds}))
-        samples = np.frombuffer(pcm, "<f4").reshape(-1, 2).astype(np.float64)
-        assert len(samples) == spec.samples
-        return samples
-
-    return mixed
+def mix(sounds: Mapping[str, Sound], tracks: list[AudioTrack], seconds: Fraction | None = None) -> Sound:
+    """The mix of sounds at 48 kHz, mono for one dimension, as tracks say."""
+    spec = spec_of(tracks, lengths(sounds), seconds)
+    samples = mix_stretch(spec, 0, spec.samples, Sources(sounds)).astype(np.float64)
+    assert samples.shape == (spec.samples, 2)
+    return samples
 
 
 def level(sound: Sound, begin: float, end: float) -> float:
@@ -100,28 +46,7 @@ def level(sound: Sound, begin: float, end: float) -> float:
     return float(np.abs(sound[round(begin * RATE) : round(end * RATE)]).max())
 
 
-def test_command_lines() -> None:
-    """The arguments for a picture's sound and for an MP3, as lists."""
-    spec = spec_of([track("a", start=0.5, volume=0.5, fadeIn=0.25)], {"a": 1.0}, Fraction(2))
-    graph = (
-        "[0:a:0]aresample=48000:filter_size=64:cutoff=0.97,"
-        "aformat=sample_fmts=fltp:channel_layouts=mono|stereo,pan=stereo|FL=FL+FC|FR=FR+FC,asetpts=N/SR/TB,"
-        "atrim=end_sample=48000[s0];"
-        "anullsrc=sample_rate=48000:channel_layout=stereo,atrim=end_sample=24000[z0];"
-        "[s0]afade=type=in:start_sample=0:nb_samples=12000,volume=0.5:precision=float[u0];"
-        "[z0][u0]concat=n=2:v=0:a=1,apad=whole_len=96000,atrim=end_sample=96000[t0];"
-        "[t0]alimiter=limit=0.989:level=disabled:latency=1:attack=5:release=50,"
-        "apad=whole_len=96000,atrim=end_sample=96000[mix]"
-    )
-    common = ["-i", "file:/in/a", "-filter_complex", graph, "-map", "[mix]", "-ar", "48000", "-ac", "2"]
-    common += ["-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact"]
-    inputs = {"a": Path("/in/a")}
-    assert pcm_arguments(spec, inputs) == [*common, "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1"]
-    encoder = ["-c:a", "libmp3lame", "-b:a", "192000", "-f", "mp3", "-y", "file:/out.mp3"]
-    assert mp3_arguments(spec, inputs, Path("/out.mp3")) == [*common, *encoder]
-
-
-def test_mono_goes_to_both_sides_as_it_is(mix: Mix) -> None:
+def test_mono_goes_to_both_sides_as_it_is() -> None:
     """A mono track is heard left and right at its own level, sample for sample."""
     sound = tone(0.5, 0.4)
     mixed = mix({"a": sound}, [track("a")], Fraction(1, 2))
@@ -129,20 +54,20 @@ def test_mono_goes_to_both_sides_as_it_is(mix: Mix) -> None:
     assert np.array_equal(mixed[:, 0], mixed[:, 1])
 
 
-def test_stereo_stays_stereo(mix: Mix) -> None:
+def test_stereo_stays_stereo() -> None:
     """The sides of a stereo track stay where they are."""
     sound = np.stack([tone(0.5, 0.4), tone(0.5, 0.1, 1000)], axis=1)
     assert np.abs(mix({"a": sound}, [track("a")]) - sound).max() < 1e-4
 
 
-def test_volumes_add(mix: Mix) -> None:
+def test_volumes_add() -> None:
     """Tracks are added at their volumes, without automatic attenuation."""
     sounds = {name: tone(0.5, 0.1, 200 * k) for k, name in enumerate("abc", 1)}
     mixed = mix(sounds, [track("a", volume=2), track("b", volume=0.5), track("c")])
     assert np.abs(mixed[:, 0] - (2 * sounds["a"] + 0.5 * sounds["b"] + sounds["c"])).max() < 1e-4
 
 
-def test_never_clips(mix: Mix) -> None:
+def test_never_clips() -> None:
     """However loud the sum is, no sample reaches full scale; and what is soft beside it stays as it is."""
     sounds = {
         name: np.concatenate([tone(1, 0.99, f), tone(1, 0.05, f)]) for name, f in (("a", 100), ("b", 130))
@@ -154,14 +79,14 @@ def test_never_clips(mix: Mix) -> None:
 
 
 @pytest.mark.parametrize(("start", "trim"), [(0.0, 0.0), (0.25, 0.0), (0.0, 0.1), (1 / 3, 0.05)])
-def test_starts_are_exact_to_the_sample(mix: Mix, start: float, trim: float) -> None:
+def test_starts_are_exact_to_the_sample(start: float, trim: float) -> None:
     """A click is heard at the very sample that start and trimStart say."""
     mixed = mix({"a": click(1, 12_345)}, [track("a", start=start, trimStart=trim)], Fraction(2))
     wanted = 12_345 + round(start * RATE) - round(trim * RATE)
     assert np.flatnonzero(np.abs(mixed[:, 0]) > 0.01).tolist() == [wanted]
 
 
-def test_durations_cut(mix: Mix) -> None:
+def test_durations_cut() -> None:
     """A track is heard for its duration, from its start on."""
     mixed = mix({"a": tone(2)}, [track("a", start=0.5, duration=0.75)], Fraction(2))
     assert level(mixed, 0, 0.5) == 0
@@ -169,7 +94,7 @@ def test_durations_cut(mix: Mix) -> None:
     assert level(mixed, 1.25, 2) == 0
 
 
-def test_fades(mix: Mix) -> None:
+def test_fades() -> None:
     """A track fades in from its beginning and out to its end, linearly."""
     mixed = np.abs(mix({"a": tone(2, 0.5, 1000)}, [track("a", fadeIn=0.5, fadeOut=1.0)])).max(axis=1)
     peaks = mixed.reshape(-1, 480).max(axis=1)
@@ -178,14 +103,14 @@ def test_fades(mix: Mix) -> None:
     assert np.abs(peaks - wanted).max() < 0.015
 
 
-def test_fades_out_where_the_picture_ends(mix: Mix) -> None:
+def test_fades_out_where_the_picture_ends() -> None:
     """A track that is longer than the picture fades out at the picture's end."""
     mixed = mix({"a": tone(3, 0.5, 1000)}, [track("a", fadeOut=0.5)], Fraction(1))
     assert level(mixed, 0.2, 0.5) > 0.49
     assert level(mixed, 0.99, 1.0) < 0.02
 
 
-def test_loops_without_a_gap(mix: Mix) -> None:
+def test_loops_without_a_gap() -> None:
     """A loop repeats its source from trimStart on, sample for sample, until it is cut."""
     sound = np.concatenate([np.zeros(4800), np.linspace(-0.4, 0.4, 9600)])
     mixed = mix({"a": sound}, [track("a", trimStart=0.1, loop=True)], Fraction(1))
@@ -193,7 +118,14 @@ def test_loops_without_a_gap(mix: Mix) -> None:
     assert np.abs(mixed[:, 0] - wanted).max() < 1e-4
 
 
-def test_ducks_by_the_amount(mix: Mix) -> None:
+def test_a_loop_repeats_what_there_is() -> None:
+    """A trimStart between two samples begins at the nearer one; each turn has the samples from there on."""
+    sound = np.linspace(0.1, 0.4, 1000)
+    mixed = mix({"a": sound}, [track("a", trimStart=100.6 / RATE, loop=True)], Fraction(1))
+    assert np.array_equal(mixed[:, 0].astype(np.float32), np.resize(sound[101:].astype(np.float32), RATE))
+
+
+def test_ducks_by_the_amount() -> None:
     """While the other track sounds, and only then, a track is lower by as many dB as it says."""
     quiet = np.zeros(round(0.8 * RATE))
     sounds = {"music": tone(3, 0.4, 440), "voice": np.concatenate([quiet, tone(1, 0.001, 3000), quiet])}
@@ -206,7 +138,7 @@ def test_ducks_by_the_amount(mix: Mix) -> None:
     assert level(music, 2.3, 2.9) == pytest.approx(0.4, abs=0.003)
 
 
-def test_two_tracks_may_duck_under_one_and_under_one_another(mix: Mix) -> None:
+def test_two_tracks_may_duck_under_one_and_under_one_another() -> None:
     """Ducking has no order: what ducks a track is the other as if nothing ducked it."""
     sounds = {name: tone(1, 0.2, f) for name, f in (("a", 300), ("b", 500), ("c", 700))}
     tracks = [
@@ -219,46 +151,17 @@ def test_two_tracks_may_duck_under_one_and_under_one_another(mix: Mix) -> None:
 
 
 @pytest.mark.parametrize("seconds", [Fraction(1), Fraction(7, 3), Fraction(1001, 30000), Fraction(5, 24)])
-def test_is_as_long_as_the_picture(mix: Mix, seconds: Fraction) -> None:
+def test_is_as_long_as_the_picture(seconds: Fraction) -> None:
     """The sound is cut or padded with silence to the picture's length, to the sample."""
     mixed = mix({"a": tone(1)}, [track("a")], seconds)
     assert len(mixed) == round(seconds * RATE)
 
 
-def test_resamples(mix: Mix) -> None:
-    """A sound of another rate keeps its pitch, level and place."""
-    mixed = mix({"a": tone(1, 0.4, 1000, 44_100)}, [track("a")], Fraction(1), rate=44_100)
-    assert np.abs(mixed[480:-480, 0] - tone(1, 0.4, 1000)[480:-480]).max() < 1e-3
-
-
-def test_is_silent_where_nothing_sounds(mix: Mix) -> None:
+def test_is_silent_where_nothing_sounds() -> None:
     """Tracks that begin after the end, or trim all of their source, make silence, and no error."""
     tracks = [track("a", start=5), track("b", trimStart=2)]
     mixed = mix({"a": tone(1), "b": tone(1)}, tracks, Fraction(1))
     assert not mixed.any()
-
-
-def test_is_the_same_every_time(tmp_path: Path) -> None:
-    """Mixing and encoding twice gives the same bytes."""
-    write(tmp_path / "a", tone(1))
-    spec = spec_of([track("a", loop=True), track("b", duck={"by": "a"})], {"a": 1.0, "b": 1.0}, Fraction(3))
-    inputs = {"a": tmp_path / "a", "b": tmp_path / "a"}
-    assert run(pcm_arguments(spec, inputs)) == run(pcm_arguments(spec, inputs))
-    files = [tmp_path / name for name in ("1.mp3", "2.mp3")]
-    for file in files:
-        run(mp3_arguments(spec, inputs, file))
-    assert files[0].read_bytes() == files[1].read_bytes()
-
-
-def test_long_loops_are_read_again() -> None:
-    """A loop too long for memory opens its source as often as it is needed."""
-    spec = spec_of([track("a", loop=True), track("b")], {"a": 600.0, "b": 5.0}, Fraction(1500))
-    arguments = pcm_arguments(spec, {"a": Path("/a"), "b": Path("/b")})
-    assert arguments[:8] == ["-i", "file:/a", "-i", "file:/a", "-i", "file:/a", "-i", "file:/b"]
-    graph = filter_graph(spec)
-    assert "[r0_0][r0_1][r0_2]concat=n=3:v=0:a=1,atrim=end_sample=72000000[s0]" in graph
-    assert "[3:a:0]" in graph
-    assert "aloop" not in graph
 
 
 @pytest.mark.parametrize(

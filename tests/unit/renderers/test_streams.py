@@ -20,7 +20,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from renderers.h264.video import VideoSpec
-from renderers.timeline.timeline import Chunk
+from schemas.parts import PicturePart
+from tests.unit.builders import moving
 from tests.unit.renderers.films import (
     FPS,
     LOSSLESS,
@@ -49,7 +50,7 @@ few = settings(max_examples=30, deadline=None, suppress_health_check=[HealthChec
 
 @few
 @given(cut_films())
-def test_frames_are_composed_alike_wherever_a_film_is_cut(cut: tuple[Film, list[Chunk]]) -> None:
+def test_frames_are_composed_alike_wherever_a_film_is_cut(cut: tuple[Film, list[PicturePart]]) -> None:
     """A chunk composed from its own layers shows what one chunk of the whole film shows, bit for bit."""
     film, chunks = cut
     for chunk in chunks:
@@ -61,7 +62,7 @@ def test_frames_are_composed_alike_wherever_a_film_is_cut(cut: tuple[Film, list[
 @few
 @given(cut=cut_films())
 def test_any_cut_decodes_to_the_frames_of_one_chunk(
-    tmp_path: Path, preset: str, most: int, cut: tuple[Film, list[Chunk]]
+    tmp_path: Path, preset: str, most: int, cut: tuple[Film, list[PicturePart]]
 ) -> None:
     """Coded without loss: one chunk, the product's chunks and random ones decode to the composed frames.
 
@@ -70,7 +71,7 @@ def test_any_cut_decodes_to_the_frames_of_one_chunk(
     """
     spec = replace(LOSSLESS, preset=preset)
     film, chunks = cut
-    whole = [Chunk(0, "moving", 0, film.timeline.total_frames, 0, "")]
+    whole = [moving(0, film.timeline.total_frames)]
     for number, way in enumerate((whole, film.chunks, chunks)):
         path = tmp_path / f"{number}.mp4"
         joined(path, film, way, spec)
@@ -84,7 +85,7 @@ def test_any_cut_decodes_to_the_frames_of_one_chunk(
 @few
 @given(cut=cut_films())
 def test_any_cut_makes_a_regular_stream(
-    tmp_path: Path, spec: VideoSpec, cut: tuple[Film, list[Chunk]]
+    tmp_path: Path, spec: VideoSpec, cut: tuple[Film, list[PicturePart]]
 ) -> None:
     """Every frame once, at a constant rate, dts rising, a strict decode without a warning, holds identical.
 
@@ -124,7 +125,7 @@ def test_seeking_in_any_film_shows_what_playing_shows(tmp_path: Path, spec: Vide
 @few
 @given(cut=cut_films(longest=2))
 def test_a_decoder_of_other_make_shows_any_film_alike(
-    tmp_path: Path, spec: VideoSpec, cut: tuple[Film, list[Chunk]]
+    tmp_path: Path, spec: VideoSpec, cut: tuple[Film, list[PicturePart]]
 ) -> None:
     """OpenH264 agrees with FFmpeg bit for bit, on key pictures, P pictures and holds of both entropy coders.
 
@@ -146,7 +147,7 @@ if LIBAVC is not None:
     @few
     @given(cut=cut_films())
     def test_androids_decoder_shows_any_film_alike(
-        tmp_path: Path, spec: VideoSpec, cut: tuple[Film, list[Chunk]]
+        tmp_path: Path, spec: VideoSpec, cut: tuple[Film, list[PicturePart]]
     ) -> None:
         """libavc, which shares no code with the other two, agrees bit for bit on B-frames too."""
         film, chunks = cut

@@ -11,26 +11,38 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from renderers.text.fontfiles import EMOJI
-from renderers.timeline.cutting import LONGEST_CHUNK, SETTLE
+from renderers.timeline.cutting import LONGEST_CHUNK, SETTLE, Abilities
 from renderers.timeline.scene import Canvas, Layer, Placement, SlideState, State, TransitionState
-from renderers.timeline.timeline import Chunk, Timeline, canvas
+from renderers.timeline.timeline import Timeline, canvas
 from schemas.errors import InvalidInput
 from schemas.motion import exact
+from schemas.parts import PicturePart
 from schemas.project import overlap
-from schemas.settings import parse_settings
-from tests.unit.builders import Document, document, fade, image, move, project, rect, slide, text
+from tests.unit.builders import (
+    Document,
+    document,
+    fade,
+    film_settings,
+    image,
+    move,
+    project,
+    rect,
+    slide,
+    text,
+    timeline_of,
+)
 
 
 def timeline(
     *slides: Document, fonts: Any = (), prints: dict[str, str] | None = None, **asked: Any
 ) -> Timeline:
     """The timeline of slides at the settings asked for."""
-    return Timeline(project(slides=list(slides), fonts=list(fonts)), parse_settings(asked), prints or {})
+    return timeline_of(project(slides=list(slides), fonts=list(fonts)), prints, **asked)
 
 
 def shape_of(line: Timeline) -> list[tuple[str, int, int, int]]:
     """Kind, first frame, encoded frames and hold of each chunk."""
-    return [(chunk.kind, chunk.first_frame, chunk.frames, chunk.hold) for chunk in line.chunks()]
+    return [(chunk.shape, chunk.first_frame, chunk.frames, chunk.hold) for chunk in line.chunks()]
 
 
 def keys(line: Timeline) -> list[str]:
@@ -54,13 +66,13 @@ def keys(line: Timeline) -> list[str]:
 )
 def test_the_quality_is_the_short_side(size: tuple[int, int], asked: Any, expected: Canvas) -> None:
     """The project's aspect ratio is kept; a size that is asked for is fitted and centred."""
-    assert canvas(project(width=size[0], height=size[1]), parse_settings(asked)) == expected
+    assert canvas(project(width=size[0], height=size[1]), film_settings(**asked)) == expected
 
 
 @given(st.integers(100, 340), st.integers(100, 225), st.sampled_from(["720p", "1080p"]))
 def test_sides_are_even_and_content_fits(width: int, height: int, quality: str) -> None:
     """Whatever the ratio, the content lies inside the picture, within a pixel of its edges."""
-    fit = canvas(project(width=width, height=height), parse_settings({"quality": quality}))
+    fit = canvas(project(width=width, height=height), film_settings(quality=quality))
     assert fit.width % 2 == fit.height % 2 == 0
     assert 0 <= fit.offset_x <= 1
     assert 0 <= fit.offset_y <= 1
@@ -70,7 +82,7 @@ def test_sides_are_even_and_content_fits(width: int, height: int, quality: str) 
 def test_a_picture_beyond_the_limit_is_refused() -> None:
     """A very wide document cannot be had at 2160 px."""
     with pytest.raises(InvalidInput, match="3840 x 2160"):
-        canvas(project(width=3000, height=1000), parse_settings({"quality": "2160p"}))
+        canvas(project(width=3000, height=1000), film_settings(quality="2160p"))
 
 
 # --- chunks ---------------------------------------------------------------------------------------
@@ -109,13 +121,13 @@ def test_a_fade_with_movement_on_one_side_is_encoded(moving: int) -> None:
     elements[moving] = rect(animations=[move(start=2.4 * (1 - moving), duration=0.6)])
     line = timeline(slide(3, elements[0], transition=fade(0.5)), slide(3, elements[1]))
     assert not any(chunk.lead for chunk in line.chunks())
-    assert any(chunk.kind == "moving" and chunk.first_frame <= 75 < chunk.end for chunk in line.chunks())
+    assert any(chunk.shape == "moving" and chunk.first_frame <= 75 < chunk.end for chunk in line.chunks())
 
 
 def test_a_fade_after_a_held_movement_is_not_encoded() -> None:
     """A movement's last picture is held, and that one fades."""
     line = timeline(slide(3, rect(animations=[move(duration=0.6)]), transition=fade(0.5)), slide(3, rect()))
-    assert [chunk.kind for chunk in line.chunks()] == ["moving", "still"]
+    assert [chunk.shape for chunk in line.chunks()] == ["moving", "still"]
     assert len(line.chunks()[1].lead) == 15
 
 
@@ -144,6 +156,14 @@ def test_a_still_that_takes_over_is_held_as_long_as_a_cap_asks() -> None:
     film = slide(10 + 0.1, text(animations=[move()]))
     assert shape_of(timeline(film))[1] == ("still", 300, 1, 2)
     assert shape_of(timeline(film, bitrate="1M"))[1] == ("still", 303 - 15, 1, 14)
+
+
+def test_a_codec_without_key_pictures_holds_a_movement_for_as_long_as_it_takes() -> None:
+    """An animated picture is played from its beginning: nothing takes over."""
+    film = project(slides=[slide(60, text(animations=[move()]))])
+    settings = film_settings()
+    line = Timeline(film, canvas(film, settings), settings.fps, {}, Abilities(blends=False))
+    assert shape_of(line) == [("moving", 0, 15 + SETTLE, 1800 - 15 - SETTLE)]
 
 
 def test_a_movement_in_the_middle_leaves_stills_before_it() -> None:
@@ -386,7 +406,7 @@ def test_equal_slides_share_their_chunks() -> None:
 def test_one_slide_of_fifty_changes_its_own_chunks_only(change: Document) -> None:
     """And those of the transitions that touch it."""
 
-    def deck(changed: Document) -> list[Chunk]:
+    def deck(changed: Document) -> list[PicturePart]:
         slides = []
         for number in range(50):
             moving = text(f"Title {number}", animations=[move(duration=1)])
@@ -442,8 +462,8 @@ def timelines(draw: st.DrawFn) -> Timeline:
         if draw(st.booleans()):
             one["transition"] = fade(draw(st.sampled_from([longest, longest / 3])))
         slides.append(one)
-    asked = {"fps": draw(st.sampled_from([24, 30, 60])), "bitrate": draw(st.sampled_from([None, "1M"]))}
-    return Timeline(project(slides=slides), parse_settings(asked), {})
+    fps, bitrate = draw(st.sampled_from([24, 30, 60])), draw(st.sampled_from([None, "1M"]))
+    return timeline_of(project(slides=slides), fps=fps, bitrate=bitrate)
 
 
 @settings(deadline=None)
@@ -451,11 +471,11 @@ def timelines(draw: st.DrawFn) -> Timeline:
 def test_chunks_cover_every_frame_once(line: Timeline) -> None:
     """Without gap or overlap, none too long; stills have one picture."""
     position = 0
-    for number, chunk in enumerate(line.chunks()):
-        assert (chunk.index, chunk.begin) == (number, position)
+    for chunk in line.chunks():
+        assert chunk.begin == position
         assert 1 <= chunk.frames <= LONGEST_CHUNK
         assert chunk.hold >= 0
-        assert chunk.kind == "moving" or chunk.frames == 1
+        assert chunk.shape == "moving" or chunk.frames == 1
         position = chunk.end
     assert position == line.total_frames
 
@@ -472,7 +492,7 @@ def test_held_frames_equal_the_picture_that_is_held(line: Timeline) -> None:
         rest = 0
         for before, after in pairwise(states):
             rest = rest + 1 if before == after else 0
-        assert chunk.hold == 0 or chunk.kind == "still" or rest >= SETTLE - 1
+        assert chunk.hold == 0 or chunk.shape == "still" or rest >= SETTLE - 1
 
 
 @settings(deadline=None)
@@ -515,7 +535,7 @@ def test_rounding_never_drifts(slides: list[tuple[float, bool]], fps: int) -> No
     whole = project(slides=deck)
     if whole.seconds() * fps < 1:
         return
-    line = Timeline(whole, parse_settings({"fps": fps}), {})
+    line = timeline_of(whole, fps=fps)
     at = Fraction(0)
     for border, one in zip(line.borders, whole.slides, strict=False):
         assert abs(border - at * fps) <= Fraction(1, 2)
@@ -534,7 +554,7 @@ def test_a_long_project_is_laid_out_without_looking_at_its_frames() -> None:
     """Four hours of 2,000 slides are some thousand chunks, and a few of their states are drawn at random."""
     one = slide(7.69, text(animations=[move()]), transition=fade(0.5))
     whole = project(slides=[one] * 2000)
-    line = Timeline(whole, parse_settings({}), {})
+    line = timeline_of(whole)
     assert line.total_frames == 431_415
     chunks = line.chunks()
     assert len(chunks) < 6000

@@ -8,12 +8,13 @@ import pytest
 
 from schemas.errors import InvalidInput
 from schemas.limits import Limits
-from schemas.settings import dump_settings, parse_settings
+from schemas.settings import FilmSettings, dump_settings, parse_settings
 
 
 def test_defaults() -> None:
     """An empty request is 1080p, 30 frames a second, with sound, and no cap."""
     settings = parse_settings({})
+    assert isinstance(settings, FilmSettings)
     assert (settings.format, settings.quality, settings.fps) == ("mp4", "1080p", 30)
     assert (settings.include_audio, settings.bitrate, settings.audio_bitrate) == (True, None, 192_000)
     assert settings.codec == "libx264"

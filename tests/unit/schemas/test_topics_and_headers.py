@@ -14,9 +14,9 @@ from schemas.topics import MAX_REQUEST_BYTES, TOPICS, plain_name, topic_name
 TEXT = st.none() | st.text(max_size=20)
 
 
-def test_there_are_nine_topics_and_the_compacted_ones_have_no_end() -> None:
+def test_there_are_ten_topics_and_the_compacted_ones_have_no_end() -> None:
     """Control and status are kept by key; everything else goes after some time."""
-    assert len({spec.name for spec in TOPICS}) == 9
+    assert len({spec.name for spec in TOPICS}) == 10
     compacted = {spec.name for spec in TOPICS if spec.cleanup == "compact"}
     assert compacted == {"export.control", "export.status"}
     for spec in TOPICS:

@@ -1,0 +1,159 @@
+"""What a PNG says besides its pixels: transparency, colour space, direction (PNG, third edition, 11.3).
+
+Ancillary chunks never stop a picture: what is not needed to show it is left out before anything reads it,
+however large or damaged it is.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_KEPT = frozenset((b"IHDR", b"PLTE", b"IDAT", b"IEND"))
+_LARGEST_PROFILE = 16 << 20
+
+_D65 = (0.3127, 0.3290)
+_PRIMARIES = {
+    1: (0.640, 0.330, 0.300, 0.600, 0.150, 0.060),
+    9: (0.708, 0.292, 0.170, 0.797, 0.131, 0.046),
+    12: (0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
+}
+"""Colour primaries by their code (ITU-T H.273, table 2): x and y of red, green and blue."""
+
+
+class Png(NamedTuple):
+    """data: the file without ancillary chunks. depth, color_type: of IHDR. transparency: tRNS."""
+
+    data: bytes
+    depth: int
+    color_type: int
+    transparency: bytes | None
+    profile: bytes | None
+    exif: bytes | None
+    space: Space | None
+
+
+class Space(NamedTuple):
+    """Primaries and white point in xy; gamma of decoding, None for the curve of sRGB."""
+
+    primaries: tuple[float, ...]
+    white: tuple[float, float]
+    gamma: float | None
+
+
+def read_png(data: bytes) -> Png:
+    """The chunks that show the picture, and what the others say about it. Raises ValueError."""
+    others: dict[bytes, bytes] = {}
+    header, parts = b"", [SIGNATURE]
+    for name, body, raw in _chunks(data):
+        if name in _KEPT:
+            parts.append(raw)
+        if name == b"IHDR":
+            header = body
+        else:
+            others.setdefault(name, body)
+    if len(header) != 13:
+        raise ValueError("no IHDR")
+    transparency = others.get(b"tRNS")
+    palette = header[9] == 3
+    if palette and transparency is not None:  # Pillow reads that of palettes as it is meant
+        at = next((i for i, part in enumerate(parts) if part[4:8] == b"IDAT"), len(parts))
+        parts.insert(at, _chunk(b"tRNS", transparency))
+    profile = _profile(others.get(b"iCCP"))
+    space = None
+    if b"cICP" in others or (profile is None and b"sRGB" not in others):
+        space = _space(others)
+    return Png(
+        b"".join(parts),
+        header[8],
+        header[9],
+        None if palette else transparency,
+        None if space is not None else profile,
+        others.get(b"eXIf"),
+        space,
+    )
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
+    at = len(SIGNATURE)
+    while at + 8 <= len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        name = data[at + 4 : at + 8]
+        yield name, data[at + 8 : at + 8 + length], data[at : at + 12 + length]
+        at += 12 + length
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+def _profile(body: bytes | None) -> bytes | None:
+    if body is None:
+        return None
+    _, _, packed = body.partition(b"\0")
+    try:
+        return zlib.decompressobj().decompress(packed[1:], _LARGEST_PROFILE) or None
+    except zlib.error:
+        return None
+
+
+def _space(chunks: dict[bytes, bytes]) -> Space | None:
+    """By cICP, else by gAMA and cHRM; None where that is sRGB or not known."""
+    code = chunks.get(b"cICP", b"")
+    if len(code) == 4:
+        gamma = {8: 1.0, 4: 2.2, 5: 2.8}.get(code[1])
+        if code[0] not in _PRIMARIES or (gamma is None and code[1] not in (1, 6, 13, 14, 15)):
+            return None
+        return None if code[0] == 1 and gamma is None else Space(_PRIMARIES[code[0]], _D65, gamma)
+    gama, chrm = chunks.get(b"gAMA", b""), chunks.get(b"cHRM", b"")
+    gamma = None
+    if len(gama) == 4 and (value := int.from_bytes(gama)) > 0:
+        gamma = 100_000 / value
+        if abs(value - 45455) < 300:
+            gamma = None
+    if len(gama) != 4:
+        return None  # cHRM alone says nothing of the curve, and browsers leave it
+    primaries, white = _PRIMARIES[1], _D65
+    if len(chrm) == 32:
+        values = [number / 100_000 for number in struct.unpack(">8I", chrm)]
+        white, primaries = (values[0], values[1]), tuple(values[2:])
+    plain = all(
+        abs(a - b) < 0.002 for a, b in zip((*primaries, *white), (*_PRIMARIES[1], *_D65), strict=True)
+    )
+    return None if plain and gamma is None else Space(primaries, white, gamma)
+
+
+def to_srgb(rgb: Any, space: Space) -> Any:
+    """Samples of 8 bits (height, width, 3) in sRGB."""
+    steps = np.arange(256) / 255
+    curve = steps**space.gamma if space.gamma is not None else _linear(steps)
+    try:
+        matrix = np.linalg.inv(_to_xyz(_PRIMARIES[1], _D65)) @ _to_xyz(space.primaries, space.white)
+    except np.linalg.LinAlgError:
+        return rgb
+    light = curve.astype(np.float32)[rgb] @ matrix.T.astype(np.float32)
+    light = np.clip(light, 0, 1)
+    coded = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    return np.rint(coded * 255).astype(np.uint8)
+
+
+def _linear(coded: Any) -> Any:
+    return np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
+
+
+def _to_xyz(primaries: tuple[float, ...], white: tuple[float, float]) -> Any:
+    """The matrix from linear RGB to XYZ, white scaled to D65's: media-relative."""
+    columns = np.array(
+        [(x / y, 1.0, (1 - x - y) / y) for x, y in zip(primaries[::2], primaries[1::2], strict=True) if y > 0]
+    ).T
+    if columns.shape != (3, 3) or white[1] <= 0:
+        raise np.linalg.LinAlgError
+    target = np.array((white[0] / white[1], 1.0, (1 - white[0] - white[1]) / white[1]))
+    own = columns * np.linalg.solve(columns, target)
+    d65 = np.array((_D65[0] / _D65[1], 1.0, (1 - sum(_D65)) / _D65[1]))
+    return own * (d65 / target)[:, None]

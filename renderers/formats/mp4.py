@@ -1,0 +1,7 @@
+"""MP4: H.264 and AAC."""
+
+from renderers.h264.codec import H264, Mp4
+from renderers.recipes.film import Film
+from renderers.sound.tracks import AAC
+
+MAKER = Film(version="1", codec=H264(), container=Mp4(), sound=AAC)

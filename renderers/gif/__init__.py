@@ -1,0 +1,1 @@
+"""GIF: pictures of up to 256 colours, each with its own palette and delay."""

@@ -1,0 +1,1 @@
+"""What formats of one kind share: films, sounds, pages, and documents."""
