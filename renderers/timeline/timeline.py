@@ -201,7 +201,8 @@ class Timeline:
             clips.append(self._clip(piece, first, count))
             slides += [scene.index for scene, _ in self._scenes_of(piece)]
         is_held = span.kind == "moving" and span.hold > 0
-        key = content_hash("chunk", ENGINE_VERSION, span.kind, is_held, self.fps, video, clips)
+        is_pushed = span.lead is not None and span.lead.way != "fade"
+        key = content_hash("chunk", ENGINE_VERSION, span.kind, is_held, is_pushed, self.fps, video, clips)
         seen = tuple(dict.fromkeys(slides))
         return PicturePart(
             key=key,
