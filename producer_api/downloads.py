@@ -24,7 +24,7 @@ from producer_api.ranges import (
 from producer_api.streaming import Departure
 from producer_api.threads import Threads
 from schemas.errors import Missing
-from schemas.facts import Result
+from schemas.facts import Result, ResultFile, files_of
 from schemas.lifecycle import Job
 
 T = TypeVar("T")
@@ -80,9 +80,12 @@ class Downloads:
         self._threads = threads
         self._presign_seconds = presign_seconds
 
-    async def file(self, request: Request, job: Job) -> Response:
-        """The answer to a request for the job's file. Raises ApiProblem: 409, 410 or 416."""
-        result = finished(job)
+    async def file(self, request: Request, job: Job, name: str | None = None) -> Response:
+        """The answer to a request for a file of the job, the main one unless it is named.
+
+        Raises ApiProblem: 404 for a name that none has, 409, 410 or 416.
+        """
+        result = finished(job) if name is None else await self._named(job, name)
         if self._presign_seconds and (url := await self._presigned(result, self._presign_seconds)):
             return Response(None, 307, {"Location": url, "Cache-Control": "no-store"})
         size = (await self._look_up(lambda: self._store.stat(result.key))).size
@@ -100,6 +103,17 @@ class Downloads:
         partial = {"Content-Length": str(part.length), "Content-Range": part.content_range}
         return Blocks(206, headers | partial, blocks, self._threads)
 
+    async def files(self, job: Job) -> tuple[ResultFile, ...]:
+        """All files of the job, the main one first. Raises ApiProblem: 409 or 410."""
+        result = finished(job)
+        return await self._look_up(lambda: files_of(result, self._store.get))
+
+    async def _named(self, job: Job, name: str) -> ResultFile:
+        for file in await self.files(job):
+            if file.name == name:
+                return file
+        raise ApiProblem(404, "file_not_found", f"This export has no file {name[:100]}; list its files.")
+
     async def manifest(self, job: Job) -> bytes:
         """What the job's file was made of, as JSON."""
         key = finished(job).manifest_key
@@ -107,7 +121,7 @@ class Downloads:
             raise ApiProblem(404, "no_manifest", "This export has no manifest.")
         return await self._look_up(lambda: self._store.get(key))
 
-    async def _presigned(self, result: Result, seconds: int) -> str | None:
+    async def _presigned(self, result: ResultFile, seconds: int) -> str | None:
         return await self._look_up(lambda: self._store.presign(result.key, seconds, result.file_name))
 
     async def _look_up(self, work: Callable[[], T]) -> T:
@@ -118,7 +132,7 @@ class Downloads:
             raise ApiProblem(410, "file_expired", detail) from error
 
 
-def _headers(job: Job, result: Result) -> dict[str, str]:
+def _headers(job: Job, result: ResultFile) -> dict[str, str]:
     return {
         "Content-Type": result.content_type,
         "Content-Disposition": content_disposition(result.file_name),

@@ -24,6 +24,7 @@ from producer_api.problems import ApiProblem
 from producer_api.threads import Threads
 from producer_api.uploads import UploadView, take_upload
 from schemas import topics
+from schemas.facts import ResultFile
 from schemas.identity import JobRef
 from schemas.lifecycle import Job
 from schemas.messages import JOB_ID, Control
@@ -81,9 +82,13 @@ class Exports:
         load = partial(self.threads.run, self.services.jobs.get, job.ref)
         return EventStream(self.services.feed, job, load, show, seen=seen, heartbeat=self.services.heartbeat)
 
-    async def file(self, caller: Caller, job_id: str, request: Request) -> Response:
-        """The finished file, whole or in part."""
-        return await self.downloads.file(request, await self.find(caller, job_id))
+    async def file(self, caller: Caller, job_id: str, request: Request, name: str | None = None) -> Response:
+        """The finished file, or that of several which is named so, whole or in part."""
+        return await self.downloads.file(request, await self.find(caller, job_id), name)
+
+    async def files(self, caller: Caller, job_id: str) -> tuple[ResultFile, ...]:
+        """All files of a finished export, the main one first."""
+        return await self.downloads.files(await self.find(caller, job_id))
 
     async def manifest(self, caller: Caller, job_id: str) -> bytes:
         """What the file was made of, as JSON."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal
+from urllib.parse import quote
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.facts import ResultFile
 from schemas.lifecycle import Job, Status
 from schemas.messages import Asked
 
@@ -56,6 +59,7 @@ EXAMPLE: dict[str, Any] = {
         "events": "/v1/exports/6f1f0a52-6f3e-4f0f-9f59-2f6a1d7f8b11/events",
         "cancel": "/v1/exports/6f1f0a52-6f3e-4f0f-9f59-2f6a1d7f8b11/cancel",
         "file": None,
+        "files": None,
         "manifest": None,
     },
 }
@@ -83,6 +87,7 @@ class ResultView(BaseModel):
     width: int | None = Field(None, description="Pixels.")
     height: int | None = Field(None, description="Pixels.")
     fps: int | None = None
+    file_count: int = Field(1, description="More than one where each slide is a file: `files` lists them.")
     video_id: str | None = Field(None, description="The entry in the video library.")
     reused: bool = Field(
         False,
@@ -97,7 +102,25 @@ class LinksView(BaseModel):
     events: str
     cancel: str | None
     file: str | None
+    files: str | None
     manifest: str | None
+
+
+class FileView(BaseModel):
+    """A file of an export."""
+
+    name: str = Field(description="Its name among them.")
+    url: str = Field(description="Where it is downloaded.")
+    file_name: str = Field(description="What it is called when it is downloaded.")
+    content_type: str
+    size: int = Field(description="Bytes.")
+    sha256: str
+
+
+class FileList(BaseModel):
+    """All files of an export, the main one first."""
+
+    files: list[FileView]
 
 
 class StandingView(BaseModel):
@@ -228,6 +251,7 @@ def export_view(job: Job) -> dict[str, Any]:
             "events": f"{path}/events",
             "cancel": None if job.terminal else f"{path}/cancel",
             "file": f"{path}/file" if done else None,
+            "files": f"{path}/files" if done else None,
             "manifest": f"{path}/manifest" if job.result and job.result.manifest_key else None,
         },
     }
@@ -239,7 +263,22 @@ def _result(job: Job) -> dict[str, Any] | None:
         return None
     return {
         "url": f"{export_path(job.id)}/file",
-        **job.result.model_dump(exclude={"key", "manifest_key"}),
+        **job.result.model_dump(exclude={"key", "manifest_key", "files"}),
+    }
+
+
+def files_view(job_id: str, files: Iterable[ResultFile]) -> dict[str, Any]:
+    """Files as FileList describes them."""
+    path = f"{export_path(job_id)}/files"
+    return {
+        "files": [
+            {
+                "name": file.name,
+                "url": f"{path}/{quote(file.name, safe='')}",
+                **file.model_dump(exclude={"key"}),
+            }
+            for file in files
+        ]
     }
 
 

@@ -24,10 +24,12 @@ from producer_api.views import (
     SIMPLE,
     ExportList,
     ExportView,
+    FileList,
     ManifestView,
     dump,
     export_path,
     export_view,
+    files_view,
 )
 
 _EXPORTS: list[str | Enum] = ["Exports"]
@@ -199,21 +201,33 @@ def _add_files(router: APIRouter, exports: Exports) -> None:
     async def file(request: Request, job_id: str, caller: Calling) -> Response:
         return await exports.file(caller, job_id, request)
 
-    router.get(
-        "/exports/{job_id}/file",
+    async def named(request: Request, job_id: str, name: str, caller: Calling) -> Response:
+        return await exports.file(caller, job_id, request, name)
+
+    for path, summary, download in (
+        ("/exports/{job_id}/file", "Download the finished file", file),
+        ("/exports/{job_id}/files/{name}", "Download one of an export's files", named),
+    ):
+        router.get(
+            path,
+            tags=tags,
+            summary=summary,
+            description="Whole, or in part by `Range`; may redirect to the object store.",
+            response_class=Response,
+            responses=_FILE_ANSWERS,
+        )(download)
+        router.head(path, include_in_schema=False)(download)
+
+    @router.get(
+        "/exports/{job_id}/files",
+        response_model=FileList,
         tags=tags,
-        summary="Download the finished file",
-        description="Whole, or in part by `Range`; may redirect to the object store.",
-        response_class=Response,
-        responses={
-            200: {"content": {"application/octet-stream": _BINARY}, "description": "The file."},
-            206: {"content": {"application/octet-stream": _BINARY}, "description": "A part of it."},
-            304: {"description": "Unchanged."},
-            307: {"description": "The store has it at this address."},
-            **problems(404, 409, 410, 416, 503),
-        },
-    )(file)
-    router.head("/exports/{job_id}/file", include_in_schema=False)(file)
+        summary="List an export's files",
+        description="One, or one for each slide; the main file is the first.",
+        responses=problems(404, 409, 410, 503),
+    )
+    async def files(job_id: str, caller: Calling) -> Response:
+        return _json(dump(files_view(job_id, await exports.files(caller, job_id))))
 
     @router.get(
         "/exports/{job_id}/manifest",
@@ -249,6 +263,14 @@ def _add_files(router: APIRouter, exports: Exports) -> None:
             name=f"upload_{method.__name__}",
         )(upload)
 
+
+_FILE_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/octet-stream": _BINARY}, "description": "The file."},
+    206: {"content": {"application/octet-stream": _BINARY}, "description": "A part of it."},
+    304: {"description": "Unchanged."},
+    307: {"description": "The store has it at this address."},
+    **problems(404, 409, 410, 416, 503),
+}
 
 _BODY: dict[str, Any] = {
     "schema": {"$ref": "#/components/schemas/ExportBody"},
