@@ -107,7 +107,7 @@ class AboutJob(Message):
 
 
 class Asked(Message):
-    """What is asked of an export, besides its project's document.
+    """Fields of a request for an export, besides the project document.
 
     The request, the job, the plan, the body of a call and the canonical answer have these fields by
     inheritance and pass them on by `asked`, so a new field is a line here. A class that always knows a value
@@ -133,7 +133,7 @@ class Asked(Message):
     )
 
     def asked(self) -> dict[str, Any]:
-        """These fields by name, for whoever carries them on."""
+        """These fields by name, to pass on."""
         return {name: getattr(self, name) for name in Asked.model_fields}
 
 
