@@ -14,7 +14,7 @@ from producer_api.problems import ApiProblem, from_error
 from schemas.errors import InvalidInput
 from schemas.formats import FORMATS, format_named
 from schemas.limits import Limits
-from schemas.messages import Asked
+from schemas.messages import CARRIED_BYTES, Asked
 from schemas.reading import load, validate
 from schemas.settings import parse_settings
 
@@ -22,8 +22,6 @@ ENVELOPE_BYTES = 256 * 1024
 """What a request may weigh beyond its project."""
 DRAINED_BYTES = 64 * 1024 * 1024
 """How much of a body that is too large is still taken, so that the answer reaches who is sending it."""
-CARRIED_BYTES = 16 * 1024
-"""Settings and metadata travel in every snapshot, and a message stays under 64 kB."""
 
 
 def _known_format(name: str) -> str:
