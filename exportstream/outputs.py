@@ -1,4 +1,4 @@
-"""Where finished files go: `-o` as it was given, and the paths that one or several files get there.
+"""Destination of finished files: the option `-o`, and the paths that it gives to one or several files.
 
 -o film.mp4                    the file
 -o stills.png --each-slide     stills-01.png, stills-02.png …
@@ -21,7 +21,7 @@ PICTURES = tuple(row for row in FORMATS.values() if row.recipe == "pages")
 
 
 class Output(NamedTuple):
-    """What `-o` names. folder: it is one, or a slash at its end says so; several: for each slide a file."""
+    """The option `-o`. folder: it is one or ends with a slash; several: one file for each slide."""
 
     path: Path
     folder: bool
@@ -34,13 +34,13 @@ class Output(NamedTuple):
         elif self.path.is_dir():
             _check_folder(self.path)
         elif self.path.exists():
-            message = f"{self.path} is a file and no folder; write it without the slash, or name another."
+            message = f"{self.path} is a file, not a folder; choose another folder."
             raise InvalidInput("not_a_folder", message)
         else:
             _check_folder(self.path.parent)
 
     def places(self, names: Sequence[str]) -> list[Path]:
-        """Where files go that are called `names` in their result."""
+        """Paths of files that are called `names` in their result."""
         if not self.several:
             return [self.path]
         if self.folder:
@@ -57,12 +57,12 @@ class Output(NamedTuple):
             try:
                 self.path.mkdir(exist_ok=True)
             except OSError as error:
-                message = f"{self.path} cannot be made: {error.strerror}."
+                message = f"The folder {self.path} cannot be created: {error.strerror}."
                 raise InvalidInput("cannot_write", message) from error
 
 
 def output_of(options: argparse.Namespace) -> Output | None:
-    """What `-o` says, None without it. Raises InvalidInput when nothing can be written there."""
+    """The destination, None without `-o`. Raises InvalidInput when nothing can be written there."""
     if options.output is None:
         return None
     path = Path(options.output)
@@ -73,11 +73,11 @@ def output_of(options: argparse.Namespace) -> Output | None:
 
 
 def format_asked(options: argparse.Namespace, output: Output | None) -> str:
-    """The format by `--format` or by the name of the file. Raises InvalidInput where they do not tell it."""
+    """The format by `--format` or by the name of the file. Raises InvalidInput where it is ambiguous."""
     named = None if output is None or output.folder else _named(output.path, options.format)
     if options.format is None and output is not None and output.folder:
         choices = ", ".join(row.name for row in PICTURES)
-        message = f"{output.path} is a folder, which tells no format: say --format, one of {choices}."
+        message = f"{output.path} is a folder, so the format is unknown; add --format with one of {choices}."
         raise InvalidInput("no_format", message)
     format_ = format_named(options.format or named or DEFAULT_FORMAT)
     _check_moment(options, format_)
@@ -85,27 +85,25 @@ def format_asked(options: argparse.Namespace, output: Output | None) -> str:
 
 
 def _named(path: Path, asked: str | None) -> str | None:
-    """The format that a name asks for, if it has to."""
+    """The format by a file's name and `--format`."""
     if asked is None:
         return format_of(path)
     named = format_of_file(path.name)
     if named is not None and named.name != asked:
-        message = (
-            f"{path.name} asks for {named.name}, --format for {asked}: leave one out, or make them agree."
-        )
+        message = f"{path.name} means {named.name}, but --format says {asked}; make them agree."
         raise InvalidInput("formats_differ", message)
     return asked
 
 
 def _check_moment(options: argparse.Namespace, format_: Format) -> None:
-    """Refuse what asks for pictures in two ways, or for none."""
+    """Refuse options of single pictures that exclude each other, or that the format does not have."""
     if options.each_slide and options.at is not None:
-        message = "--at asks for one moment and --each-slide for all slides: leave one out."
+        message = "--at means one moment and --each-slide all slides; use one of them."
         raise InvalidInput("ambiguous", message)
     given = "--each-slide" if options.each_slide else None if options.at is None else "--at"
     if given is not None and format_ not in PICTURES:
         choices = ", ".join(row.name for row in PICTURES)
-        message = f"{given} is for single pictures ({choices}), and {format_.name} is none."
+        message = f"{given} works with single pictures ({choices}), not with {format_.name}."
         raise InvalidInput("not_a_picture", message)
 
 
@@ -115,7 +113,7 @@ def format_of(output: Path) -> str:
         return DEFAULT_FORMAT
     if (found := format_of_file(output.name)) is None:
         written = ", ".join(f".{row.extension}" for row in FORMATS.values())
-        message = f"{output.name} asks for a format that is not written; name it {written}, or say --format."
+        message = f"{output.name} has no known suffix; use one of {written}, or add --format."
         raise InvalidInput("unknown_ending", message)
     return found.name
 
@@ -126,14 +124,16 @@ def picture_format(output: Path) -> Format:
         return PICTURES[0]
     if (found := format_of_file(output.name)) not in PICTURES or found is None:
         written = ", ".join(f".{row.extension}" for row in PICTURES)
-        raise InvalidInput("unknown_ending", f"{output.name} is no picture's name; name it {written}.")
+        raise InvalidInput(
+            "unknown_ending", f"{output.name} cannot be written; use a name that ends with {written}."
+        )
     return found
 
 
 def check_output(output: Path, *, folder: bool = False) -> None:
     """Raise InvalidInput when a file cannot be written there."""
     if folder or output.is_dir() or not output.name:
-        raise InvalidInput("is_a_folder", f"{output} is a folder: name the file to write.")
+        raise InvalidInput("is_a_folder", f"{output} is a folder; name the file to write.")
     _check_folder(output.parent)
 
 

@@ -1,4 +1,4 @@
-"""What `render` and `submit` say when a job has ended."""
+"""Report of `render` and `submit` about a finished job."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from exportstream.progress import human_duration, human_size
 def report(
     job: Mapping[str, Any], written: Sequence[Path] = (), *, as_json: bool, quiet: bool = False
 ) -> int:
-    """Say how a job ended, as the API describes it, and where its files were written; the exit code."""
+    """Print how a job ended and where its files are; returns the exit code."""
     if as_json:
         print(orjson.dumps(job, option=orjson.OPT_INDENT_2).decode())
     else:

@@ -1,4 +1,4 @@
-"""Finished files, streamed from the store in blocks, whole or in part, or handed over to the store."""
+"""Downloads of finished files: streamed from the store, whole or in part, or redirected to it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class Blocks(Response):
-    """An answer of known length whose blocks come from the store, read in threads."""
+    """Response of known length whose blocks are read from the store in threads."""
 
     def __init__(
         self, status: int, headers: Mapping[str, str], blocks: Iterator[bytes], threads: Threads
@@ -41,7 +41,7 @@ class Blocks(Response):
         self._threads = threads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer over ASGI; stops reading when the caller has gone."""
+        """Answer over ASGI; stops reading when the client disconnects."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         with Departure(receive) as departure:
             async for block in self._read():
@@ -73,7 +73,7 @@ def finished(job: Job) -> Result:
 
 
 class Downloads:
-    """Hands out finished files."""
+    """Serves finished files."""
 
     def __init__(self, store: ObjectStore, threads: Threads, presign_seconds: int | None) -> None:
         self._store = store
@@ -81,9 +81,9 @@ class Downloads:
         self._presign_seconds = presign_seconds
 
     async def file(self, request: Request, job: Job, name: str | None = None) -> Response:
-        """The answer to a request for a file of the job, the main one unless it is named.
+        """Response with the main file of the job, or with the named one.
 
-        Raises ApiProblem: 404 for a name that none has, 409, 410 or 416.
+        Raises ApiProblem: 404 for an unknown name, 409, 410 or 416.
         """
         result = finished(job) if name is None else await self._named(job, name)
         if self._presign_seconds and (url := await self._presigned(result, self._presign_seconds)):
@@ -112,10 +112,12 @@ class Downloads:
         for file in await self.files(job):
             if file.name == name:
                 return file
-        raise ApiProblem(404, "file_not_found", f"This export has no file {name[:100]}; list its files.")
+        raise ApiProblem(
+            404, "file_not_found", f"This export has no file named {name[:100]}; GET …/files lists its files."
+        )
 
     async def manifest(self, job: Job) -> bytes:
-        """What the job's file was made of, as JSON."""
+        """The manifest of the job's result, as JSON."""
         key = finished(job).manifest_key
         if key is None:
             raise ApiProblem(404, "no_manifest", "This export has no manifest.")

@@ -69,7 +69,7 @@ class ErrorView(BaseModel):
     """Why an export failed."""
 
     code: str = Field(description="Stable, in snake_case.")
-    message: str = Field(description="A sentence that whoever asked can act on.")
+    message: str = Field(description="A sentence that the caller can act on.")
     path: str | None = Field(None, description="Where in the input, as in `slides[2].elements[0].src`.")
     stage: str | None = Field(None, description="The stage in which it failed.")
     retriable: bool = Field(False, description="Whether the same request may succeed later.")
@@ -78,7 +78,7 @@ class ErrorView(BaseModel):
 class ResultView(BaseModel):
     """The finished file."""
 
-    url: str = Field(description="Where the file is downloaded.")
+    url: str = Field(description="Address of the download.")
     file_name: str
     content_type: str
     size: int = Field(description="Bytes.")
@@ -87,7 +87,7 @@ class ResultView(BaseModel):
     width: int | None = Field(None, description="Pixels.")
     height: int | None = Field(None, description="Pixels.")
     fps: int | None = None
-    file_count: int = Field(1, description="More than one where each slide is a file: `files` lists them.")
+    file_count: int = Field(1, description="Number of files; `links.files` lists them.")
     video_id: str | None = Field(None, description="The entry in the video library.")
     reused: bool = Field(
         False,
@@ -96,7 +96,7 @@ class ResultView(BaseModel):
 
 
 class LinksView(BaseModel):
-    """Where to go from here."""
+    """Addresses of what belongs to an export."""
 
     self: str
     events: str
@@ -109,9 +109,9 @@ class LinksView(BaseModel):
 class FileView(BaseModel):
     """A file of an export."""
 
-    name: str = Field(description="Its name among them.")
-    url: str = Field(description="Where it is downloaded.")
-    file_name: str = Field(description="What it is called when it is downloaded.")
+    name: str = Field(description="Name within the export.")
+    url: str = Field(description="Address of the download.")
+    file_name: str = Field(description="Name of the download.")
     content_type: str
     size: int = Field(description="Bytes.")
     sha256: str
@@ -124,18 +124,18 @@ class FileList(BaseModel):
 
 
 class StandingView(BaseModel):
-    """Which export, and how far it has come."""
+    """Identity and progress of an export."""
 
     id: str
     status: SimpleStatus
     stage: Status = Field(description="The status in detail.")
     progress: int = Field(ge=0, le=100, description="Never goes back; 100 only when completed.")
     stages: dict[str, float] = Field(description="How far each stage of this export has come, 0 to 1.")
-    version: int = Field(description="Counts the changes; the `id` of the event that told of this one.")
+    version: int = Field(description="Counts the changes; the `id` of this version's event.")
 
 
 class ExportView(Asked, StandingView):
-    """An export: one project, one format, and what was asked of it."""
+    """An export: one project in one format, with the request's fields."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -258,7 +258,7 @@ def export_view(job: Job) -> dict[str, Any]:
 
 
 def _result(job: Job) -> dict[str, Any] | None:
-    """The result without the keys of the store, which are nobody's business."""
+    """The result without keys of the store, which are internal."""
     if job.result is None:
         return None
     return {

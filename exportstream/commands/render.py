@@ -80,7 +80,7 @@ def _export(
 
 
 def _deliver(store: ObjectStore, result: Result, output: Output) -> list[Path]:
-    """Put the finished files in their places; where these are."""
+    """Write the finished files; returns their paths."""
     from schemas.facts import files_of
 
     files = files_of(result, store.get) if output.several else (result,)
@@ -92,7 +92,7 @@ def _deliver(store: ObjectStore, result: Result, output: Output) -> list[Path]:
 
 
 def _put(store: ObjectStore, key: str, output: Path) -> None:
-    """Put the finished file in its place, whole or not at all."""
+    """Write a finished file, whole or not at all."""
     partial = output.with_name(f".{output.name}.partial")
     try:
         store.download(key, partial)
@@ -102,7 +102,7 @@ def _put(store: ObjectStore, key: str, output: Path) -> None:
 
 
 def _forget(store: ObjectStore, job: Job) -> None:
-    """Remove what is named by the job: in a cache that is kept nobody would ever look for it again."""
+    """Remove files named by the job: later runs with the same cache cannot use them."""
     from schemas.facts import files_of
 
     store.delete(keys.plan_key(job.tenant, job.id))
@@ -139,7 +139,7 @@ def export_settings(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _described(job: Job, output: Output, written: Sequence[Path]) -> dict[str, Any]:
-    """The job as `report` speaks of it, and as `--json` prints it: `outputs` where several were written."""
+    """The job as `report` and `--json` print it: `outputs` where several files were written."""
     told = {"id", "status", "warnings", "result", "error"}
     several = {"outputs": [str(path) for path in written]} if output.several else {}
     described = job.model_dump(mode="json", include=told, exclude_none=True)

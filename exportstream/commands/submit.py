@@ -45,7 +45,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def download(client: Client, job: Mapping[str, Any], output: Output) -> list[Path]:
-    """Put the finished files in their places; where these are."""
+    """Download the finished files; returns their paths."""
     path = f"/v1/exports/{job['id']}"
     files = client.get(f"{path}/files")["files"] if output.several else [{"name": "", "url": f"{path}/file"}]
     places = output.places([file["name"] for file in files])

@@ -1,4 +1,4 @@
-"""The canonical dialect, under /v1: all that can be done with exports, in our own words."""
+"""The canonical dialect under /v1: everything that can be done with exports."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 @dataclass(frozen=True)
 class ListQuery:
-    """The filters of a list, as they came."""
+    """Filters of a list. given: as the client wrote them."""
 
     wanted: JobFilter
     given: dict[str, Any]
@@ -60,7 +60,8 @@ def _filter(
     named = [name.strip() for value in status or () for name in value.split(",") if name.strip()]
     known = {*SIMPLE, *SIMPLE.values()}
     if unknown := [name for name in named if name not in known]:
-        detail = f"{unknown[0]!r} is no status; use {', '.join(dict.fromkeys(SIMPLE.values()))}, or a stage."
+        choices = ", ".join(dict.fromkeys(SIMPLE.values()))
+        detail = f"{unknown[0]!r} is not a valid status; use one of {choices}, or a stage."
         raise ApiProblem(422, "invalid_value", f"status: {detail}", errors=[Fault("status", detail)])
     stages = tuple(stage for stage, simple in SIMPLE.items() if stage in named or simple in named)
     wanted = JobFilter(
@@ -165,7 +166,7 @@ def _add_following(router: APIRouter, exports: Exports) -> None:
         status_code=202,
         response_model=ExportView,
         tags=tags,
-        summary="Call an export off",
+        summary="Cancel an export",
         description="May be repeated. The export is `cancelled` a moment later, unless it completes first.",
         responses=problems(404, 409, 503),
     )

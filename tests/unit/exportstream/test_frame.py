@@ -51,10 +51,10 @@ def test_a_moment_becomes_a_picture_of_the_documents_size(tmp_path: Path) -> Non
         (["--at", "nan"], "A moment is given in seconds from 0 on. [bad_time]"),
         (["--at", "inf"], "A moment is given in seconds from 0 on. [bad_time]"),
         (["-o", "nowhere/frame.png"], "The folder nowhere does not exist. [no_such_folder]"),
-        (["-o", "frame.gif"], "frame.gif is no picture's name; name it .png, .jpg, .webp. [unknown_ending]"),
-        (["-o", "frame.mp4"], "frame.mp4 is no picture's name; name it .png, .jpg, .webp. [unknown_ending]"),
-        (["-o", "frame.bmp"], "frame.bmp is no picture's name; name it .png, .jpg, .webp. [unknown_ending]"),
-        (["-o", "."], ". is a folder: name the file to write. [is_a_folder]"),
+        (["-o", "frame.gif"], "frame.gif cannot be written; use a name that ends with .png, .jpg, .webp."),
+        (["-o", "frame.mp4"], "frame.mp4 cannot be written; use a name that ends with .png, .jpg, .webp."),
+        (["-o", "frame.bmp"], "frame.bmp cannot be written; use a name that ends with .png, .jpg, .webp."),
+        (["-o", "."], ". is a folder; name the file to write. [is_a_folder]"),
     ],
 )
 def test_what_cannot_be_done_is_said(
