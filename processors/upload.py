@@ -238,7 +238,14 @@ def build_manifest(plan: Plan, result: Result, finished_at: datetime) -> dict[st
         ],
         "fonts": [{"family": font.family, "sha256": font.sha256} for font in plan.fonts],
         "chunks": [
-            {"key": p.key, "first_frame": p.first_frame, "frames": p.frames, "hold": p.hold, "lead": p.lead}
+            {
+                "key": p.key,
+                "first_frame": p.first_frame,
+                "frames": p.frames,
+                "hold": p.hold,
+                "lead": p.lead,
+                "way": p.way,
+            }
             for p in plan.chunks
         ],
         "sound": content_hash("sound", sounds) if sounds else None,

@@ -1,4 +1,4 @@
-"""Files of every container and codec that FFmpeg can write: by the library, or the program for what that lacks."""
+"""Files of every container and codec that FFmpeg writes: by its library, or by the program for the rest."""
 
 from __future__ import annotations
 
@@ -31,10 +31,52 @@ class Kind(NamedTuple):
 
 
 NO_FILES = frozenset(
-    "alsa caca chromaprint crc dash decklink fbdev fifo fifo_test ffmetadata framecrc framehash framemd5 hash hds "
-    "hls image2 image2pipe md5 null opengl oss pulse rtp rtp_mpegts rtsp sap sdl sdl2 sdp segment "
-    "smoothstreaming ssegment stream_segment streamhash tee uncodedframecrc v4l2 v4l2,video4linux2 video4linux2 "
-    "webm_dash_manifest xv whip dnn".split()
+    [
+        "alsa",
+        "caca",
+        "chromaprint",
+        "crc",
+        "dash",
+        "decklink",
+        "fbdev",
+        "fifo",
+        "fifo_test",
+        "ffmetadata",
+        "framecrc",
+        "framehash",
+        "framemd5",
+        "hash",
+        "hds",
+        "hls",
+        "image2",
+        "image2pipe",
+        "md5",
+        "null",
+        "opengl",
+        "oss",
+        "pulse",
+        "rtp",
+        "rtp_mpegts",
+        "rtsp",
+        "sap",
+        "sdl",
+        "sdl2",
+        "sdp",
+        "segment",
+        "smoothstreaming",
+        "ssegment",
+        "stream_segment",
+        "streamhash",
+        "tee",
+        "uncodedframecrc",
+        "v4l2",
+        "v4l2,video4linux2",
+        "video4linux2",
+        "webm_dash_manifest",
+        "xv",
+        "whip",
+        "dnn",
+    ]
 )
 """Muxers of devices, checks, lists and networks: what they write is no file of sound."""
 
