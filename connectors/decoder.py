@@ -1,7 +1,8 @@
-"""Foreign bytes decoded by `python -m renderers.foreign.decode`, in a sandbox, one process for many files.
+"""Foreign bytes decoded by `renderers.foreign.decode`, behind walls, one process for many files.
 
 The process reads a job as a JSON line and answers with one. One that dies, hangs or grows too large
-takes its file with it, not the next one: that gets a new process.
+takes its file with it, not the next one: that gets a new process. It sees the file at hand and its own
+libraries, and nothing else of this machine (`connectors.walls`, `connectors.box`).
 """
 
 from __future__ import annotations
@@ -11,20 +12,26 @@ import queue
 import selectors
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from connectors.box import Box
 from connectors.sandbox import MIB, Limits, started
+from connectors.walls import program
 from schemas.checks import nothing
 from schemas.errors import InvalidInput, Unavailable
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMAND = (sys.executable, "-m", "renderers.foreign.decode")
+PROGRAM = ("-m", "renderers.foreign.decode")
+PACKAGES = ("schemas", "renderers")
+"""Ours, of which the program may be."""
 LIMITS = Limits(memory=4096 * MIB, wall_s=60.0, cpu_s=600, stall_s=60.0, open_files=64)
 TURN_S = 0.1
 LONGEST_ANSWER = 1 * MIB
@@ -34,25 +41,66 @@ MAPPED_FROM, TRIMMED_FROM = 32 << 20, 256 << 20
 """Bytes, for glibc (mallopt(3)): the memory of one picture is used again for the next. Each of its pages
 would otherwise be given back, mapped and cleared anew, which took a third of the time of decoding."""
 
+_SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/nix/store", "/etc/ld.so.cache")
+_MACHINE = ("/dev/null", "/dev/urandom", "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu")
+
+
+@cache
+def _readable() -> tuple[str, ...]:
+    """What Python, its packages and the shared objects that they load are read from."""
+    paths = [sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), *_searched()]
+    ours = [str(ROOT / package) for package in (*PACKAGES, "connectors/walls")]
+    return tuple(
+        dict.fromkeys(path for path in (*paths, *_SYSTEM, *_MACHINE, *ours) if path not in ("", "/"))
+    )
+
+
+def _searched() -> list[str]:
+    """What the deployment adds to the paths that Python looks for packages in."""
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return [path for path in given if path and Path(path).resolve() != ROOT]
+
+
+def _environ(box: Box) -> dict[str, str]:
+    """All that the process is told: nothing of it is a secret."""
+    passed = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
+    return passed | {
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *_searched()]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "LANG": "C.UTF-8",
+        "TMPDIR": str(box.outbox),
+        "OPENBLAS_NUM_THREADS": "1",  # numpy's multiply no matrices here, but would wait for some
+        "MALLOC_MMAP_THRESHOLD_": str(MAPPED_FROM),
+        "MALLOC_TRIM_THRESHOLD_": str(TRIMMED_FROM),
+    }
+
 
 class _Process:
-    """One decoder process."""
+    """One decoder process, in a box of its own in `folder`."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, folder: Path | None, *, strict: bool) -> None:
         self._limits = limits
+        self._box = Box(folder)
+        walls = {
+            "work": str(self._box.path),
+            "readable": _readable(),
+            "packages": PACKAGES,
+            "parent": os.getpid(),
+            "strict": strict,
+        }
         self._context: AbstractContextManager[subprocess.Popen[bytes]] = started(
-            COMMAND,
+            (sys.executable, *program.COMMAND, orjson.dumps(walls).decode(), *PROGRAM),
             limits,
             stdin=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            environ={
-                "PYTHONPATH": os.pathsep.join([str(ROOT), *os.environ.get("PYTHONPATH", "").split()]),
-                "OPENBLAS_NUM_THREADS": "1",  # numpy's multiply no matrices here, but would wait for some
-                "MALLOC_MMAP_THRESHOLD_": str(MAPPED_FROM),
-                "MALLOC_TRIM_THRESHOLD_": str(TRIMMED_FROM),
-            },
+            environ=_environ(self._box),
+            walled=True,
         )
-        self._process = self._context.__enter__()
+        try:
+            self._process = self._context.__enter__()
+        except BaseException:
+            self._box.close()
+            raise
         self._owed = 0
         self._read = bytearray()  # beyond the last line that was asked for: answers may come together
 
@@ -63,14 +111,25 @@ class _Process:
 
     def ask(self, job: Mapping[str, Any], check: Callable[[], None]) -> dict[str, Any]:
         """The answer to one job. Raises EOFError when the process is gone, TimeoutError when it is late."""
-        self._write(job)
+        self._box.empty()
+        self._write(self._box.put(job))
         while self._owed:
             self._line(check)
             self._owed -= 1
         answer = orjson.loads(self._line(check))
         if not isinstance(answer, dict):
             raise EOFError
+        if answer.get("ok"):
+            self._box.take(job)
+        self._box.empty()
         return answer
+
+    def has_no_walls(self) -> bool:
+        """Whether it ended because this machine cannot isolate it."""
+        try:
+            return self._process.wait(TURN_S) == program.NO_WALLS
+        except subprocess.TimeoutExpired:
+            return False
 
     def _write(self, job: Mapping[str, Any]) -> None:
         assert self._process.stdin is not None
@@ -98,16 +157,25 @@ class _Process:
         return bytes(line)
 
     def close(self) -> None:
-        """Kill the process."""
+        """Kill the process, and remove what it left."""
         with suppress(OSError):
             self._context.__exit__(None, None, None)
+        self._box.close()
 
 
 class SandboxedDecoder:
     """A pool of decoder processes, started when needed; safe for threads."""
 
-    def __init__(self, size: int = 2, limits: Limits = LIMITS) -> None:
+    def __init__(
+        self, size: int = 2, limits: Limits = LIMITS, folder: Path | None = None, *, strict: bool = True
+    ) -> None:
+        """folder: for files on their way; best where the files of its jobs lie, which are linked then.
+
+        strict: decode nothing where a wall is missing.
+        """
         self._limits = limits
+        self._folder = folder
+        self._strict = strict
         self._idle: queue.LifoQueue[_Process | None] = queue.LifoQueue()
         for _ in range(size):
             self._idle.put(None)
@@ -125,7 +193,7 @@ class SandboxedDecoder:
                 break
         for process in taken:
             with suppress(EOFError, Unavailable):
-                process = process or _Process(self._limits)
+                process = process or self._started()
                 process.warm(operation)
             self._idle.put(process)
 
@@ -141,7 +209,7 @@ class SandboxedDecoder:
                 # Nothing says that it was this file: the process may have been killed while idle, or have
                 # used up its limits over many files. Only a fresh one that dies of it proves it.
                 process = _drop(process)
-                process = _Process(self._limits)
+                process = self._started()
                 answer = _asked(process, job, check)
             if answer is None:
                 raise InvalidInput(
@@ -159,6 +227,9 @@ class SandboxedDecoder:
         if not answer.get("ok"):
             raise InvalidInput(str(answer.get("code", "undecodable")), str(answer.get("message", "")))
         return answer
+
+    def _started(self) -> _Process:
+        return _Process(self._limits, self._folder, strict=self._strict)
 
     def _take(self, check: Callable[[], None]) -> _Process | None:
         while True:
@@ -183,10 +254,12 @@ class SandboxedDecoder:
 
 
 def _asked(process: _Process, job: Mapping[str, Any], check: Callable[[], None]) -> dict[str, Any] | None:
-    """The answer of a process, None when it died. Raises TimeoutError, and as `check` does."""
+    """The answer of a process, None when it died. Raises TimeoutError, Unavailable, and as `check` does."""
     try:
         return process.ask(job, check)
-    except (EOFError, orjson.JSONDecodeError):
+    except (EOFError, orjson.JSONDecodeError) as error:
+        if process.has_no_walls():
+            raise Unavailable("no_isolation", "Foreign files cannot be isolated on this machine.") from error
         return None
 
 

@@ -91,6 +91,12 @@ def _level(text: str) -> str:
     return level
 
 
+def _isolation(text: str) -> str:
+    if text.lower() not in ("required", "where-possible"):
+        raise ValueError("required or where-possible")
+    return text.lower()
+
+
 def _starting(*starts: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if not text.startswith(starts):
@@ -269,8 +275,19 @@ class Settings:
         "Key prefixes of such fonts in the object store, by comma; {tenant} stands for the tenant",
         parse=_prefixes,
     )
+    isolation: str = _setting(
+        "required",
+        "EXPORTSTREAM_ISOLATION",
+        "`required`: decode foreign files only where the kernel isolates them; `where-possible`: anyway",
+        parse=_isolation,
+    )
     limits: Limits = DEFAULT
     environ: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def strict(self) -> bool:
+        """Whether foreign files are left alone where they cannot be isolated."""
+        return self.isolation == "required"
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:

@@ -152,7 +152,7 @@ def make_stages(
     decoder: one that the caller closes. layers: where drawn layers are kept if not in the store.
     """
     plans = PlanCache(store, settings.limits)
-    decoder = decoder or SandboxedDecoder()
+    decoder = decoder or SandboxedDecoder(folder=work_dir, strict=settings.strict)
     sounds = SoundReader(store, decoder, work_dir)
     encoders = settings.encoders
     makers: dict[str, Callable[[], list[Stage[Any]]]] = {

@@ -30,7 +30,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     if options.format is None:
         format_of(options.output)  # better refused before the work
     give_memory_back()
-    with early_decoder(document) as decoder:
+    with early_decoder(document, settings) as decoder:
         job = _export(document, base, options, settings, decoder)
     return report(_described(job, options.output), options.output, as_json=options.json, quiet=options.quiet)
 

@@ -8,6 +8,9 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
+import structlog
+
+from connectors.sandbox import check_isolation
 from connectors.work_folder import work_folder
 from exportstream import exits, wiring
 from exportstream.config import Settings
@@ -17,6 +20,8 @@ from schemas.facts import STAGES
 
 if TYPE_CHECKING:
     from processors.running.runner import Runner
+
+log = structlog.stdlib.get_logger(__name__)
 
 HEAVY = {
     "plan": (
@@ -43,6 +48,8 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     from processors.running.runner import Runner
 
     configure_logs(settings.log_level)
+    if without := check_isolation(required=settings.strict):
+        log.warning("what decodes foreign files is not isolated here", without=without)
     names = STAGES if "all" in options.stages else tuple(dict.fromkeys(options.stages))
     os.nice(NICEST if set(names) <= BACKGROUND else NICE)
     with work_folder(settings.temp_dir) as work_dir:
