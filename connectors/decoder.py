@@ -7,12 +7,13 @@ libraries, and nothing else of this machine (`connectors.walls`, `connectors.box
 
 from __future__ import annotations
 
+import math
 import os
-import queue
 import selectors
 import subprocess
 import sys
 import sysconfig
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
@@ -23,6 +24,7 @@ from typing import Any
 import orjson
 
 from connectors.box import Box
+from connectors.places import Places
 from connectors.sandbox import MIB, Limits, started
 from connectors.walls import program
 from schemas.checks import nothing
@@ -102,6 +104,7 @@ class _Process:
             self._box.close()
             raise
         self._owed = 0
+        self._deadline = math.inf
         self._read = bytearray()  # beyond the last line that was asked for: answers may come together
 
     def warm(self, operation: str) -> None:
@@ -109,8 +112,11 @@ class _Process:
         self._write({"op": "load", "for": operation})
         self._owed += 1
 
-    def ask(self, job: Mapping[str, Any], check: Callable[[], None]) -> dict[str, Any]:
+    def ask(
+        self, job: Mapping[str, Any], check: Callable[[], None], seconds: float = math.inf
+    ) -> dict[str, Any]:
         """The answer to one job. Raises EOFError when the process is gone, TimeoutError when it is late."""
+        self._deadline = time.monotonic() + min(self._limits.wall_s, seconds)
         self._box.empty()
         self._write(self._box.put(job))
         while self._owed:
@@ -141,12 +147,11 @@ class _Process:
 
     def _line(self, check: Callable[[], None]) -> bytes:
         assert self._process.stdout is not None
-        deadline = time.monotonic() + self._limits.wall_s
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             while b"\n" not in self._read:
                 check()
-                if time.monotonic() > deadline:
+                if time.monotonic() > self._deadline:
                     raise TimeoutError
                 if selector.select(TURN_S):
                     block = os.read(self._process.stdout.fileno(), 65536)
@@ -163,67 +168,122 @@ class _Process:
         self._box.close()
 
 
+class Budget:
+    """Seconds of decoders that a job may still use; safe for threads."""
+
+    def __init__(self, seconds: float) -> None:
+        self._given = self._left = seconds
+        self._lock = threading.Lock()
+
+    def left(self) -> float:
+        """Seconds. Raises InvalidInput (`limit_exceeded`) when there are none."""
+        with self._lock:
+            if self._left <= 0:
+                raise self.exceeded()
+            return self._left
+
+    def spend(self, seconds: float) -> None:
+        """So many were used."""
+        with self._lock:
+            self._left -= seconds
+
+    def exceeded(self) -> InvalidInput:
+        """The error for a job that asks for more."""
+        limit = f"{self._given:.0f} s"
+        sentence = f"The project's files take longer to decode than {limit} together."
+        return InvalidInput("limit_exceeded", sentence)
+
+
+class Share:
+    """A pool as one job of a tenant has it."""
+
+    def __init__(self, pool: SandboxedDecoder, tenant: str, seconds: float) -> None:
+        self._pool = pool
+        self._tenant = tenant
+        self._budget = Budget(seconds)
+
+    def run(self, job: Mapping[str, Any], check: Callable[[], None] = nothing) -> dict[str, Any]:
+        """As of the pool. Raises InvalidInput (`limit_exceeded`) when the job's seconds are used up."""
+        return self._pool.run(job, check, tenant=self._tenant, budget=self._budget)
+
+
 class SandboxedDecoder:
     """A pool of decoder processes, started when needed; safe for threads."""
 
     def __init__(
         self, size: int = 2, limits: Limits = LIMITS, folder: Path | None = None, *, strict: bool = True
     ) -> None:
-        """folder: for files on their way; best where the files of its jobs lie, which are linked then.
+        """size: processes that are kept; as many more come and go for tenants who have none (`Places`).
 
+        folder: for files on their way; best where the files of its jobs lie, which are linked then.
         strict: decode nothing where a wall is missing.
         """
         self._limits = limits
         self._folder = folder
         self._strict = strict
-        self._idle: queue.LifoQueue[_Process | None] = queue.LifoQueue()
-        for _ in range(size):
-            self._idle.put(None)
+        self._size = size
+        self._places = Places(size, size)
+        self._idle: list[_Process] = []
+        self._lock = threading.Lock()
+
+    def of(self, tenant: str, seconds: float = math.inf) -> Share:
+        """The pool for a job of a tenant, which may use so many seconds of its processes."""
+        return Share(self, tenant, seconds)
 
     def warm(self, operation: str) -> None:
         """Start every process that is not there yet, and have it load what `operation` needs.
 
         For who knows that there will be work before he knows which: a process needs 0.2 s to start.
         """
-        taken = []
-        while True:
-            try:
-                taken.append(self._idle.get_nowait())
-            except queue.Empty:
-                break
-        for process in taken:
-            with suppress(EOFError, Unavailable):
-                process = process or self._started()
+        warmed: list[_Process] = []
+        with suppress(EOFError, Unavailable):
+            for _ in range(self._places.free):
+                process = self._taken() or self._started()
+                warmed.append(process)
                 process.warm(operation)
-            self._idle.put(process)
+        for process in warmed:
+            self._put_back(process)
 
-    def run(self, job: Mapping[str, Any], check: Callable[[], None] = nothing) -> dict[str, Any]:
+    def run(
+        self,
+        job: Mapping[str, Any],
+        check: Callable[[], None] = nothing,
+        *,
+        tenant: str = "",
+        budget: Budget | None = None,
+    ) -> dict[str, Any]:
         """The decoder's answer to one job (see renderers/decode.py).
 
         Raises InvalidInput with the decoder's code and sentence, or "undecodable" when it died of the file.
         """
-        process = self._take(check)
-        try:
-            answer = None if process is None else _asked(process, job, check)
-            if answer is None:
-                # Nothing says that it was this file: the process may have been killed while idle, or have
-                # used up its limits over many files. Only a fresh one that dies of it proves it.
+        budget = budget or Budget(math.inf)
+        with self._places.of(tenant, check):
+            begun = time.monotonic()
+            process = self._taken()
+            try:
+                answer = None if process is None else _asked(process, job, check, budget)
+                if answer is None:
+                    # Nothing says that it was this file: the process may have been killed while idle, or have
+                    # used up its limits over many files. Only a fresh one that dies of it proves it.
+                    process = _drop(process)
+                    process = self._started()
+                    answer = _asked(process, job, check, budget)
+                if answer is None:
+                    raise InvalidInput(
+                        "undecodable",
+                        "The file cannot be decoded: it needs too much memory or breaks the decoder.",
+                    )
+            except TimeoutError as error:
                 process = _drop(process)
-                process = self._started()
-                answer = _asked(process, job, check)
-            if answer is None:
-                raise InvalidInput(
-                    "undecodable",
-                    "The file cannot be decoded: it needs too much memory or breaks the decoder.",
-                )
-        except TimeoutError as error:
-            process = _drop(process)
-            raise InvalidInput("undecodable", "The file takes too long to decode.") from error
-        except BaseException:
-            process = _drop(process)
-            raise
-        finally:
-            self._idle.put(process)
+                if time.monotonic() - begun > budget.left():
+                    raise budget.exceeded() from error
+                raise InvalidInput("undecodable", "The file takes too long to decode.") from error
+            except BaseException:
+                process = _drop(process)
+                raise
+            finally:
+                budget.spend(time.monotonic() - begun)
+                self._put_back(process)
         if not answer.get("ok"):
             raise InvalidInput(str(answer.get("code", "undecodable")), str(answer.get("message", "")))
         return answer
@@ -231,32 +291,34 @@ class SandboxedDecoder:
     def _started(self) -> _Process:
         return _Process(self._limits, self._folder, strict=self._strict)
 
-    def _take(self, check: Callable[[], None]) -> _Process | None:
-        while True:
-            check()
-            with suppress(queue.Empty):
-                return self._idle.get(timeout=TURN_S)
+    def _taken(self) -> _Process | None:
+        with self._lock:
+            return self._idle.pop() if self._idle else None
+
+    def _put_back(self, process: _Process | None) -> None:
+        """Keep a process for the next file, unless there are enough."""
+        if process is None:
+            return
+        with self._lock:
+            if len(self._idle) < self._size:
+                self._idle.append(process)
+                return
+        process.close()
 
     def close(self) -> None:
         """End all processes that are idle; when there is work again they are started anew."""
-        ended = 0
-        try:
-            while True:
-                process = self._idle.get_nowait()
-                ended += 1
-                if process is not None:
-                    process.close()
-        except queue.Empty:
-            pass
-        finally:
-            for _ in range(ended):
-                self._idle.put(None)
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for process in idle:
+            process.close()
 
 
-def _asked(process: _Process, job: Mapping[str, Any], check: Callable[[], None]) -> dict[str, Any] | None:
+def _asked(
+    process: _Process, job: Mapping[str, Any], check: Callable[[], None], budget: Budget
+) -> dict[str, Any] | None:
     """The answer of a process, None when it died. Raises TimeoutError, Unavailable, and as `check` does."""
     try:
-        return process.ask(job, check)
+        return process.ask(job, check, budget.left())
     except (EOFError, orjson.JSONDecodeError) as error:
         if process.has_no_walls():
             raise Unavailable("no_isolation", "Foreign files cannot be isolated on this machine.") from error

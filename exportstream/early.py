@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from connectors.decoder import LIMITS, MAPPED_FROM, TRIMMED_FROM, SandboxedDecoder
+from connectors.decoder import LIMITS, MAPPED_FROM, TRIMMED_FROM, Budget, SandboxedDecoder
 from connectors.sandbox import check_isolation
 from exportstream.config import Settings
 from schemas.checks import nothing
@@ -52,11 +52,18 @@ class EarlyDecoder(SandboxedDecoder):
         self._begun = threading.Lock()
         self._ending = threading.Thread(target=super().close, name="end")
 
-    def run(self, job: Mapping[str, Any], check: Callable[[], None] = nothing) -> dict[str, Any]:
+    def run(
+        self,
+        job: Mapping[str, Any],
+        check: Callable[[], None] = nothing,
+        *,
+        tenant: str = "",
+        budget: Budget | None = None,
+    ) -> dict[str, Any]:
         """The decoder's answer to one job."""
         if self._begun.acquire(blocking=False):
             self._thread.start()
-        return super().run(job, check)
+        return super().run(job, check, tenant=tenant, budget=budget)
 
     def end(self) -> None:
         """Begin to close. In a thread, in which no Ctrl-C comes: a process would be left half ended."""

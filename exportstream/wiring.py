@@ -31,6 +31,7 @@ from processors.sound import Sound
 from processors.sources import SoundReader
 from processors.stage import Stage
 from processors.upload import Upload
+from schemas import topics
 from schemas.errors import InvalidInput, Unavailable
 from schemas.facts import STAGES
 from schemas.messages import DEFAULT_TENANT
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 EMBEDDED = "EXPORTSTREAM_EMBEDDED"
 """Set by `up` for its workers: the broker they find is the embedded one."""
+PLANS_OF_A_TENANT = 4
+"""At once in one process, of the six that it has: slow files and hosts of one tenant leave two for others."""
 LAYER_MEMORY = 64 << 20
 """Bytes of layers that `render` keeps on their way from drawing to encoding."""
 
@@ -248,4 +251,5 @@ def runner_options(settings: Settings) -> RunnerOptions:
     from processors.running.policies import RetryPolicy
     from processors.running.runner import RunnerOptions
 
-    return RunnerOptions(retry=RetryPolicy(budget=float(settings.retry_seconds)))
+    retry = RetryPolicy(budget=float(settings.retry_seconds))
+    return RunnerOptions(retry=retry, shares={topics.REQUESTS: PLANS_OF_A_TENANT})

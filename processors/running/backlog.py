@@ -11,7 +11,7 @@ commits nothing: its state is no longer here, and a new assignment begins with a
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -44,13 +44,22 @@ class Record:
         """Bytes of its value."""
         return len(self.value or b"")
 
+    @property
+    def tenant(self) -> bytes:
+        """Whose it is by its key, which is `tenant/job` where we wrote it (`schemas.identity`)."""
+        return (self.key or b"").partition(b"/")[0]
+
 
 @dataclass(frozen=True)
 class Limits:
-    """How much of a topic may be in flight: tasks in all, and more than one a partition if `unordered`."""
+    """How much of a topic may be in flight: tasks in all, and more than one a partition if `unordered`.
+
+    share: of an unordered topic, tasks of one tenant, so that the rest is left for others.
+    """
 
     concurrency: int = 1
     unordered: bool = False
+    share: int | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,7 @@ class Backlog:
         self._partitions: dict[Place, _Partition] = {}
         self._claims: set[Claim] = set()
         self._running = dict.fromkeys(limits, 0)
+        self._tenants: Counter[tuple[str, bytes]] = Counter()
         self._turn: deque[str] = deque(limits)
         self._closed = False
 
@@ -208,6 +218,8 @@ class Backlog:
         with self._changed:
             self._claims.discard(claim)
             self._running[claim.record.topic] -= 1
+            self._tenants[claim.record.topic, claim.record.tenant] -= 1
+            self._tenants += Counter()  # drops those that have nothing
             claim._owner.running -= 1
             if handled:
                 claim._owner.tracker.finish(claim.record.offset)
@@ -219,12 +231,25 @@ class Backlog:
             if self._running[topic] >= limits.concurrency:
                 continue
             for place, partition in self._partitions.items():
-                if place[0] == topic and partition.waiting and (limits.unordered or not partition.running):
-                    return self._start(place, partition)
+                if place[0] == topic and (limits.unordered or not partition.running):
+                    chosen = self._chosen(partition, limits)
+                    if chosen is not None:
+                        return self._start(place, partition, chosen)
         return None
 
-    def _start(self, place: Place, partition: _Partition) -> Claim:
-        record = partition.waiting.popleft()
+    def _chosen(self, partition: _Partition, limits: Limits) -> int | None:
+        """Which of those that wait in a partition may run: the first whose tenant has not its share yet."""
+        if limits.share is None or not limits.unordered:
+            return 0 if partition.waiting else None
+        for number, record in enumerate(partition.waiting):
+            if self._tenants[record.topic, record.tenant] < limits.share:
+                return number
+        return None
+
+    def _start(self, place: Place, partition: _Partition, number: int) -> Claim:
+        record = partition.waiting[number]
+        del partition.waiting[number]
+        self._tenants[record.topic, record.tenant] += 1
         partition.size -= record.size
         partition.running += 1
         self._running[record.topic] += 1

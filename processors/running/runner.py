@@ -14,7 +14,7 @@ hangs.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,11 +45,15 @@ LAG_EVERY = 5.0
 
 @dataclass(frozen=True)
 class RunnerOptions:
-    """How a worker behaves in trouble and at its end: `grace` in seconds, the rest takes 3 more."""
+    """How a worker behaves in trouble and at its end: `grace` in seconds, the rest takes 3 more.
+
+    shares: by topic, tasks of one tenant that run at once.
+    """
 
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     dlq: DlqPolicy = field(default_factory=DlqPolicy)
     grace: float = 6.5
+    shares: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,12 @@ class Runner:
         self._stages = {stage.topic: stage for stage in stages}
         self._options = options = options or RunnerOptions()
         self._clock = clock or Clock()
-        self._backlog = Backlog({stage.topic: Limits(stage.concurrency, stage.unordered) for stage in stages})
+        self._backlog = Backlog(
+            {
+                stage.topic: Limits(stage.concurrency, stage.unordered, options.shares.get(stage.topic))
+                for stage in stages
+            }
+        )
         self._cancelled = CancelledJobs()
         self._dlq_limit = DlqLimit(options.dlq)
         self._dlq_lock = threading.Lock()
