@@ -392,7 +392,7 @@ def with_table(readme: str) -> str:
 LIMITS = {
     "slides": "Most slides of a project",
     "elements": "Most elements of a slide",
-    "seconds": "Longest timeline in seconds",
+    "seconds": "Longest timeline, and longest sound, in seconds",
     "long_side": "Largest long side of a picture in px",
     "short_side": "Largest short side of a picture in px",
     "document_side": "Largest `width` and `height` of a document in px",
@@ -406,6 +406,7 @@ LIMITS = {
     "depth": "Deepest nesting of a document",
     "document_bytes": "Largest document in bytes",
     "inline_bytes": "Largest `data:` source in bytes",
+    "decode_seconds": "Longest that the files of a job occupy decoders, in seconds",
 }
 
 

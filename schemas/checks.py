@@ -5,3 +5,7 @@ from __future__ import annotations
 
 def nothing() -> None:
     """A check that never ends anything: for work that nobody can cancel."""
+
+
+def unlimited(count: int) -> None:
+    """Takes any number of bytes."""
