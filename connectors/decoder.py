@@ -41,7 +41,7 @@ LONGEST_ANSWER = 1 * MIB
 
 MAPPED_FROM, TRIMMED_FROM = 32 << 20, 256 << 20
 """Bytes, for glibc (mallopt(3)): the memory of one picture is used again for the next. Each of its pages
-would otherwise be given back, mapped and cleared anew, which took a third of the time of decoding."""
+would otherwise be returned, mapped and cleared again, which took a third of the time of decoding."""
 
 _SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/nix/store", "/etc/ld.so.cache")
 _MACHINE = ("/dev/null", "/dev/urandom", "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu")
@@ -306,7 +306,7 @@ class SandboxedDecoder:
         process.close()
 
     def close(self) -> None:
-        """End all processes that are idle; when there is work again they are started anew."""
+        """End idle processes; new ones start when there is work again."""
         with self._lock:
             idle, self._idle = self._idle, []
         for process in idle:

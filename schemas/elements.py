@@ -57,7 +57,7 @@ Spacing = Annotated[Number, Field(ge=-10_000, le=10_000)]
 
 
 class _Element(Part):
-    """What every element has. Lengths in px of the document, times in seconds within the slide."""
+    """Fields of every element. Lengths in px of the document, times in seconds within the slide."""
 
     id: Name | None = None
     x: Coordinate = 0.0
@@ -113,7 +113,7 @@ class Span(Part):
 
 
 class TextStyle(Part):
-    """How text looks, with its defaults."""
+    """Style of text, with its defaults."""
 
     font_family: Name = "sans-serif"
     font_size: FontSize = 32.0

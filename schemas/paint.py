@@ -1,4 +1,4 @@
-"""What areas and lines of a project are painted with: gradients, backgrounds, strokes, shadows."""
+"""Paint of areas and lines: gradients, backgrounds, strokes, shadows."""
 
 from itertools import pairwise
 from typing import Annotated, Any, Literal
