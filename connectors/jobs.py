@@ -44,6 +44,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from connectors.migrations import migrate
+from connectors.private import private_file
 from schemas.errors import InvalidInput, Unavailable
 from schemas.identity import JobRef
 from schemas.lifecycle import TERMINAL, TRANSITIONS, Job
@@ -216,7 +217,8 @@ def _engine(url: str) -> Engine:
         )
     path = url.removeprefix("sqlite:///")
     try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_file(Path(path))
     except OSError as error:
         raise _away(f"{path} cannot be made: {error.strerror}") from error
     engine = create_engine(

@@ -12,6 +12,7 @@ from connectors.assets import AssetPolicy, AssetSource
 from connectors.decoder import SandboxedDecoder
 from connectors.fetch_policy import FetchPolicy
 from connectors.font_places import FontPlaces
+from connectors.private import private_folder
 from connectors.projects import HttpProjects, StoredProjects
 from connectors.store.base import ObjectStore
 from connectors.store.files import FileStore
@@ -83,7 +84,7 @@ def embedded_settings(bootstrap: str) -> KafkaSettings:
 def make_store(settings: Settings) -> ObjectStore:
     """The object store: S3 where an endpoint is set, else files under the data folder."""
     if settings.s3_endpoint is None:
-        return FileStore(settings.data_dir / "objects")
+        return FileStore(private_folder(settings.data_dir) / "objects")
     from connectors.store.s3 import S3Settings, S3Store
 
     store = S3Store(
@@ -105,6 +106,8 @@ def make_jobs(settings: Settings) -> Jobs:
     """The job table, its schema up to date."""
     from connectors.jobs import Jobs
 
+    if settings.database_url is None:
+        private_folder(settings.data_dir)
     jobs = Jobs(settings.database_url or f"sqlite:///{(settings.data_dir / 'jobs.db').absolute()}")
     jobs.migrate()
     return jobs
