@@ -59,7 +59,7 @@ def own_folder(shared: Path, name: str) -> Path | None:
 
 
 def open_own(path: Path) -> int:
-    """A descriptor of a file of ours, to read. Never waits, as on a pipe. Raises OSError for anything else."""
+    """A descriptor of a file of ours, to read; never waits, as on a pipe. Raises OSError for all else."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid():

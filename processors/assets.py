@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from processors.fontfinder import FontFinder, PlacedFont
     from renderers.timeline.scene import Canvas
 
-DECODER_VERSION = "4"
+DECODER_VERSION = "5"
 """Part of the name of each normal form: raise it when the decoder writes something else."""
 
 
