@@ -275,6 +275,18 @@ class Settings:
         "Key prefixes of such fonts in the object store, by comma; {tenant} stands for the tenant",
         parse=_prefixes,
     )
+    poison_attempts: int = _setting(
+        3,
+        "EXPORTSTREAM_POISON_ATTEMPTS",
+        "Workers that a message may kill before it is a dead letter",
+        parse=_whole(1, 100),
+    )
+    memory_mib: int | None = _setting(
+        None,
+        "EXPORTSTREAM_MEMORY_MIB",
+        "Address space of a worker in MiB: a task that needs more fails; none: no limit",
+        parse=_whole(256),
+    )
     isolation: str = _setting(
         "required",
         "EXPORTSTREAM_ISOLATION",

@@ -255,4 +255,6 @@ def runner_options(settings: Settings) -> RunnerOptions:
     from processors.running.runner import RunnerOptions
 
     retry = RetryPolicy(budget=float(settings.retry_seconds))
-    return RunnerOptions(retry=retry, shares={topics.REQUESTS: PLANS_OF_A_TENANT})
+    return RunnerOptions(
+        retry=retry, shares={topics.REQUESTS: PLANS_OF_A_TENANT}, attempts=settings.poison_attempts
+    )

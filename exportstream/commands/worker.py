@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import resource
 import threading
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,9 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         log.warning("what decodes foreign files is not isolated here", without=without)
     names = STAGES if "all" in options.stages else tuple(dict.fromkeys(options.stages))
     os.nice(NICEST if set(names) <= BACKGROUND else NICE)
+    if settings.memory_mib is not None:  # the soft limit: decoders have a larger one of their own
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (settings.memory_mib << 20, hard))
     with work_folder(settings.temp_dir) as work_dir:
         stages = wiring.make_stages(settings, wiring.make_store(settings), work_dir, names)
         for module in sorted({module for name in names for module in HEAVY[name]}):
