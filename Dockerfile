@@ -21,7 +21,7 @@ RUN pip install --no-build-isolation --no-deps --no-index . \
 
 FROM python:3.11-slim
 RUN useradd --uid 10001 --no-create-home --home-dir /work --shell /usr/sbin/nologin exportstream \
-    && install --directory --owner=10001 --group=10001 /work /data
+    && install --directory --mode=0700 --owner=10001 --group=10001 /work /data
 COPY --from=build /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \

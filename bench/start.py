@@ -73,7 +73,7 @@ def _warm(path: Path, runs: int) -> str:
     document, settings = path.read_bytes(), Settings.from_environ({})
     walls = []
     keep_memory()
-    with early_decoder(document) as decoder:
+    with early_decoder(document, Settings()) as decoder:
         for _ in range(runs + 2):
             with tempfile.TemporaryDirectory() as folder:
                 begin = time.perf_counter()

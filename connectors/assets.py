@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 from connectors.fetch_policy import Download, FetchPolicy
 from connectors.store.base import FULL, ObjectStore, content_type_of, disk_error
 from schemas import keys
-from schemas.checks import nothing
+from schemas.checks import nothing, unlimited
 from schemas.errors import InvalidInput, Missing
 
 _DATA = re.compile(r"data:([^,;]*)((?:;[^,;]*)*),(.*)", re.DOTALL | re.IGNORECASE)
@@ -56,22 +56,35 @@ class AssetSource:
         self._store_of = store_of
         self._base = base
 
-    def fetch(self, src: str, tenant: str, path: Path, check: Callable[[], None] = nothing) -> Download:
-        """Write the bytes to `path`. Raises Missing, InvalidInput or Unavailable."""
+    def fetch(
+        self,
+        src: str,
+        tenant: str,
+        path: Path,
+        check: Callable[[], None] = nothing,
+        spend: Callable[[int], None] = unlimited,
+    ) -> Download:
+        """Write the bytes to `path`. Raises Missing, InvalidInput, Unavailable, or as `check` and `spend`.
+
+        spend: called with numbers of bytes before so many are written; their sum is the file's size.
+        """
         scheme = src.partition(":")[0].lower()
         if scheme in ("http", "https"):
             from connectors.fetch import fetch  # an HTTP client takes its time to load
 
-            return fetch(src, path, self._policy.fetch, check=check)
+            return fetch(src, path, self._policy.fetch, check=check, spend=spend)
         if scheme == "data":
-            return _write(*_decode_data(src), path)
+            data, kind = _decode_data(src)
+            spend(len(data))
+            return _write(data, kind, path)
         if self._base is not None and scheme != "s3":
-            return self._from_folder(self._base, src, path)
+            return self._from_folder(self._base, src, path, spend)
         store, key = self._place(src, tenant)
         try:
             size = store.stat(key).size
             if size > self._policy.fetch.max_bytes:
                 raise InvalidInput("asset_too_large", f"The file has {size} bytes, more than is allowed.")
+            spend(size)
             store.download(key, path)
         except Missing as error:
             raise Missing(
@@ -120,7 +133,7 @@ class AssetSource:
             f"{key[:200]} lies outside of what may be read: upload it first (PUT /v1/uploads).",
         )
 
-    def _from_folder(self, base: Path, src: str, path: Path) -> Download:
+    def _from_folder(self, base: Path, src: str, path: Path, spend: Callable[[int], None]) -> Download:
         source = base / src
         try:
             if os.path.commonpath([source.resolve(), base.resolve()]) != str(base.resolve()):
@@ -129,6 +142,7 @@ class AssetSource:
                 raise Missing("asset_not_found", f"{src} is not next to the document and was not uploaded.")
             if source.stat().st_size > self._policy.fetch.max_bytes:
                 raise InvalidInput("asset_too_large", f"{src} is larger than is allowed.")
+            spend(source.stat().st_size)
             shutil.copyfile(source, path)
         except OSError as error:
             if error.errno in FULL:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.pool import NullPool
 
+from connectors.private import private_file
 from schemas.errors import Unavailable
 
 BUSY_S = 5
@@ -28,7 +29,8 @@ def make_engine(url: str) -> Engine:
         )
     path = url.removeprefix("sqlite:///")
     try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_file(Path(path))
     except OSError as error:
         raise away(f"{path} cannot be made: {error.strerror}") from error
     engine = create_engine(

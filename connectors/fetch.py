@@ -18,7 +18,7 @@ from connectors.content_coding import unpacker
 from connectors.fetch_policy import Download, FetchPolicy
 from connectors.store.base import write_blocks
 from connectors.wire import Address, Patience, Resolve, Wire, addresses, dial, is_public, system_resolve
-from schemas.checks import nothing
+from schemas.checks import nothing, unlimited
 from schemas.errors import InvalidInput, Missing, Unavailable
 
 BLOCK = 1 << 16
@@ -34,9 +34,11 @@ def fetch(
     policy: FetchPolicy,
     *,
     check: Callable[[], None] = nothing,
+    spend: Callable[[int], None] = unlimited,
     resolve: Resolve = system_resolve,
 ) -> Download:
-    """Write the body at `url` to `path`, whole or not at all. `check` is called at least every 0.2 s.
+    """Write the body at `url` to `path`, whole or not at all. `check` is called at least every 0.2 s,
+    `spend` with the number of bytes that came, as they come; both may raise.
 
     Raises Missing (404, 410), InvalidInput (forbidden, too large, too slow to be worth it, other 4xx)
     or Unavailable (5xx, 429, no connection: may pass).
@@ -51,7 +53,7 @@ def fetch(
                 response = _request(wire.connection(parts.hostname or ""), parts, headers)
                 if response.status not in REDIRECTED:
                     _check_status(response.status, parts)
-                    return _receive(response, path, policy, parts)
+                    return _receive(response, path, policy, parts, spend)
                 target = response.getheader("Location")
         except (OSError, http.client.HTTPException) as error:
             raise _unreachable(parts, error) from error
@@ -146,7 +148,11 @@ def _check_status(status: int, parts: SplitResult) -> None:
 
 
 def _receive(
-    response: http.client.HTTPResponse, path: Path, policy: FetchPolicy, parts: SplitResult
+    response: http.client.HTTPResponse,
+    path: Path,
+    policy: FetchPolicy,
+    parts: SplitResult,
+    spend: Callable[[int], None],
 ) -> Download:
     announced = response.getheader("Content-Length") or ""
     expected = int(announced) if announced.isascii() and announced.isdigit() else None
@@ -176,6 +182,7 @@ def _receive(
             size += len(block)
             if size > policy.max_bytes:
                 raise _too_large(policy)
+            spend(len(block))
             digest.update(block)
             yield block
 

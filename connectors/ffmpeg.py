@@ -19,6 +19,8 @@ from schemas.errors import ExportError, InvalidInput, Unavailable
 
 ALWAYS = ("-nostdin", "-hide_banner", "-loglevel", "error")
 LIMITS = Limits()
+MOST_WORDS = 4096
+"""Characters of FFmpeg's last words that are looked through; names of foreign files are among them."""
 PROTOCOLS = "file,pipe,fd"
 FORMATS = (
     "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dts,eac3,flac,flv,gif,h264,hevc,ivf,loas,matroska,mov,mp3,"
@@ -114,6 +116,7 @@ def explain(stderr: str, status: int) -> ExportError:
     """The error that FFmpeg's last words mean; `status` as of subprocess."""
     if status in (-signal.SIGKILL, -signal.SIGTERM):
         return Unavailable("process_killed", "FFmpeg was killed from outside, perhaps for want of memory.")
+    stderr = stderr[-MOST_WORDS:]
     for pattern, code, sentence in SENTENCES:
         if re.search(pattern, stderr):
             return Unavailable(code, sentence) if code == "disk_full" else InvalidInput(code, sentence)

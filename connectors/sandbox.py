@@ -2,7 +2,11 @@
 
 Limits are set from outside right after the start (prlimit(2)), so nothing of ours runs between fork
 and exec in a process with threads. The command leads a process group of its own, which is killed as
-a whole. Where the kernel lets us, it runs in a network namespace without interfaces (unshare(1)).
+a whole. Where the kernel lets us, it runs in a network namespace without interfaces (unshare(1)); what
+raises walls of its own (`connectors.walls`) needs none.
+
+Processes are started by one thread that lasts as long as this process: a parent, to the kernel, is the
+thread that forked, and a child that must not outlive its parent would be killed with a shorter one.
 """
 
 from __future__ import annotations
@@ -15,10 +19,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
 from typing import IO, NamedTuple
 
+from connectors.walls.raising import missing
 from schemas.checks import nothing
 from schemas.errors import InvalidInput, Unavailable
 
@@ -75,6 +81,23 @@ def isolation() -> tuple[str, ...]:
     return ()
 
 
+@cache
+def _starter() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "start")
+
+
+def check_isolation(*, required: bool) -> tuple[str, ...]:
+    """The walls that this machine lacks. Raises InvalidInput (`no_isolation`) where they are `required`."""
+    without = missing()
+    if without and required:
+        raise InvalidInput(
+            "no_isolation",
+            f"This machine cannot isolate what decodes foreign files: it lacks {' and '.join(without)}. "
+            "Use Linux 5.13 or newer with Landlock on, or set EXPORTSTREAM_ISOLATION=where-possible.",
+        )
+    return without
+
+
 def network_isolation_available() -> bool:
     """True if foreign bytes are decoded without network here."""
     return bool(isolation())
@@ -93,20 +116,25 @@ def started(
     stdin: int = subprocess.DEVNULL,
     stderr: int = subprocess.PIPE,
     environ: Mapping[str, str] | None = None,
+    walled: bool = False,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The running command; its whole process group is gone when the block is left.
 
-    environ: what it gets besides the scrubbed environment.
+    environ: what it gets besides the scrubbed environment, all of it if `walled`: it isolates itself.
     """
-    try:
-        process = subprocess.Popen(
-            [*isolation(), *command],
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*command] if walled else [*isolation(), *command],
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            env={**scrubbed(os.environ), **(environ or {})},
+            env={**({} if walled else scrubbed(os.environ)), **(environ or {})},
             process_group=0,
         )
+
+    try:
+        process = _starter().submit(start).result()
     except OSError as error:
         sentence = f"{os.path.basename(command[0])} cannot be started: {error.strerror}."
         raise Unavailable("process_not_started", sentence) from error

@@ -91,6 +91,12 @@ def _level(text: str) -> str:
     return level
 
 
+def _isolation(text: str) -> str:
+    if text.lower() not in ("required", "where-possible"):
+        raise ValueError("required or where-possible")
+    return text.lower()
+
+
 def _starting(*starts: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if not text.startswith(starts):
@@ -269,8 +275,31 @@ class Settings:
         "Key prefixes of such fonts in the object store, by comma; {tenant} stands for the tenant",
         parse=_prefixes,
     )
+    poison_attempts: int = _setting(
+        3,
+        "EXPORTSTREAM_POISON_ATTEMPTS",
+        "Workers that a message may kill before it is a dead letter",
+        parse=_whole(1, 100),
+    )
+    memory_mib: int | None = _setting(
+        None,
+        "EXPORTSTREAM_MEMORY_MIB",
+        "Address space of a worker in MiB: a task that needs more fails; none: no limit",
+        parse=_whole(256),
+    )
+    isolation: str = _setting(
+        "required",
+        "EXPORTSTREAM_ISOLATION",
+        "`required`: decode foreign files only where the kernel isolates them; `where-possible`: anyway",
+        parse=_isolation,
+    )
     limits: Limits = DEFAULT
     environ: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def strict(self) -> bool:
+        """Whether foreign files are left alone where they cannot be isolated."""
+        return self.isolation == "required"
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -375,7 +404,7 @@ def with_table(readme: str) -> str:
 LIMITS = {
     "slides": "Most slides of a project",
     "elements": "Most elements of a slide",
-    "seconds": "Longest timeline in seconds",
+    "seconds": "Longest timeline, and longest sound, in seconds",
     "long_side": "Largest long side of a picture in px",
     "short_side": "Largest short side of a picture in px",
     "document_side": "Largest `width` and `height` of a document in px",
@@ -389,6 +418,7 @@ LIMITS = {
     "depth": "Deepest nesting of a document",
     "document_bytes": "Largest document in bytes",
     "inline_bytes": "Largest `data:` source in bytes",
+    "decode_seconds": "Longest that the files of a job occupy decoders, in seconds",
 }
 
 

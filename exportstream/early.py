@@ -15,9 +15,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
-from connectors.decoder import LIMITS, MAPPED_FROM, TRIMMED_FROM, SandboxedDecoder
+from connectors.decoder import LIMITS, MAPPED_FROM, TRIMMED_FROM, Budget, SandboxedDecoder
+from connectors.sandbox import check_isolation
+from exportstream.config import Settings
 from schemas.checks import nothing
 
 SIGNS: Mapping[str, re.Pattern[bytes]] = {
@@ -40,18 +43,27 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # malloc.h
 class EarlyDecoder(SandboxedDecoder):
     """Decodes as others do; the first time that somebody waits for it, `meanwhile` is begun in a thread."""
 
-    def __init__(self, size: int, meanwhile: Callable[[], None]) -> None:
+    def __init__(
+        self, size: int, meanwhile: Callable[[], None], folder: Path | None, *, strict: bool
+    ) -> None:
         # The command line's own user waits for it: there is nobody to stand back behind.
-        super().__init__(size, LIMITS._replace(nice=0))
+        super().__init__(size, LIMITS._replace(nice=0), folder, strict=strict)
         self._thread = threading.Thread(target=meanwhile, name="load", daemon=True)
         self._begun = threading.Lock()
         self._ending = threading.Thread(target=super().close, name="end")
 
-    def run(self, job: Mapping[str, Any], check: Callable[[], None] = nothing) -> dict[str, Any]:
+    def run(
+        self,
+        job: Mapping[str, Any],
+        check: Callable[[], None] = nothing,
+        *,
+        tenant: str = "",
+        budget: Budget | None = None,
+    ) -> dict[str, Any]:
         """The decoder's answer to one job."""
         if self._begun.acquire(blocking=False):
             self._thread.start()
-        return super().run(job, check)
+        return super().run(job, check, tenant=tenant, budget=budget)
 
     def end(self) -> None:
         """Begin to close. In a thread, in which no Ctrl-C comes: a process would be left half ended."""
@@ -66,11 +78,13 @@ class EarlyDecoder(SandboxedDecoder):
 
 
 @contextmanager
-def early_decoder(document: bytes) -> Iterator[EarlyDecoder]:
-    """A decoder for what a document seems to need, starting now."""
+def early_decoder(document: bytes, settings: Settings) -> Iterator[EarlyDecoder]:
+    """A decoder for what a document seems to need, starting now. Raises InvalidInput (`no_isolation`)."""
+    check_isolation(required=settings.strict)
     files = {operation: len(sign.findall(document)) for operation, sign in SIGNS.items()}
     needed = [operation for operation, count in files.items() if count]
-    decoder = EarlyDecoder(2 if max(files.values()) > 2 and (os.cpu_count() or 1) > 1 else 1, load)
+    size = 2 if max(files.values()) > 2 and (os.cpu_count() or 1) > 1 else 1
+    decoder = EarlyDecoder(size, load, settings.temp_dir, strict=settings.strict)
     warming = threading.Thread(target=_warm, args=(decoder, needed[:1]), name="warm", daemon=True)
     warming.start()
     try:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from connectors.kafka import KafkaSettings, Publisher
+from connectors.private import private_folder
 from exportstream import wiring
 from exportstream.config import Settings
 from exportstream.projecting import publish_all
@@ -187,7 +188,7 @@ class Platform:
     async def run(self, on_ready: Callable[[str], Awaitable[None] | None] = lambda url: None) -> None:
         """Run everything until `stop`; `on_ready` is called with the API's address when jobs are taken."""
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        self._settings.data_dir.mkdir(parents=True, exist_ok=True)
+        private_folder(self._settings.data_dir)
         kafka = await asyncio.to_thread(self._kafka)
         jobs = await asyncio.to_thread(wiring.make_jobs, self._settings)
         with tempfile.TemporaryDirectory(prefix="exportstream-up-") as folder:

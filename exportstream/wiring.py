@@ -12,6 +12,7 @@ from connectors.assets import AssetPolicy, AssetSource
 from connectors.decoder import SandboxedDecoder
 from connectors.fetch_policy import FetchPolicy
 from connectors.font_places import FontPlaces
+from connectors.private import private_folder
 from connectors.projects import HttpProjects, StoredProjects
 from connectors.store.base import ObjectStore
 from connectors.store.files import FileStore
@@ -31,6 +32,7 @@ from processors.sound import Sound
 from processors.sources import SoundReader
 from processors.stage import Stage
 from processors.upload import Upload
+from schemas import topics
 from schemas.errors import InvalidInput, Unavailable
 from schemas.facts import STAGES
 from schemas.messages import DEFAULT_TENANT
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
 
 EMBEDDED = "EXPORTSTREAM_EMBEDDED"
 """Set by `up` for its workers: the broker they find is the embedded one."""
+PLANS_OF_A_TENANT = 4
+"""At once in one process, of the six that it has: slow files and hosts of one tenant leave two for others."""
 LAYER_MEMORY = 64 << 20
 """Bytes of layers that `render` keeps on their way from drawing to encoding."""
 
@@ -80,7 +84,7 @@ def embedded_settings(bootstrap: str) -> KafkaSettings:
 def make_store(settings: Settings) -> ObjectStore:
     """The object store: S3 where an endpoint is set, else files under the data folder."""
     if settings.s3_endpoint is None:
-        return FileStore(settings.data_dir / "objects")
+        return FileStore(private_folder(settings.data_dir) / "objects")
     from connectors.store.s3 import S3Settings, S3Store
 
     store = S3Store(
@@ -102,6 +106,8 @@ def make_jobs(settings: Settings) -> Jobs:
     """The job table, its schema up to date."""
     from connectors.jobs import Jobs
 
+    if settings.database_url is None:
+        private_folder(settings.data_dir)
     jobs = Jobs(settings.database_url or f"sqlite:///{(settings.data_dir / 'jobs.db').absolute()}")
     jobs.migrate()
     return jobs
@@ -152,7 +158,7 @@ def make_stages(
     decoder: one that the caller closes. layers: where drawn layers are kept if not in the store.
     """
     plans = PlanCache(store, settings.limits)
-    decoder = decoder or SandboxedDecoder()
+    decoder = decoder or SandboxedDecoder(folder=work_dir, strict=settings.strict)
     sounds = SoundReader(store, decoder, work_dir)
     encoders = settings.encoders
     makers: dict[str, Callable[[], list[Stage[Any]]]] = {
@@ -248,4 +254,7 @@ def runner_options(settings: Settings) -> RunnerOptions:
     from processors.running.policies import RetryPolicy
     from processors.running.runner import RunnerOptions
 
-    return RunnerOptions(retry=RetryPolicy(budget=float(settings.retry_seconds)))
+    retry = RetryPolicy(budget=float(settings.retry_seconds))
+    return RunnerOptions(
+        retry=retry, shares={topics.REQUESTS: PLANS_OF_A_TENANT}, attempts=settings.poison_attempts
+    )

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import orjson
 
@@ -21,6 +21,7 @@ from connectors.assets import AssetSource
 from connectors.fetch_policy import Download
 from connectors.font_places import NOWHERE, FontPlaces
 from connectors.store.base import ObjectStore
+from processors.effort import Kept, Purse, in_order
 from processors.stage import TaskContext
 from schemas import keys
 from schemas.errors import InvalidInput, Missing, Unavailable
@@ -34,12 +35,8 @@ if TYPE_CHECKING:
     from renderers.timeline.scene import Canvas
     from renderers.timeline.sizes import Box
 
-T = TypeVar("T")
-R = TypeVar("R")
-
 DECODER_VERSION = "5"
 """Part of the name of each normal form: raise it when the decoder writes something else."""
-AT_ONCE = 8
 
 
 class Decoder(Protocol):
@@ -47,6 +44,23 @@ class Decoder(Protocol):
 
     def run(self, job: Mapping[str, Any], check: Callable[[], None]) -> dict[str, Any]:
         """The decoder's answer to one job (renderers/decode.py). Raises InvalidInput."""
+
+
+class DecoderPool(Decoder, Protocol):
+    """Decoders that tenants share."""
+
+    def of(self, tenant: str, seconds: float = ...) -> Decoder:
+        """The decoders as a job of a tenant has them, for so many seconds."""
+
+
+class _Effort(NamedTuple):
+    """One job's work on its assets: whose it is, what decodes for it, what it may fetch and has written."""
+
+    tenant: str
+    check: Callable[[], None]
+    decoder: Decoder
+    purse: Purse
+    kept: Kept
 
 
 class Gathered(NamedTuple):
@@ -87,7 +101,7 @@ class AssetGatherer:
         self,
         store: ObjectStore,
         source: AssetSource,
-        decoder: Decoder,
+        decoder: DecoderPool,
         limits: Limits,
         work_dir: Path,
         places: FontPlaces = NOWHERE,
@@ -118,20 +132,18 @@ class AssetGatherer:
         """
         refs = distinct([ref for ref in sources(project) if ref.kind in kinds])
         sizes, boxes = needed_sizes(whole or project, canvas)
-        with tempfile.TemporaryDirectory(dir=self._work_dir, prefix="assets-") as folder:
+        with self._effort(tenant, context) as effort, self._folder("assets-") as folder:
 
-            def one(numbered: tuple[int, SourceRef]) -> list[_Decoded]:
+            def one(numbered: tuple[int, SourceRef], check: Callable[[], None]) -> list[_Decoded]:
                 number, ref = numbered
-                context.check()
-                path = Path(folder) / str(number)
+                mine = effort._replace(check=check)
+                path = folder / str(number)
                 try:
-                    fetched = self._fetch(ref, tenant, path, context)
-                    found = [self._decode(ref, tenant, path, fetched, sizes.get(ref.src), context)]
+                    fetched = self._fetch(ref, path, mine)
+                    found = [self._decode(ref, path, fetched, sizes.get(ref.src), mine)]
                     if found[0].is_drawing:
                         found += [
-                            self._decode(
-                                ref, tenant, path, fetched, box.needed, context, box=(name, box.size)
-                            )
+                            self._decode(ref, path, fetched, box.needed, mine, box=(name, box.size))
                             for name, box in boxes.get(ref.src, {}).items()
                             if box.fills or not found[0].has_ratio
                         ]
@@ -139,66 +151,86 @@ class AssetGatherer:
                 except InvalidInput as error:
                     raise type(error)(error.code, error.message, path=ref.path) from error
 
-            decoded = _in_order(one, list(enumerate(refs)))
-        self._check_total([first.asset for first, *_ in decoded])
-        assets = tuple(found.asset for each in decoded for found in each)
-        warnings = [warning for first, *_ in decoded for warning in first.warnings]
-        if "font" not in kinds:
-            return Gathered(assets, warnings)
-        found = self._with_fonts(project, assets, self._installed(project, tenant, context))
-        return found._replace(warnings=[*warnings, *found.warnings])
+            decoded = in_order(one, list(enumerate(refs)), context.check)
+            assets = tuple(found.asset for each in decoded for found in each)
+            warnings = [warning for first, *_ in decoded for warning in first.warnings]
+            if "font" not in kinds:
+                return Gathered(assets, warnings)
+            found = self._with_fonts(project, assets, self._installed(project, effort))
+            return found._replace(warnings=[*warnings, *found.warnings])
+
+    @contextmanager
+    def _effort(self, tenant: str, context: TaskContext) -> Iterator[_Effort]:
+        """A job's work on its assets. Refused for a limit, it leaves nothing."""
+        decoder = self._decoder.of(tenant, self._limits.decode_seconds)
+        kept = Kept(self._store)
+        try:
+            yield _Effort(tenant, context.check, decoder, Purse(self._limits.job_bytes), kept)
+        except InvalidInput as error:
+            if error.code == "limit_exceeded":
+                kept.take_back()
+            raise
+
+    @contextmanager
+    def _folder(self, prefix: str) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(dir=self._work_dir, prefix=prefix) as name:
+            yield Path(name)
 
     def fetch_only(self, project: Project, tenant: str, context: TaskContext) -> Gathered:
         """All assets as they are; what cannot be had becomes a warning, for the rest is worth keeping."""
         refs = distinct(sources(project))
-        with tempfile.TemporaryDirectory(dir=self._work_dir, prefix="assets-") as folder:
+        with self._effort(tenant, context) as effort, self._folder("assets-") as folder:
 
-            def one(numbered: tuple[int, SourceRef]) -> Asset | str:
+            def one(numbered: tuple[int, SourceRef], check: Callable[[], None]) -> Asset | str:
                 number, ref = numbered
-                context.check()
+                path = folder / str(number)
                 try:
-                    fetched = self._fetch(ref, tenant, Path(folder) / str(number), context)
+                    fetched = self._fetch(ref, path, effort._replace(check=check))
                 except (InvalidInput, Unavailable) as error:
+                    if error.code == "limit_exceeded":
+                        raise type(error)(error.code, error.message, path=ref.path) from error
                     if isinstance(error, Unavailable) and error.code != "source_unavailable":
                         raise  # ours, not the asset's: to be tried again
                     return f"{ref.path}: {error.message}"
+                finally:
+                    path.unlink(missing_ok=True)
                 return _asset(ref, tenant, fetched, fetched.sha256)
 
-            found = _in_order(one, list(enumerate(refs)))
+            found = in_order(one, list(enumerate(refs)), context.check)
         warnings = [item for item in found if isinstance(item, str)]
         return Gathered(tuple(item for item in found if isinstance(item, Asset)), warnings)
 
-    def _fetch(self, ref: SourceRef, tenant: str, path: Path, context: TaskContext) -> Download:
+    def _fetch(self, ref: SourceRef, path: Path, effort: _Effort) -> Download:
         """The asset's hash and size. The bytes are fetched unless the store is known to have them."""
+        tenant = effort.tenant
         version = self._source.version(ref.src, tenant)
         note = None
         if version is not None:
             note = keys.source_key(tenant, content_hash(ref.src, version))
             known = self._read_json(note)
             if known is not None and self._store.exists(keys.asset_key(tenant, known["sha256"])):
+                effort.purse.spend(known["size"])
                 return Download(**known)
-        fetched = self._source.fetch(ref.src, tenant, path, context.check)
-        key = keys.asset_key(tenant, fetched.sha256)
-        if not self._store.exists(key):
-            self._store.put_file(key, path)
+        fetched = self._source.fetch(ref.src, tenant, path, effort.check, effort.purse.spend)
+        effort.kept.put_file(keys.asset_key(tenant, fetched.sha256), path)
         if note is not None:
             value = {"sha256": fetched.sha256, "size": fetched.size, "content_type": fetched.content_type}
-            self._store.put(note, orjson.dumps(value), content_type="application/json")
+            effort.kept.put_json(note, orjson.dumps(value))
         return fetched
 
     def _decode(
         self,
         ref: SourceRef,
-        tenant: str,
         path: Path,
         fetched: Download,
         size: tuple[int, int] | None,
-        context: TaskContext,
+        effort: _Effort,
         *,
         face: int = 0,
         box: tuple[str, tuple[float, float]] | None = None,
     ) -> _Decoded:
         """The normal form. face: of several. box: of an SVG, its name in it and its size in px."""
+        tenant = effort.tenant
         job = decoder_job(ref.kind, size, self._limits) | ({"face": face} if face else {})
         if box is not None:
             job |= {"box_width": box[1][0], "box_height": box[1][1]}
@@ -210,11 +242,12 @@ class AssetGatherer:
             if not path.exists():
                 self._store.download(keys.asset_key(tenant, fetched.sha256), path)
             out = path.with_suffix(".normal")
-            found = self._decoder.run({**job, "path": str(path), "out": str(out)}, context.check)
+            bounds = {"max_seconds": self._limits.seconds} if ref.kind == "audio" else {}
+            found = effort.decoder.run({**job, **bounds, "path": str(path), "out": str(out)}, effort.check)
             if normal_key is not None:
-                self._store.put_file(normal_key, out)
+                effort.kept.put_file(normal_key, out)
                 out.unlink(missing_ok=True)
-            self._store.put(probe_key, orjson.dumps(found), content_type="application/json")
+            effort.kept.put_json(probe_key, orjson.dumps(found))
         path.unlink(missing_ok=True)
         warnings = [f"{ref.path}: {warning}" for warning in found.get("warnings") or ()]
         asset = _asset(ref, tenant, fetched, fingerprint, normal_key, found)
@@ -229,21 +262,13 @@ class AssetGatherer:
             return None
         return value if isinstance(value, dict) else None
 
-    def _check_total(self, assets: Sequence[Asset]) -> None:
-        total = sum(asset.size for asset in assets)
-        if total > self._limits.job_bytes:
-            raise InvalidInput(
-                "limit_exceeded",
-                f"The assets have {total} bytes together; at most {self._limits.job_bytes} are allowed.",
-            )
-
     @cached_property
     def _finder(self) -> FontFinder:
         from processors.fontfinder import FontFinder  # most projects name no font that is to be looked for
 
         return FontFinder(self._store, self._decoder, self._limits, self._places)
 
-    def _installed(self, project: Project, tenant: str, context: TaskContext) -> _Installed:
+    def _installed(self, project: Project, effort: _Effort) -> _Installed:
         """The deployment's fonts for the families that a project names and does not bring along."""
         from processors.typefaces import named_families
         from renderers.text.fonts import FontSet
@@ -255,11 +280,10 @@ class AssetGatherer:
         fonts: list[InstalledFont] = []
         assets: dict[str, Asset] = {}
         problems: dict[str, str] = {}
-        with tempfile.TemporaryDirectory(dir=self._work_dir, prefix="fonts-") as name:
-            folder = Path(name)
-            for family, font in self._finder.find(wanted, shipped, tenant, folder, context.check):
+        with self._folder("fonts-") as folder:
+            for family, font in self._finder.find(wanted, shipped, effort.tenant, folder, effort.check):
                 try:
-                    asset = self._kept(font, tenant, folder / "font", context)
+                    asset = self._kept(font, folder / "font", effort)
                 except InvalidInput as error:
                     problems[family.lower()] = error.message.rstrip(".")
                     continue
@@ -267,7 +291,7 @@ class AssetGatherer:
                 fonts.append(_installed_font(family, font, asset.src))
         return _Installed(tuple(fonts), tuple(assets.values()), problems)
 
-    def _kept(self, font: PlacedFont, tenant: str, path: Path, context: TaskContext) -> Asset:
+    def _kept(self, font: PlacedFont, path: Path, effort: _Effort) -> Asset:
         """A face of the deployment as if a document had named it, under the name of its content."""
         if font.size > self._limits.asset_bytes:
             raise InvalidInput("asset_too_large", "The file is larger than is allowed.")
@@ -275,11 +299,9 @@ class AssetGatherer:
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         fetched = Download(sha256, path.stat().st_size, "application/octet-stream")
-        key = keys.asset_key(tenant, sha256)
-        if not self._store.exists(key):
-            self._store.put_file(key, path)
+        effort.kept.put_file(keys.asset_key(effort.tenant, sha256), path)
         ref = SourceRef("", "font", f"font:{sha256}{f'#{font.face}' if font.face else ''}")
-        return self._decode(ref, tenant, path, fetched, None, context, face=font.face).asset
+        return self._decode(ref, path, fetched, None, effort, face=font.face).asset
 
     def _with_fonts(self, project: Project, assets: tuple[Asset, ...], installed: _Installed) -> Gathered:
         from processors.resources import custom_fonts
@@ -354,13 +376,3 @@ def _asset(
         fingerprint=fingerprint,
         **known,
     )
-
-
-def _in_order(one: Callable[[T], R], items: Sequence[T]) -> list[R]:
-    """`one` of each item, several at once; the first error in the order of the items is raised."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        futures = [pool.submit(one, item) for item in items]
-        errors = [error for future in futures if (error := future.exception()) is not None]
-        if errors:
-            raise errors[0]
-        return [future.result() for future in futures]

@@ -59,7 +59,7 @@ class PlanStage:
         limits: Limits,
         *,
         width: int = 8,
-        concurrency: int = 4,
+        concurrency: int = 6,
     ) -> None:
         self._store = store
         self._plans = plans

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from connectors.store.base import ObjectStore
-from processors.assets import Decoder
+from processors.assets import DecoderPool
 from renderers.sound.packets import HEAD, Index, read_head, span_of
+from schemas import keys
 from schemas.checks import nothing
 from schemas.errors import InvalidInput
 from schemas.plan import Asset
@@ -31,7 +32,7 @@ _KEPT_BLOCKS = 40  # 1.5 MB each
 class SoundReader:
     """Reads samples of sound assets, cheaply many times in one process; safe for threads."""
 
-    def __init__(self, store: ObjectStore, decoder: Decoder, work_dir: Path) -> None:
+    def __init__(self, store: ObjectStore, decoder: DecoderPool, work_dir: Path) -> None:
         self._store = store
         self._decoder = decoder
         self._work_dir = work_dir
@@ -104,7 +105,7 @@ class SoundReader:
                 file.writelines(self._store.open_range(key, start, length))
                 file.write(part.to_bytes())
             job = {"op": "samples", "path": str(path), "out": str(out), "first": begin, "count": end - begin}
-            self._decoder.run(job, check)
+            self._decoder.of(keys.tenant_of(key)).run(job, check)
             return np.fromfile(out, "<f4").reshape(-1, 2)
 
     def _index(self, key: str) -> Index:

@@ -5,3 +5,7 @@ from __future__ import annotations
 
 def nothing() -> None:
     """A check that never raises, for work that cannot be cancelled."""
+
+
+def unlimited(count: int) -> None:
+    """Takes any number of bytes."""

@@ -12,6 +12,11 @@ def tenant_prefix(tenant: str) -> str:
     return f"t/{tenant}/"
 
 
+def tenant_of(key: str) -> str:
+    """Whose a key of a tenant is."""
+    return key.split("/", 2)[1] if key.startswith("t/") else ""
+
+
 def asset_key(tenant: str, sha256: str) -> str:
     """A foreign file as it was fetched."""
     return f"t/{tenant}/assets/{sha256}"

@@ -12,7 +12,8 @@ class Limits(NamedTuple):
     long_side, short_side: of the exported picture in px. document_side: of the project's own
     coordinate system in px. asset_bytes, job_bytes: of what is fetched. document_bytes: of the project
     document itself. inline_bytes: of one `data:` source. megapixels: of one image. text: characters of
-    one element. depth: nesting of the document.
+    one element. depth: nesting of the document. decode_seconds: of decoder processes that the files of a
+    job take.
     """
 
     slides: int = 2000
@@ -31,6 +32,7 @@ class Limits(NamedTuple):
     depth: int = 16
     document_bytes: int = 8 * MIB
     inline_bytes: int = 1 * MIB
+    decode_seconds: float = 600
 
 
 DEFAULT = Limits()

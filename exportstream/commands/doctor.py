@@ -54,7 +54,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _guarded("FFmpeg", "pip install imageio-ffmpeg, or set FFMPEG_BINARY", _ffmpeg)
     yield _encoders()
     yield _guarded("fonts", "make install", _fonts)
-    yield _isolation()
+    yield _isolation(strict=settings.strict)
     yield _disk(settings)
     yield _guarded(
         "object store", "look at S3_ENDPOINT and its keys, or at the data folder", lambda: _store(settings)
@@ -124,13 +124,17 @@ def _fonts() -> str:
     return f"{len({file.family for file in SHIPPED})} families, emoji in colour"
 
 
-def _isolation() -> Finding:
-    from connectors.sandbox import network_isolation_available
+def _isolation(*, strict: bool) -> Finding:
+    from connectors.sandbox import check_isolation
 
-    if network_isolation_available():
-        return Finding("isolation", "fine", "foreign files are decoded without network")
-    advice = "Allow unprivileged user namespaces, or keep workers off networks that they need not reach."
-    return Finding("isolation", "note", "decoders cannot be cut off from the network here", advice)
+    without = check_isolation(required=False)
+    if not without:
+        return Finding("isolation", "fine", "foreign files are decoded behind walls")
+    state: Literal["missing", "note"] = "missing" if strict else "note"
+    advice = "Use Linux 5.13 or newer with Landlock on, or set EXPORTSTREAM_ISOLATION=where-possible."
+    return Finding(
+        "isolation", state, f"decoders cannot be isolated here: no {' and '.join(without)}", advice
+    )
 
 
 def _disk(settings: Settings) -> Finding:

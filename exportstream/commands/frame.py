@@ -30,7 +30,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         raise InvalidInput("bad_time", "A moment is given in seconds from 0 on.")
     keep_memory()
     with (
-        early_decoder(document) as decoder,
+        early_decoder(document, settings) as decoder,
         tempfile.TemporaryDirectory(prefix="exportstream-", dir=settings.temp_dir) as folder,
     ):
         pixels = draw(document, base, options.at, settings, Path(folder), decoder)

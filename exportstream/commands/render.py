@@ -32,7 +32,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     assert output is not None, "the parser asks for it"
     format_ = format_asked(options, output)  # better refused before the work
     give_memory_back()
-    with early_decoder(document) as decoder:
+    with early_decoder(document, settings) as decoder:
         job, written = _export(document, base, output, format_, options, settings, decoder)
     return report(_described(job, output, written), written, as_json=options.json, quiet=options.quiet)
 

@@ -7,6 +7,7 @@ import asyncio
 import sys
 from dataclasses import replace
 
+from connectors.sandbox import check_isolation
 from exportstream import exits
 from exportstream.config import Settings
 from exportstream.platform import Address, Platform, check_exposure
@@ -19,6 +20,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
     address = Address(options.host or settings.host, settings.port if options.port is None else options.port)
     check_exposure(address.host, settings)
+    check_isolation(required=settings.strict)
     configure_logs(settings.log_level)
     platform = Platform(settings, address)
     asyncio.run(_run(platform, settings))

@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import resource
 import threading
 from typing import TYPE_CHECKING
 
+import structlog
+
+from connectors.sandbox import check_isolation
 from connectors.work_folder import work_folder
 from exportstream import exits, wiring
 from exportstream.config import Settings
@@ -17,6 +21,8 @@ from schemas.facts import STAGES
 
 if TYPE_CHECKING:
     from processors.running.runner import Runner
+
+log = structlog.stdlib.get_logger(__name__)
 
 HEAVY = {
     "plan": (
@@ -43,8 +49,13 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     from processors.running.runner import Runner
 
     configure_logs(settings.log_level)
+    if without := check_isolation(required=settings.strict):
+        log.warning("what decodes foreign files is not isolated here", without=without)
     names = STAGES if "all" in options.stages else tuple(dict.fromkeys(options.stages))
     os.nice(NICEST if set(names) <= BACKGROUND else NICE)
+    if settings.memory_mib is not None:  # the soft limit: decoders have a larger one of their own
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (settings.memory_mib << 20, hard))
     with work_folder(settings.temp_dir) as work_dir:
         stages = wiring.make_stages(settings, wiring.make_store(settings), work_dir, names)
         for module in sorted({module for name in names for module in HEAVY[name]}):

@@ -14,7 +14,7 @@ hangs.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,7 @@ from confluent_kafka.cimpl import Message
 
 from connectors.kafka import KafkaSettings, Publisher, drain, lag, make_consumer
 from connectors.kafka_topics import check_topics
-from processors.running import metrics
+from processors.running import metrics, suspects
 from processors.running.backlog import Backlog, Limits, Place, Record
 from processors.running.control import CancelledJobs, ControlReader
 from processors.running.policies import DlqLimit, DlqPolicy, RetryPolicy, TooManyDeadLetters
@@ -41,15 +41,21 @@ LET_GO = 1.0
 LAST_COMMIT = 0.7
 LEAVE_GROUP = 1.0
 LAG_EVERY = 5.0
+COMMITTED = 5.0
 
 
 @dataclass(frozen=True)
 class RunnerOptions:
-    """Behaviour of a worker in trouble and at its end: `grace` in seconds, the rest takes 3 more."""
+    """Behaviour of a worker in trouble and at its end: `grace` in seconds, the rest takes 3 more.
+
+    shares: by topic, tasks of one tenant that run at once. attempts: workers that a message may kill.
+    """
 
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     dlq: DlqPolicy = field(default_factory=DlqPolicy)
     grace: float = 6.5
+    shares: Mapping[str, int] = field(default_factory=dict)
+    attempts: int = suspects.ATTEMPTS
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,13 @@ class Runner:
         self._stages = {stage.topic: stage for stage in stages}
         self._options = options = options or RunnerOptions()
         self._clock = clock or Clock()
-        self._backlog = Backlog({stage.topic: Limits(stage.concurrency, stage.unordered) for stage in stages})
+        self._backlog = Backlog(
+            {
+                stage.topic: Limits(stage.concurrency, stage.unordered, options.shares.get(stage.topic))
+                for stage in stages
+            },
+            naming=True,
+        )
         self._cancelled = CancelledJobs()
         self._dlq_limit = DlqLimit(options.dlq)
         self._dlq_lock = threading.Lock()
@@ -152,6 +164,7 @@ class Runner:
     def _turn(self, consumer: Consumer) -> None:
         for message in drain(consumer, POLL):
             self._take(message)
+        self._name(consumer)
         self._commit(consumer)
         self._throttle(consumer)
         now = self._clock.monotonic()
@@ -169,6 +182,18 @@ class Runner:
                 log.warning("consumer", error=error.str(), code=error.name())
             return
         self._backlog.add(_record(message, self._settings))
+
+    def _name(self, consumer: Consumer) -> None:
+        """Write down which messages are begun, before they are."""
+        positions = self._backlog.unnamed()
+        if not positions:
+            return
+        try:
+            consumer.commit(offsets=self._offsets(positions), asynchronous=False)
+        except KafkaException as error:
+            log.warning("commit failed, trying again", error=str(error))
+        else:
+            self._backlog.named(positions)
 
     def _commit(self, consumer: Consumer) -> None:
         commits = self._backlog.commits()
@@ -223,21 +248,37 @@ class Runner:
 
     # Rebalances: called by the consumer from within poll, on the loop's thread
 
-    def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         places = self._places(partitions)
         log.info("assigned", partitions=len(places))
-        self._backlog.assign(places)
+        self._backlog.assign(places, self._deaths(consumer, partitions))
         self._resume |= set(places)
         if places:
             self._ready.set()
 
+    def _deaths(self, consumer: Consumer, partitions: list[TopicPartition]) -> dict[Place, dict[int, int]]:
+        """What workers that were killed were handling (`suspects`). Without an answer nothing is known."""
+        try:
+            committed = consumer.committed(partitions, timeout=COMMITTED) if partitions else []
+        except KafkaException as error:
+            log.warning("what was being handled is not known", error=str(error))
+            return {}
+        found = {
+            place: suspects.read(p.metadata)
+            for place, p in zip(self._places(committed), committed, strict=True)
+        }
+        for place, deaths in found.items():
+            for offset, count in deaths.items():
+                log.warning("its worker died", place=f"{place[0]}/{place[1]}/{offset}", deaths=count)
+        return found
+
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        commits = self._owed_commits()
+        commits = self._backlog.named_places() | self._owed_commits()
         places = self._places(partitions)
         log.info("revoked", partitions=len(places), commits=len(commits))
         if commits:
             try:
-                consumer.commit(offsets=self._offsets(commits), asynchronous=False)
+                consumer.commit(offsets=self._offsets(commits, leaving=places), asynchronous=False)
                 self._unanswered.clear()
             except KafkaException as error:
                 log.warning("the last commit before a revocation failed", error=str(error))
@@ -268,7 +309,11 @@ class Runner:
 
     def _work(self, tasks: Tasks) -> None:
         while (claim := self._backlog.claim()) is not None:
-            outcome = tasks.run(self._stages[claim.record.topic], claim.record, claim.abort)
+            stage = self._stages[claim.record.topic]
+            if claim.deaths >= self._options.attempts:
+                outcome = tasks.bury(stage, claim.record, claim.abort, claim.deaths, self._options.attempts)
+            else:
+                outcome = tasks.run(stage, claim.record, claim.abort)
             self._backlog.finish(claim, handled=outcome != "handed_back")
             self._count(claim.record.topic, outcome == "dead_letter")
 
@@ -315,7 +360,7 @@ class Runner:
                 return
 
     def _last_commits(self, consumer: Consumer) -> None:
-        commits = self._owed_commits()
+        commits = self._backlog.named_places() | self._owed_commits()
         if not commits:
             return
         done = threading.Thread(target=self._commit_now, args=(consumer, commits), daemon=True)
@@ -324,16 +369,22 @@ class Runner:
 
     def _commit_now(self, consumer: Consumer, commits: dict[Place, int]) -> None:
         try:
-            consumer.commit(offsets=self._offsets(commits), asynchronous=False)
+            consumer.commit(offsets=self._offsets(commits, leaving=list(commits)), asynchronous=False)
             self._unanswered.clear()
         except (KafkaException, RuntimeError) as error:
             log.warning("the last commit failed: some messages will be handled again", error=str(error))
 
     # Names on the broker and names in the code
 
-    def _offsets(self, commits: dict[Place, int]) -> list[TopicPartition]:
+    def _offsets(self, commits: dict[Place, int], leaving: Sequence[Place] = ()) -> list[TopicPartition]:
+        """Positions with what is being handled. leaving: places that are given up in order."""
         name = self._settings.name
-        return [TopicPartition(name(topic), number, offset) for (topic, number), offset in commits.items()]
+        return [
+            TopicPartition(
+                name(place[0]), place[1], offset, self._backlog.metadata(place, leaving=place in leaving)
+            )
+            for place, offset in commits.items()
+        ]
 
     def _partitions(self, places: Sequence[Place] | set[Place]) -> list[TopicPartition]:
         return [TopicPartition(self._settings.name(topic), number) for topic, number in places]

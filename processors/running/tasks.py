@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
@@ -24,7 +25,7 @@ from typing import Any, Literal, Protocol
 import structlog
 
 from connectors.store.base import FULL, disk_error
-from processors.running import metrics
+from processors.running import metrics, suspects
 from processors.running.backlog import Record
 from processors.running.policies import RetryPolicy
 from processors.stage import JOB_CANCELLED, Instead, Outgoing, Stage, TaskContext
@@ -86,6 +87,29 @@ class Tasks:
             outcome = self._run(stage, record, abort)
         metrics.TASKS.labels(stage.name, outcome).inc()
         metrics.TASK_SECONDS.labels(stage.name).observe(self._clock.monotonic() - began)
+        return outcome
+
+    def bury(
+        self, stage: Stage[Any], record: Record, abort: threading.Event, deaths: int, attempts: int
+    ) -> Outcome:
+        """Dead-letter a message that ended its worker `deaths` times, and fail its job; never raises.
+
+        When even that ended a worker (more deaths than `attempts`), it is read no more: a dead letter only.
+        """
+        task = _Task(self._publisher, self._clock, stage.name, record, abort)
+        error = suspects.killed(attempts)
+        try:
+            if deaths == attempts and record.value is not None:
+                with suppress(ExportError):
+                    message = stage.parse(record.headers.type, record.headers.version, record.value)
+                    task.deliver(stage.on_failure(message, error, self._clock.now()))
+            outcome = self._dead_letter(task, error)
+        except _HandedBack:
+            outcome = "handed_back"
+        except Exception:
+            log.exception("a dead letter's job could not be told", stage=stage.name, place=_place(record))
+            outcome = self._dead_letter(task, error)
+        metrics.TASKS.labels(stage.name, outcome).inc()
         return outcome
 
     def _run(self, stage: Stage[Any], record: Record, abort: threading.Event) -> Outcome:

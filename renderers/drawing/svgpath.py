@@ -9,8 +9,9 @@ from typing import Any
 from renderers._skia import skia
 from schemas.errors import InvalidInput
 
-_TOKEN = re.compile(r"\s*,?\s*([MmLlHhVvCcSsQqTtAaZz])|\s*,?\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
-_FLAG = re.compile(r"\s*,?\s*([01])")
+_GAP = r"\s*(?:,\s*)?"  # one way to read each: two runs of white space side by side would have many
+_TOKEN = re.compile(rf"{_GAP}(?:([MmLlHhVvCcSsQqTtAaZz])|([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?))")
+_FLAG = re.compile(rf"{_GAP}([01])")
 _COUNTS = {"m": 2, "l": 2, "h": 1, "v": 1, "c": 6, "s": 4, "q": 4, "t": 2, "a": 7, "z": 0}
 
 

@@ -5,7 +5,7 @@ It reads one JSON object a line from standard input and answers each with one on
     {"op": "image", "path", "out", "max_width", "max_height", "max_megapixels"[, "box_width", "box_height"]}
         -> {"ok": true, "width", "height", "source_width", "source_height", "format", "opaque", "ratio",
             "warnings"}
-    {"op": "audio", "path", "out"}
+    {"op": "audio", "path", "out", "max_seconds"}
         -> {"ok": true, "duration", "samples", "codec", "sample_rate", "channels", "warnings"}
     {"op": "samples", "path", "out", "first", "count"}  -> {"ok": true}, of a normal form
     {"op": "font", "path", "out", "face"}  -> {"ok": true, "family", "weight", "style", "variable"}
@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
@@ -46,7 +47,8 @@ def _image(request: Mapping[str, Any]) -> Answer:
 def _audio(request: Mapping[str, Any]) -> Answer:
     from renderers.foreign.sound import normal_sound
 
-    return normal_sound(str(request["path"]), str(request["out"]))
+    longest_s = float(request.get("max_seconds", math.inf))
+    return normal_sound(str(request["path"]), str(request["out"]), longest_s)
 
 
 def _samples(request: Mapping[str, Any]) -> Answer:

@@ -6,6 +6,7 @@ they are; all others in 24 bits at a quarter of their level, for decoders go bey
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
@@ -30,10 +31,11 @@ _USUAL = ("", "mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
 DAMAGED = "Parts of the sound are damaged and are silent."
 
 
-def write_decoded(container: Any, file: Any) -> tuple[Index, list[str]]:
-    """Write the normal form of a container's first sound; what it is, and warnings.
+def write_decoded(container: Any, file: Any, longest_s: float = math.inf) -> tuple[Index, list[str]]:
+    """Write the normal form of a container's first sound, of at most `longest_s` seconds; what it is, and
+    warnings.
 
-    Raises InvalidInput (`broken_audio`) when nothing of it can be decoded.
+    Raises InvalidInput: `limit_exceeded`, and `broken_audio` when nothing of it can be decoded.
     """
     stream = container.streams.audio[0]
     stream.codec_context.thread_count = 1
@@ -47,7 +49,7 @@ def write_decoded(container: Any, file: Any) -> tuple[Index, list[str]]:
         channels = 1
     is_small = first.format.name in ("u8", "u8p", "s16", "s16p")
     store = _Flac(file, rate, channels, first.layout.name, is_small=is_small)
-    clock = Clock(container, stream, rate, origin_of(container), _TOLERANCE)
+    clock = Clock(container, stream, rate, origin_of(container), longest_s, tolerance=_TOLERANCE)
     run: list[Samples] = []
     run_rate = begun = 0
     for frame in _again(first, frames):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from renderers.foreign.decode import head_of
+from renderers.foreign.outlines import check_outlines
 from schemas.errors import InvalidInput
 
 _REQUIRED = ("head", "hhea", "maxp", "hmtx", "cmap", "name")
@@ -35,7 +36,8 @@ def decode_font(path: str, out: str, face: int = 0) -> dict[str, Any]:
             "unsupported_font", "The file is not a font that is understood: TTF, OTF, WOFF or WOFF2."
         )
     try:
-        font = TTFont(path, fontNumber=face, lazy=False, recalcTimestamp=False)
+        # Boxes as the file has them: to find them would run CFF programs in Python, before they are counted.
+        font = TTFont(path, fontNumber=face, lazy=False, recalcBBoxes=False, recalcTimestamp=False)
     except (TTLibError, ValueError, AssertionError, KeyError, EOFError) as error:
         raise InvalidInput("broken_font", "The font is damaged and cannot be read.") from error
     try:
@@ -46,7 +48,7 @@ def decode_font(path: str, out: str, face: int = 0) -> dict[str, Any]:
         raise InvalidInput(
             "broken_font", f"The font is damaged: {type(error).__name__} in its tables."
         ) from error
-    _try(Path(out).read_bytes())
+    _try(out)
     return described
 
 
@@ -82,11 +84,24 @@ def _is_used(table: Any) -> bool:
     return table.isUnicode() or (table.platformID, table.platEncID) in ((3, 0), (1, 0))
 
 
-def _try(data: bytes) -> None:
-    """Load it as it will be used."""
+def _try(out: str) -> None:
+    """Load it as it will be used, and count what its glyphs show before they are drawn."""
+    from fontTools.ttLib import TTFont
+
     from renderers.text.fonts import CustomFont, FontSet
 
-    face = FontSet([CustomFont("candidate", data)]).face("candidate")
+    face = FontSet([CustomFont("candidate", Path(out).read_bytes())]).face("candidate")
     metrics = face.metrics(100)
     if face.units < 16 or metrics.ascent + metrics.descent < 0:
         raise InvalidInput("bad_font", "The font has no usable measures.")
+    with TTFont(out, lazy=True) as font:
+        order = font.getReverseGlyphMap()
+        mapped = {
+            order[name] for table in font["cmap"].tables for name in table.cmap.values() if name in order
+        }
+        try:
+            check_outlines(font, mapped, lambda: face.at(64.0).getTypeface())
+        except InvalidInput:
+            raise
+        except Exception as error:  # fontTools' tables fail in many ways
+            raise InvalidInput("broken_font", f"The font is damaged: {type(error).__name__}.") from error

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
+
+from schemas.errors import InvalidInput
 
 TOLERANCE = Fraction(4, 100)
 """Seconds by which a time stamp may differ from where the sound stands: recorders' clocks shake, and no ear
@@ -38,8 +41,17 @@ class Clock:
     """
 
     def __init__(
-        self, container: Any, stream: Any, rate: int, origin: Fraction, tolerance: Fraction = TOLERANCE
+        self,
+        container: Any,
+        stream: Any,
+        rate: int,
+        origin: Fraction,
+        longest_s: float = math.inf,
+        *,
+        tolerance: Fraction = TOLERANCE,
     ) -> None:
+        """longest_s: seconds that the sound may last, gaps and all."""
+        self._longest_s = longest_s
         self._rate, self._origin = rate, origin
         self._base: Fraction = stream.time_base
         name = container.format.name
@@ -69,7 +81,13 @@ class Clock:
         else:
             found = self._following(at, self._expected)
         self._expected = max(found + samples, self._expected or found + samples)
+        self._check(self._expected)
         return found
+
+    def _check(self, end: int) -> None:
+        if end > self._longest_s * self._rate:
+            told = f"The sound lasts longer than the {self._longest_s:,.0f} s that are allowed."
+            raise InvalidInput("limit_exceeded", told)
 
     def _following(self, at: int | None, expected: int) -> int:
         if at is None or abs(at - expected) <= self._tolerance:
@@ -91,4 +109,5 @@ class Clock:
         if at < expected or at - expected > self._gap:
             at = expected
         self._expected = at + samples
+        self._check(self._expected)
         return at

@@ -6,6 +6,7 @@ gaps and late beginnings are silence of that length. All else is decoded once, a
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -51,10 +52,11 @@ def sniff(head: bytes) -> str | None:
     return None
 
 
-def normal_sound(path: str, out: str) -> dict[str, Any]:
+def normal_sound(path: str, out: str, longest_s: float = math.inf) -> dict[str, Any]:
     """Write the normal form of the first sound of the file at `path` to `out`, and describe it.
 
-    Raises InvalidInput: `unsupported_audio`, `no_audio_stream`, `broken_audio`.
+    longest_s: seconds that it may last. Raises InvalidInput: `unsupported_audio`, `no_audio_stream`,
+    `broken_audio`, `limit_exceeded` as soon as it is too long.
     """
     plain = _without_tags(path, out)
     names: list[str | None] = [sniff(head_of(plain)), None]
@@ -62,7 +64,7 @@ def normal_sound(path: str, out: str) -> dict[str, Any]:
         try:
             with _opened(plain, name) as container:
                 look = _look(container)
-            index, warnings = _written(plain, out, name, look)
+            index, warnings = _written(plain, out, name, look, longest_s)
         except (av.FFmpegError, EOFError, ValueError):
             continue
         finally:
@@ -142,24 +144,24 @@ def _look(container: Any) -> Look:
     )
 
 
-def _written(path: str, out: str, name: str | None, look: Look) -> tuple[Index, list[str]]:
+def _written(path: str, out: str, name: str | None, look: Look, longest_s: float) -> tuple[Index, list[str]]:
     try:
         if not look.rate:
             raise Untrusted
         with _opened(path, name) as container, open(out, "w+b") as file:
-            return _copied(container, file, look), []
+            return _copied(container, file, look, longest_s), []
     except Untrusted:
         with _opened(path, name) as container, open(out, "w+b") as file:
-            return write_decoded(container, file)
+            return write_decoded(container, file, longest_s)
 
 
-def _copied(container: Any, file: Any, look: Look) -> Index:
+def _copied(container: Any, file: Any, look: Look, longest_s: float) -> Index:
     """Copy packets. Raises Untrusted where they have to be decoded to know their places."""
     count = counter_of(look)
     stream = container.streams.audio[0]
     writer = Writer(file, look.rate, is_pcm=look.codec in PCM_BYTES)
     about = _stream_of(look, stream)
-    clock = Clock(container, stream, look.rate, origin_of(container))
+    clock = Clock(container, stream, look.rate, origin_of(container), longest_s)
     tail: deque[Packet] = deque(maxlen=_LOOKED_AT)
     end_trim, is_first, begun = 0, True, False
     is_raw_flac = container.format.name == "flac"

@@ -11,16 +11,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-import colorsys
 import io
-import math
 import re
 import urllib.parse
-from typing import Any
+from typing import Any, NamedTuple
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
-from schemas.colors import parse_color
+from renderers.foreign import stylesheets
 from schemas.errors import InvalidInput
 
 _UNITS = {
@@ -38,23 +36,6 @@ _UNITS = {
 }
 _LENGTH = re.compile(r"\s*\+?(\d*\.?\d+(?:[eE][+-]?\d+)?)\s*([a-zA-Z]*)\s*")
 _NUMBER = re.compile(r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?")
-_URL = re.compile(r"url\([\s'\"]*([^\s'\")]{0,5})", re.IGNORECASE)
-_IMPORT = re.compile(r"@import[^;{}]*(?:;|$)", re.IGNORECASE)
-_FONT_FACE = re.compile(r"@font-face\s*\{[^{}]*\}", re.IGNORECASE)
-_COMMENT = re.compile(r"/\*.*?(?:\*/|$)", re.DOTALL)
-_PROPERTY = re.compile(r"(?<![\w-])(--[\w-]+)\s*:\s*([^;{}]*)")
-_VAR = re.compile(r"var\(\s*(--[\w-]+)\s*(?:,((?:[^()]|\([^()]*\))*))?\)")
-_FUNCTION = re.compile(
-    r"(?<![\w-])(?:rgb|hsl)a?\([^()]*\)|(?<![\w-])(?:hwb|lab|lch|oklab|oklch)\([^()]*\)", re.IGNORECASE
-)
-_HSL = re.compile(
-    r"hsla?\(\s*([-+]?[\d.]+)(deg|grad|rad|turn|)[\s,]+([\d.]+)%?[\s,]+([\d.]+)%?\s*(?:[,/]\s*([\d.]+)(%)?)?\s*\)",
-    re.IGNORECASE,
-)
-_OWN_URL = re.compile(r"url\(\s*['\"]?\s*(#[^'\")\s]+)\s*['\"]?\s*\)", re.IGNORECASE)
-_VENDOR = re.compile(r"(?<=[{;])\s*-[\w-]+\s*:[^;{}]*;?")
-_CONDITION = re.compile(r"@(media|supports)\b([^{}]*)\{", re.IGNORECASE)
-_UNMATCHED = re.compile(r"[^{}]*(?:~|:not\(|:nth-|:last-|:only-|:is\(|:where\(|:has\()[^{}]*\{")
 _SVG = "http://www.w3.org/2000/svg"
 _DROPPED = frozenset(("script", "foreignObject", "animate", "animateTransform", "animateMotion", "set"))
 _DEEPEST = 256
@@ -62,6 +43,7 @@ _DEEPEST_PICTURES = 3
 _MOST_ELEMENTS = 100_000
 _MOST_SHOWN = 200_000
 _MOST_TEXT = 64 << 20
+_LONGEST_LENGTH = 100  # characters
 
 
 class Document:
@@ -75,7 +57,7 @@ class Document:
         self._nested = depth
         self._events: list[tuple[str, Any]] = []
         self._open: list[str] = []
-        self._variables: list[dict[str, str]] = [{}]
+        self._variables = [_Scope({}, None)]
         self._count = self._length = self._skipped = 0
         self._style: list[str] | None = None
         parser = expat.ParserCreate()
@@ -102,7 +84,9 @@ class Document:
                 self.warnings.add("HTML in foreignObject is not drawn")
             return
         self._open.append(local)
-        self._variables.append(self._variables[-1] | dict(_PROPERTY.findall(attributes.get("style", ""))))
+        self._variables.append(
+            self._variables[-1].with_own(stylesheets.properties(attributes.get("style", "")))
+        )
         if len(self._variables) > _DEEPEST or self._count > _MOST_ELEMENTS:
             raise InvalidInput("broken_svg", "The SVG is nested too deeply or has too many elements.")
         self._grow(sum(map(len, attributes.values())))
@@ -112,7 +96,7 @@ class Document:
         if local in ("text", "tspan", "textPath"):
             self.has_text = True
             style = attributes.get("style", "")
-            if attributes.get("direction") == "rtl" or re.search(r"direction\s*:\s*rtl", style):
+            if attributes.get("direction") == "rtl" or stylesheets.runs_right_to_left(style):
                 self.warnings.add("text with direction rtl may be drawn at another place")
         kept = {key: self._checked(local, key, value) for key, value in attributes.items()}
         if not self._events and "xmlns" not in kept and name == "svg":
@@ -129,7 +113,7 @@ class Document:
                 return self._embedded(target)
             if target and not target.startswith("#"):
                 raise InvalidInput("svg_external", "The SVG refers to another file; put its content into it.")
-        if _leads_outside(value):
+        if stylesheets.leads_outside(value):
             raise InvalidInput("svg_external", "The SVG refers to another file; put its content into it.")
         return value
 
@@ -174,7 +158,7 @@ class Document:
         if self._style is not None:
             sheet = self._sheet("".join(self._style))
             self._style = None
-            self._events += [("start", (name, {}, {})), ("sheet", sheet), ("end", name)]
+            self._events += [("start", (name, {}, self._variables[0])), ("sheet", sheet), ("end", name)]
             return
         self._events.append(("end", name))
 
@@ -192,22 +176,13 @@ class Document:
 
     def _sheet(self, sheet: str) -> str:
         """A style sheet without what lies outside; its custom properties hold for the whole document."""
-        sheet = _COMMENT.sub("", sheet)
-        if _IMPORT.search(sheet):
-            self.warnings.add("style sheets that are imported are left out")
-            sheet = _IMPORT.sub("", sheet)
-        if _FONT_FACE.search(sheet):
-            self.warnings.add("fonts that are embedded are not used")
-            sheet = _FONT_FACE.sub("", sheet)
-        sheet = _for_screens(sheet)
-        if _UNMATCHED.search(sheet):
-            self.warnings.add("style rules with ~, :not, :nth-child and their kin are ignored")
-        if _leads_outside(sheet):
+        sheet = stylesheets.cleaned(sheet, self.warnings)
+        if stylesheets.leads_outside(sheet):
             raise InvalidInput("svg_external", "The SVG refers to another file; put its content into it.")
-        if re.search(r"direction\s*:\s*rtl", sheet):
+        if stylesheets.runs_right_to_left(sheet):
             self.warnings.add("text with direction rtl may be drawn at another place")
-        self._variables[0].update(_PROPERTY.findall(sheet))
-        return _VENDOR.sub("", sheet)
+        self._variables[0].own.update(stylesheets.properties(sheet))
+        return stylesheets.plain(sheet)
 
     @property
     def has_ratio(self) -> bool:
@@ -238,25 +213,26 @@ class Document:
         """
         self._check_uses()
         parts: list[str] = []
+        length = 0
         for number, (kind, value) in enumerate(self._events):
             if kind == "text":
                 parts.append(escape(value))
             elif kind == "sheet":
-                parts.append(escape(_with_colours(_with_variables(value, self._variables[0]))))
+                parts.append(escape(_styled(value, self._variables[0])))
             elif kind == "end":
                 parts.append(f"</{value}>")
             else:
-                name, attributes, variables = value
-                known = self._variables[0] | variables
+                name, attributes, known = value
                 kept = {
-                    key: _with_colours(_with_variables(text, known))
-                    if "(" in text and key != "href"
-                    else text
+                    key: _styled(text, known) if "(" in text and key != "href" else text
                     for key, text in attributes.items()
                 }
                 if number == 0 and size is not None:
                     kept = self._sized(kept, size, box)
                 parts.append(f"<{name}{''.join(f' {key}={quoteattr(text)}' for key, text in kept.items())}>")
+            length += len(parts[-1])
+            if length > 2 * _MOST_TEXT:
+                raise InvalidInput("broken_svg", "The SVG is too large once its variables are expanded.")
         return "".join(parts)
 
     def _sized(
@@ -309,8 +285,28 @@ _REFERRING = frozenset(
 )
 
 
-def _leads_outside(text: str) -> bool:
-    return any(not start.startswith("#") and start.lower() != "data:" for start in _URL.findall(text))
+class _Scope(NamedTuple):
+    """Custom properties that hold for an element: its own, then those of what it stands in."""
+
+    own: dict[str, str]
+    outer: _Scope | None
+
+    def with_own(self, own: dict[str, str]) -> _Scope:
+        """The scope of an element in this one."""
+        return _Scope(own, self) if own else self
+
+    def get(self, name: str, default: str, /) -> str:
+        """The value of a property."""
+        scope: _Scope | None = self
+        while scope is not None:
+            if (found := scope.own.get(name)) is not None:
+                return found
+            scope = scope.outer
+        return default
+
+
+def _styled(text: str, known: _Scope) -> str:
+    return stylesheets.with_colours(stylesheets.with_variables(text, known))
 
 
 def _href(attributes: dict[str, str]) -> str:
@@ -324,60 +320,8 @@ def _local(name: str) -> str:
     return name.rpartition(":")[2]
 
 
-def _with_variables(text: str, known: dict[str, str]) -> str:
-    """With each `var()` replaced by its property's value, else by its fallback (CSS Variables 1, 3)."""
-    for _ in range(8):
-        if "var(" not in text or len(text) > 1 << 20:
-            return text
-        text = _VAR.sub(lambda match: known.get(match[1], match[2] or "").strip(), text)
-    return text
-
-
-def _with_colours(text: str) -> str:
-    """With the functions of CSS Color 4 as `#rrggbbaa`, which any reader knows."""
-    if "(" not in text:
-        return text
-    return _FUNCTION.sub(lambda match: _hexadecimal(match[0]), _OWN_URL.sub(r"url(\1)", text))
-
-
-def _for_screens(sheet: str) -> str:
-    """With the rules of each `@media` that holds for a picture on a light screen, and of `@supports`."""
-    parts: list[str] = []
-    while (match := _CONDITION.search(sheet)) is not None:
-        depth, end = 1, match.end()
-        while end < len(sheet) and depth:
-            depth += {"{": 1, "}": -1}.get(sheet[end], 0)
-            end += 1
-        parts.append(sheet[: match.start()])
-        condition = match[2].lower()
-        holds = match[1].lower() == "supports" or (
-            re.search(r"\b(?:screen|all|light|no-preference|min-width)\b", condition)
-            and "not" not in condition.split()
-        )
-        if holds:
-            parts.append(_for_screens(sheet[match.end() : end - 1]))
-        sheet = sheet[end:]
-    return "".join((*parts, sheet))
-
-
-def _hexadecimal(function: str) -> str:
-    if (match := _HSL.fullmatch(function)) is not None:
-        turn = (
-            float(match[1]) / {"": 360, "deg": 360, "grad": 400, "rad": math.tau, "turn": 1}[match[2].lower()]
-        )
-        light, saturation = (min(1.0, float(match[index]) / 100) for index in (4, 3))
-        alpha = float(match[5] or 1) / (100 if match[6] else 1)
-        channels = (*colorsys.hls_to_rgb(turn % 1, light, saturation), min(1.0, max(0.0, alpha)))
-        return "#" + "".join(f"{int(channel * 255 + 0.5):02x}" for channel in channels)
-    try:
-        red, green, blue, alpha = parse_color(function)
-    except ValueError:
-        return function
-    return f"#{red:02x}{green:02x}{blue:02x}{int(alpha * 255 + 0.5):02x}"
-
-
 def _length(text: str | None) -> float | None:
-    match = _LENGTH.fullmatch(text or "")
+    match = _LENGTH.fullmatch(text) if text and len(text) <= _LONGEST_LENGTH else None
     if match is None or match[2].lower() not in _UNITS:
         return None
     value = float(match[1]) * _UNITS[match[2].lower()]

@@ -88,6 +88,11 @@ class Sound:
     def outline(self, subject: Subject, settings: ExportSettings, timeline: None) -> Outline:
         """Parts of the mix, which is as long as its longest track."""
         mix = mix_of(subject, settings, None)
+        if mix.seconds > subject.limits.seconds:
+            told = (
+                f"The sound lasts {float(mix.seconds):,.0f} s; the limit is {subject.limits.seconds:,.0f} s."
+            )
+            raise InvalidInput("limit_exceeded", told, path="audio")
         self.check(mix)
         expected = Expected(duration=float(mix.seconds), samples=mix.samples)
         return Outline(self.codec.parts(mix), mix.samples, expected)

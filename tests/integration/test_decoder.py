@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -49,7 +48,7 @@ LIMITS = Limits(memory=1024 * MIB, wall_s=4.0, cpu_s=2)
 @pytest.fixture
 def decoder(monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxedDecoder]:
     """One process at a time, whose files do to it what their names say."""
-    monkeypatch.setattr(module, "COMMAND", (sys.executable, "-I", "-S", "-c", MISBEHAVING))
+    monkeypatch.setattr(module, "PROGRAM", ("-c", MISBEHAVING))
     pool = SandboxedDecoder(1, LIMITS)
     yield pool
     pool.close()
@@ -84,7 +83,7 @@ for line in sys.stdin:
 
 def test_answers_that_come_together_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """That of `warm` is read with the first file's, by then maybe both lie there; the second is not lost."""
-    monkeypatch.setattr(module, "COMMAND", (sys.executable, "-I", "-S", "-c", SLOW_READER))
+    monkeypatch.setattr(module, "PROGRAM", ("-c", SLOW_READER))
     with closing(SandboxedDecoder(1, LIMITS)) as decoder:
         decoder.warm("image")
         for number in range(3):

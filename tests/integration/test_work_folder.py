@@ -20,11 +20,16 @@ with work_folder(Path(sys.argv[1])) as folder:
 """
 
 
+def left(parent: Path) -> list[Path]:
+    """What lies in the folder of this user."""
+    return [path for own in parent.iterdir() for path in own.iterdir()]
+
+
 def test_a_folder_is_gone_with_its_block(tmp_path: Path) -> None:
     """Nothing is left, neither the folder nor its lock."""
     with work_folder(tmp_path / "new") as folder:
         (folder / "file").write_bytes(b"x")
-    assert list((tmp_path / "new").iterdir()) == []
+    assert left(tmp_path / "new") == []
 
 
 def test_only_folders_of_the_dead_are_swept(tmp_path: Path) -> None:
@@ -38,10 +43,10 @@ def test_only_folders_of_the_dead_are_swept(tmp_path: Path) -> None:
             assert (folder / "file").exists()
             process.kill()
             process.wait()
-            assert sweep(tmp_path) == 1
+            assert sweep(folder.parent) == 1
             assert other.is_dir()
             assert not folder.exists()
     finally:
         process.kill()
         process.communicate()
-    assert list(tmp_path.iterdir()) == []
+    assert left(tmp_path) == []

@@ -6,6 +6,7 @@ GROUP`; it prints "ready" and stops on SIGTERM.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
+from connectors.embedded import MAX_MESSAGE_BYTES
 from connectors.kafka import KafkaSettings, Publisher
 from processors.running.runner import Runner, RunnerOptions
 from processors.stage import Outgoing, TaskContext
@@ -34,7 +36,7 @@ class ToyTask(Message):
     job_id: str
     tenant: str = "default"
     seconds: float = 0.0
-    act: Literal["work", "hang", "bad", "flaky", "away", "bug", "huge", "live"] = "work"
+    act: Literal["work", "hang", "bad", "flaky", "away", "bug", "huge", "live", "crash"] = "work"
 
 
 class ToyDone(Message):
@@ -89,6 +91,9 @@ class Toy:
             raise ZeroDivisionError
         if message.act == "away" or (message.act == "flaky" and self.handled[message.job_id] < 3):
             raise Unavailable("store_unavailable", "The object store is away.")
+        if message.act == "crash":
+            time.sleep(message.seconds)
+            os.kill(os.getpid(), signal.SIGKILL)
         if message.act == "huge":
             return [Outgoing(PROGRESS, message.job_id, ToyDone(job_id="x" * 10_000_000))]
         if message.act == "live":
@@ -160,9 +165,11 @@ def running(settings: KafkaSettings, *stages: Toy, options: RunnerOptions | None
         raise failures[0]
 
 
-def main(bootstrap: str, prefix: str, group: str) -> None:
-    """A worker process with one toy stage."""
+def main(bootstrap: str, prefix: str, group: str, protocol: str = "consumer") -> None:
+    """A worker process with one toy stage. protocol: of its group, or "embedded" for the embedded broker."""
     settings = KafkaSettings(bootstrap, group=group, group_protocol="consumer", topic_prefix=prefix)
+    if protocol == "embedded":
+        settings = KafkaSettings.for_embedded(bootstrap, MAX_MESSAGE_BYTES, topic_prefix=prefix)
     runner = Runner(settings, [Toy()])
     signal.signal(signal.SIGTERM, lambda *_: runner.stop())
 

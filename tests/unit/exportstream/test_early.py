@@ -13,6 +13,7 @@ import pytest
 from connectors.decoder import SandboxedDecoder
 from exportstream import early
 from exportstream.cli import run
+from exportstream.config import Settings
 from processors.encode import Encode
 from processors.stage import Outgoing, TaskContext
 from schemas.messages import EncodeTask
@@ -27,7 +28,9 @@ class Recorder:
 
     begun: list[tuple[int, str]] = []  # noqa: RUF012  # of all, for there is one at a time
 
-    def __init__(self, size: int, meanwhile: Callable[[], None]) -> None:
+    def __init__(
+        self, size: int, meanwhile: Callable[[], None], folder: Path | None, *, strict: bool
+    ) -> None:
         self._size = size
 
     def warm(self, operation: str) -> None:
@@ -55,7 +58,8 @@ def test_a_decoder_starts_only_for_what_a_document_has(
     monkeypatch.setattr(Recorder, "begun", [])
     for option in (None, orjson.OPT_INDENT_2):
         Recorder.begun.clear()
-        with early.early_decoder(orjson.dumps(document(slides=slides, audio=audio), option=option)):
+        written = orjson.dumps(document(slides=slides, audio=audio), option=option)
+        with early.early_decoder(written, Settings()):
             pass
         assert [operation for _, operation in Recorder.begun] == begun
 

@@ -57,6 +57,15 @@ def _filled(value: str) -> str:
     return re.sub(r"\$\{\w+(?::-([^}]*)|:\?[^}]*)\}", lambda m: "x" if m[1] is None else m[1], value)
 
 
+@pytest.mark.parametrize("name", sorted(_ours()))
+def test_memory_and_processes_are_limited(name: str) -> None:
+    """No service of ours takes the machine's memory or its process table, whatever it is given to do."""
+    service = _ours()[name]
+    assert service["pids_limit"] <= 1024
+    assert re.fullmatch(r"(\$\{\w+:-)?\d+g\}?", service["mem_limit"])
+    assert "no-new-privileges:true" in service["security_opt"]
+
+
 def test_secrets_have_no_default() -> None:
     """Whoever starts it chooses them: compose refuses to start without."""
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")

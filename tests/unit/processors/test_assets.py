@@ -11,6 +11,7 @@ from connectors.assets import AssetSource
 from connectors.fetch_policy import Download
 from connectors.store.memory import MemoryStore
 from processors.assets import AssetGatherer
+from schemas.checks import nothing, unlimited
 from schemas.errors import InvalidInput, Missing, Unavailable
 from schemas.limits import Limits
 from tests.acceptance.media import inline, picture
@@ -28,12 +29,19 @@ class Failing(AssetSource):
         self._errors = errors
         self.fetched: list[str] = []
 
-    def fetch(self, src: str, tenant: str, path: Path, check: Callable[[], None] = lambda: None) -> Download:
+    def fetch(
+        self,
+        src: str,
+        tenant: str,
+        path: Path,
+        check: Callable[[], None] = nothing,
+        spend: Callable[[int], None] = unlimited,
+    ) -> Download:
         """The bytes, or the error."""
         self.fetched.append(src)
         if src in self._errors:
             raise self._errors[src]
-        return super().fetch(src, tenant, path, check)
+        return super().fetch(src, tenant, path, check, spend)
 
     def version(self, src: str, tenant: str) -> str | None:
         """Unknown for those that fail."""

@@ -15,6 +15,7 @@ from connectors.store.memory import MemoryStore
 from processors.assets import AssetGatherer
 from processors.frames import Frames
 from renderers.stored.pixels import Pixels
+from schemas.checks import nothing, unlimited
 from schemas.errors import InvalidInput, Missing
 from schemas.limits import DEFAULT
 from schemas.project import Project
@@ -33,12 +34,19 @@ class Watched(AssetSource):
         super().__init__(store)
         self.asked: list[str] = []
 
-    def fetch(self, src: str, tenant: str, path: Path, check: Callable[[], None] = lambda: None) -> Download:
+    def fetch(
+        self,
+        src: str,
+        tenant: str,
+        path: Path,
+        check: Callable[[], None] = nothing,
+        spend: Callable[[int], None] = unlimited,
+    ) -> Download:
         """The bytes."""
         self.asked.append(src)
         if src == "gone":
             raise Missing("asset_not_found", "There is no such object.")
-        return super().fetch(src, tenant, path, check)
+        return super().fetch(src, tenant, path, check, spend)
 
     def version(self, src: str, tenant: str) -> str | None:
         """Unknown: everything is fetched."""

@@ -32,6 +32,7 @@ def worker() -> Any:
     runner: Any = Runner(KafkaSettings("127.0.0.1:1"), [Toy()])
     runner._backlog.assign([PLACE])
     runner._backlog.add(Record(*PLACE, 6, b"k", ToyTask(job_id="j").encode()))
+    runner._backlog.named(runner._backlog.unnamed())
     runner._backlog.finish(runner._backlog.claim(), True)
     return runner
 
