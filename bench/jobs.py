@@ -240,7 +240,6 @@ def story(number: int) -> tuple[ExportRequest, list[Fact]]:
     request = ExportRequest(
         job_id=common["job_id"], tenant=common["tenant"], format="mp4", project_key="k", requested_at=BEGIN
     )
-    result = Result(key="k", file_name="f.mp4", content_type="video/mp4", size=1, sha256="ab" * 32)
     chunks = [
         kind(**common, position=n, frames=24) for n in range(8) for kind in (ChunkRendered, ChunkEncoded)
     ]
