@@ -15,6 +15,7 @@ BATCH = 2000
 POLL_S = 1.0
 SILENCE_S = 30.0
 ANSWER_S = 20.0
+LEADERLESS = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 
 
 class TopicLog:
@@ -36,15 +37,23 @@ class TopicLog:
             found = consumer.list_topics(self._name, timeout=ANSWER_S).topics[self._name]
             if found.error is not None:
                 raise Missing("missing_topics", f"The broker lacks the topic {self._name}.")
-            bounds = {
-                number: consumer.get_watermark_offsets(TopicPartition(self._name, number), timeout=ANSWER_S)
-                for number in found.partitions
-            }
+            bounds = {number: self._bounds_of(consumer, number) for number in found.partitions}
         except KafkaException as error:
             raise self._away(error.args[0].str()) from error
         finally:
             consumer.close()
         return {number: bound for number, bound in bounds.items() if bound[0] < bound[1]}
+
+    def _bounds_of(self, consumer: Consumer, number: int) -> tuple[int, int]:
+        """The bounds of a partition; one that changes its leader, or has none yet, is waited for."""
+        deadline = time.monotonic() + ANSWER_S
+        while True:
+            try:
+                return consumer.get_watermark_offsets(TopicPartition(self._name, number), timeout=ANSWER_S)
+            except KafkaException as error:
+                if error.args[0].code() not in LEADERLESS or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
     def batches(self, size: int = BATCH) -> Iterator[list[Message]]:
         """At most `size` messages at a time, those of a partition in their order."""

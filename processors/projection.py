@@ -14,7 +14,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from processors.facts import tell
 from processors.stage import Outgoing
@@ -59,6 +59,19 @@ def read(raw: Raw) -> Fact | ExportRequest | None:
     except InvalidMessage as error:
         log.warning("unreadable message on %s: %s", raw.topic, error.message)
         return None
+
+
+FactT = TypeVar("FactT", bound=Fact | ExportRequest)
+
+
+def kept(fact: FactT, keep: Callable[[ExportRequest], ExportRequest]) -> FactT | ExportRequest:
+    """A fact; or a request whose inline project `keep` put where it outlives the request, if it can."""
+    if not isinstance(fact, ExportRequest) or fact.project is None:
+        return fact
+    try:
+        return keep(fact)
+    except InvalidInput:
+        return fact  # `plan` says what is wrong with it
 
 
 def fold_batch(
@@ -109,21 +122,13 @@ class Projector:
 
     def apply(self, batch: Sequence[Raw]) -> None:
         """Write and publish one batch. Raises Unavailable when the table or the broker is away."""
-        facts = [self._kept(fact) for raw in batch if (fact := read(raw)) is not None]
+        facts = [kept(fact, self._keep) for raw in batch if (fact := read(raw)) is not None]
         if not facts:
             return
         known = self._jobs.get_many(list({fact.ref for fact in facts}))
         changed, snapshots = fold_batch(known, facts, self._now())
         self._jobs.upsert(list(changed.values()))
         self._publish([Outgoing(topics.STATUS, str(job.ref), job) for job in snapshots])
-
-    def _kept(self, fact: Fact | ExportRequest) -> Fact | ExportRequest:
-        if not isinstance(fact, ExportRequest) or fact.project is None:
-            return fact
-        try:
-            return self._keep(fact)
-        except InvalidInput:
-            return fact  # `plan` says what is wrong with it
 
     def cancel(self, batch: Sequence[Raw]) -> None:
         """State the cancellation of each job that is ordered and still known to be under way."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
+from processors.projection import kept
 from schemas.facts import Fact
 from schemas.identity import JobRef
 from schemas.lifecycle import Job, fold
@@ -30,7 +31,7 @@ class Refold:
     def ask(self, request: ExportRequest, at: datetime) -> None:
         """A request, published at `at`; the first one of a job counts."""
         if request.ref not in self._asked:
-            self._asked[request.ref] = fold(None, self._keep(request), at=at).encode()
+            self._asked[request.ref] = fold(None, kept(request, self._keep), at=at).encode()
 
     def tell(self, fact: Fact) -> Job | None:
         """A fact; the job if this is its end."""

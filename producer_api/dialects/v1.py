@@ -54,6 +54,7 @@ def _filter(
     kind: str | None,
     project_id: str | None,
     batch_id: str | None,
+    user_id: str | None,
     created_after: datetime | None,
     created_before: datetime | None,
 ) -> ListQuery:
@@ -69,6 +70,7 @@ def _filter(
         kind,
         project_id,
         batch_id,
+        user_id,
         after=_utc(created_after),
         before=_utc(created_before),
     )
@@ -77,6 +79,7 @@ def _filter(
         "format": kind,
         "project_id": project_id,
         "batch_id": batch_id,
+        "user_id": user_id,
         "created_after": created_after.isoformat() if created_after else None,
         "created_before": created_before.isoformat() if created_before else None,
     }
@@ -133,12 +136,13 @@ def _add_exports(router: APIRouter, exports: Exports) -> None:
         kind: Annotated[str | None, Query(alias="format")] = None,
         project_id: str | None = None,
         batch_id: str | None = None,
+        user_id: str | None = None,
         created_after: Annotated[datetime | None, Query(description="From this moment on.")] = None,
         created_before: Annotated[datetime | None, Query(description="Before this moment.")] = None,
         cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> Response:
-        query = _filter(status, kind, project_id, batch_id, created_after, created_before)
+        query = _filter(status, kind, project_id, batch_id, user_id, created_after, created_before)
         page = await exports.list(caller, query.wanted, cursor=cursor, limit=limit)
         more = None
         if page.next_cursor:

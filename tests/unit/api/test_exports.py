@@ -109,8 +109,8 @@ def test_lists_are_newest_first_and_go_on_by_the_cursor(api: World) -> None:
 
 
 def test_lists_are_filtered(api: World) -> None:
-    """By status or stage, format, project, batch and moment; filters stay in the address of the next page."""
-    mp4 = begin(api, batch_id="b 1", project_id="p1")
+    """By status or stage, format, project, batch, user and moment; the address of the next page has them."""
+    mp4 = begin(api, batch_id="b 1", project_id="p1", user_id="u 1")
     mp3 = begin(api, format="mp3", batch_id="b 1")
     json = begin(api, format="json", project_id="p1")
     api.complete(mp4)
@@ -125,11 +125,16 @@ def test_lists_are_filtered(api: World) -> None:
     assert ids(format="mp3") == [mp3]
     assert ids(project_id="p1") == [json, mp4]
     assert ids(batch_id="b 1") == [mp3, mp4]
+    assert ids(user_id="u 1") == [mp4]
     assert ids(created_after=moment) == [json, mp3]
     assert ids(created_before=moment.removesuffix("Z")) == [mp4]
     following = api.get(
         "/v1/exports", params={"batch_id": "b 1", "status": "cancelled,completed", "limit": 1}
     )
+    page = api.get(following.json()["next"]).json()
+    assert [view["id"] for view in page["exports"]] == [mp4]
+    begin(api, user_id="u 1")
+    following = api.get("/v1/exports", params={"user_id": "u 1", "limit": 1})
     page = api.get(following.json()["next"]).json()
     assert [view["id"] for view in page["exports"]] == [mp4]
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from exportstream import wiring
+from exportstream.config import Settings
 from exportstream.local import run_local
 from processors.stage import Outgoing, TaskContext
 from schemas import topics
@@ -46,6 +48,52 @@ def test_a_cancelled_job_ends_as_cancelled(tmp_path: Path) -> None:
     film = request(slides=[slide(4.0, rect(animations=[move(duration=4.0)]))])
     assert run_local(film, stages, on_change=look, cancelled=cancelled).status == "cancelled"
     assert list(tmp_path.iterdir()) == []
+
+
+class Meeting:
+    """Passes a stage's calls on, and has each of the first `count` wait until so many are in it at once."""
+
+    def __init__(self, stage: Any, count: int) -> None:
+        self._stage = stage
+        self._barrier = threading.Barrier(count)
+        self._left = count
+        self._lock = threading.Lock()
+        self._now = 0
+        self.most = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stage, name)
+
+    def handle(self, message: Any, context: TaskContext) -> list[Outgoing]:
+        """Meet the others, then work."""
+        with self._lock:
+            self._left -= 1
+            meets = self._left >= 0
+            self._now += 1
+            self.most = max(self.most, self._now)
+        try:
+            if meets:
+                self._barrier.wait(30)
+            return list(self._stage.handle(message, context))
+        finally:
+            with self._lock:
+                self._now -= 1
+
+
+@pytest.mark.parametrize("encoders", [1, 3])
+def test_as_many_chunks_are_encoded_at_once_as_the_setting_says(tmp_path: Path, encoders: int) -> None:
+    """EXPORTSTREAM_ENCODERS is the number of encoders that work at once: no fewer, no more."""
+    settings = Settings.from_environ({"EXPORTSTREAM_ENCODERS": str(encoders)})
+    store = wiring.local_store(tmp_path / "objects")
+    (tmp_path / "work").mkdir()
+    stages: list[Any] = wiring.local_stages(settings, store, tmp_path / "work", tmp_path)
+    encode = next(stage for stage in stages if stage.name == "encode")
+    meeting = Meeting(encode, encoders)
+    stages[stages.index(encode)] = meeting
+    slides = [slide(0.25, rect(x=10 * number, width=50)) for number in range(6)]
+    job = run_local(request(slides=slides), stages)
+    assert job.status == "completed", job.error
+    assert meeting.most == encoders == encode.concurrency
 
 
 def test_what_nobody_expected_is_raised_where_it_was_called(tmp_path: Path) -> None:

@@ -333,6 +333,15 @@ def test_the_published_schema_knows_the_document() -> None:
     assert "fontSize" in schema["$defs"]["TextElement"]["properties"]
 
 
+def test_the_published_schema_says_what_spans_count() -> None:
+    """The units by name, the one that stands for none given, and where they differ."""
+    span = json_schema()["$defs"]["Span"]
+    assert span["properties"]["unit"]["enum"] == ["utf16", "codepoint"]
+    assert span["properties"]["unit"]["default"] == "utf16"
+    assert "code units of JavaScript's strings" in span["description"]
+    assert "emoji" in span["description"]
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=8),
     lambda inner: (

@@ -10,7 +10,14 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.cloudevents import EventHeaders, child_trace, decode_headers, encode_headers, headers_for
+from schemas.cloudevents import (
+    EventHeaders,
+    child_trace,
+    decode_headers,
+    encode_headers,
+    headers_for,
+    read_type,
+)
 from schemas.facts import ChunkEncoded, PlanStarted
 from schemas.lifecycle import Job
 from schemas.messages import Control, ExportRequest, Message, PartDone
@@ -47,6 +54,7 @@ def test_headers_survive_the_wire(
     """What was encoded is decoded, whatever is missing."""
     event = EventHeaders(type_, version, id_, source, time, None)
     assert decode_headers(encode_headers(event)) == event
+    assert read_type(encode_headers(event)) == read_type(dict(encode_headers(event))) == (type_, version)
 
 
 def test_unreadable_headers_count_as_missing() -> None:
@@ -54,6 +62,7 @@ def test_unreadable_headers_count_as_missing() -> None:
     event = decode_headers([("ce_type", b"\xff"), ("ce_time", b"soon"), ("CE_ID", b"7"), ("version", None)])
     assert event == EventHeaders(None, id="7")
     assert decode_headers(None) == EventHeaders(None)
+    assert read_type([("ce_type", b"\xff"), ("version", None)]) == read_type(None) == (None, None)
 
 
 def test_a_trace_goes_on_and_begins_anew() -> None:
