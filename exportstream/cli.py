@@ -134,6 +134,11 @@ def _worker(command: argparse.ArgumentParser) -> None:
 
 def _projection(command: argparse.ArgumentParser) -> None:
     command.add_argument("action", nargs="?", choices=["run", "rebuild"], default="run", help="default: run")
+    command.add_argument(
+        "--from-progress",
+        action="store_true",
+        help="rebuild from the requests and facts themselves, and publish the snapshots again",
+    )
     command.add_argument("--metrics-port", type=int, default=None, help="serve Prometheus metrics here")
 
 
