@@ -264,6 +264,8 @@ def _result(job: Job) -> dict[str, Any] | None:
     return {
         "url": f"{export_path(job.id)}/file",
         **job.result.model_dump(exclude={"key", "manifest_key", "files"}),
+        # Results of older versions list their files and do not count them.
+        "file_count": max(job.result.file_count, len(job.result.files)),
     }
 
 

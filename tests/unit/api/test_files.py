@@ -16,7 +16,9 @@ from connectors.store.memory import MemoryStore
 from producer_api.ranges import ByteRange, Unsatisfiable, content_disposition, parse_range
 from producer_api.views import ExportView, FileList
 from schemas.facts import MOST_FILES_TOLD, Completed, Result, ResultFile
+from schemas.identity import JobRef
 from schemas.limits import Limits
+from schemas.messages import DEFAULT_TENANT
 from tests.unit.api.harness import FILE, NOW, SHA256, World, failed, world
 from tests.unit.api.test_exports import begin, cancelled
 
@@ -176,6 +178,18 @@ def test_each_file_of_a_result_is_downloaded_by_its_link(api: World, count: int)
         assert "Gro%C3%9Fe%20Reise" in answer.headers["content-disposition"]
         assert api.request("HEAD", file["url"]).headers["content-length"] == str(file["size"])
     assert api.get(view["links"]["file"]).content == b"1"
+
+
+def test_files_of_older_results_are_counted(api: World) -> None:
+    """They list several files and say nothing of their number."""
+    job_id = complete_stills(api, 3)
+    job = api.jobs.get(JobRef(DEFAULT_TENANT, job_id))
+    assert job is not None
+    assert job.result is not None
+    older = job.result.model_copy(update={"file_count": 1})
+    api.jobs.upsert([job.model_copy(update={"result": older})])
+    assert api.get(f"/v1/exports/{job_id}").json()["result"]["file_count"] == 3
+    assert len(api.get(f"/v1/exports/{job_id}/files").json()["files"]) == 3
 
 
 def test_a_file_that_a_result_lacks_is_404(api: World) -> None:
