@@ -31,10 +31,52 @@ class Kind(NamedTuple):
 
 
 NO_FILES = frozenset(
-    "alsa caca chromaprint crc dash decklink fbdev fifo fifo_test ffmetadata framecrc framehash framemd5 hash hds "
-    "hls image2 image2pipe md5 null opengl oss pulse rtp rtp_mpegts rtsp sap sdl sdl2 sdp segment "
-    "smoothstreaming ssegment stream_segment streamhash tee uncodedframecrc v4l2 v4l2,video4linux2 video4linux2 "
-    "webm_dash_manifest xv whip dnn".split()
+    [
+        "alsa",
+        "caca",
+        "chromaprint",
+        "crc",
+        "dash",
+        "decklink",
+        "fbdev",
+        "fifo",
+        "fifo_test",
+        "ffmetadata",
+        "framecrc",
+        "framehash",
+        "framemd5",
+        "hash",
+        "hds",
+        "hls",
+        "image2",
+        "image2pipe",
+        "md5",
+        "null",
+        "opengl",
+        "oss",
+        "pulse",
+        "rtp",
+        "rtp_mpegts",
+        "rtsp",
+        "sap",
+        "sdl",
+        "sdl2",
+        "sdp",
+        "segment",
+        "smoothstreaming",
+        "ssegment",
+        "stream_segment",
+        "streamhash",
+        "tee",
+        "uncodedframecrc",
+        "v4l2",
+        "v4l2,video4linux2",
+        "video4linux2",
+        "webm_dash_manifest",
+        "xv",
+        "whip",
+        "dnn",
+    ]
 )
 """Muxers of devices, checks, lists and networks: what they write is no file of sound."""
 
