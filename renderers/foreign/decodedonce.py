@@ -6,7 +6,7 @@ they are; all others in 24 bits at a quarter of their level, for decoders go bey
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -69,7 +69,7 @@ def write_decoded(container: Any, file: Any) -> tuple[Index, list[str]]:
         run.append(samples)
     if run:
         store.write(begun, _resampled(run, run_rate, rate))
-    return store.close(), [DAMAGED] if frames.broken else []
+    return store.close(clock.end_of), [DAMAGED] if frames.broken else []
 
 
 def _ticks(frame: av.AudioFrame, stream: Any) -> int | None:
@@ -188,8 +188,8 @@ class _Flac:
                 self._writer.add(self._done, data, samples)
                 self._done += samples
 
-    def close(self) -> Index:
-        """What was written."""
+    def close(self, end_of: Callable[[int], int]) -> Index:
+        """What was written. end_of: where the sound ends by its container."""
         if self._rest.shape[1]:
             self._encode(self._rest)
         self._send(self._context.encode(None))
@@ -198,5 +198,5 @@ class _Flac:
         extradata = bytes(self._context.extradata or b"").hex()
         gain = 1.0 if self._is_small else _QUARTER
         return self._writer.close(
-            Stream("flac", self._rate, self._channels, self._layout, extradata, self._end, gain)
+            Stream("flac", self._rate, self._channels, self._layout, extradata, end_of(self._end), gain)
         )
