@@ -13,7 +13,7 @@ from typing import Any
 import av
 import numpy as np
 
-from renderers.foreign.placing import Clock, origin_of
+from renderers.foreign.placing import TOLERANCE, Clock, origin_of
 from renderers.foreign.samples import Samples, as_channels, frame_samples, resampling_to, through
 from renderers.foreign.soundcodecs import flac_frame
 from renderers.sound.packets import RATE, Index, Stream, Writer
@@ -22,8 +22,8 @@ from schemas.errors import InvalidInput
 _QUARTER = 4.0
 _BLOCK = 4096
 _MOST_CHANNELS = 8
-_TOLERANCE = Fraction(1, 10)
-"""Seconds; as FFmpeg's own `async`: packets of WMA and others begin with the end of a frame before."""
+_OF_WMA = Fraction(1, 10)
+"""Seconds by which its time stamps may differ: its packets begin with the end of a frame before."""
 _MOST_BROKEN = 100_000
 _USUAL = ("", "mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
 """Layouts that FLAC has, by their channels (RFC 9639, 9.1.3)."""
@@ -47,7 +47,8 @@ def write_decoded(container: Any, file: Any) -> tuple[Index, list[str]]:
         channels = 1
     is_small = first.format.name in ("u8", "u8p", "s16", "s16p")
     store = _Flac(file, rate, channels, first.layout.name, is_small=is_small)
-    clock = Clock(container, stream, rate, origin_of(container), _TOLERANCE)
+    tolerance = _OF_WMA if stream.codec_context.name.startswith("wma") else TOLERANCE
+    clock = Clock(container, stream, rate, origin_of(container), tolerance)
     run: list[Samples] = []
     run_rate = begun = 0
     for frame in _again(first, frames):

@@ -44,7 +44,10 @@ def decode_font(path: str, out: str, face: int = 0) -> dict[str, Any]:
         raise
     except Exception as error:  # fontTools' tables fail in many ways
         raise InvalidInput("broken_font", "The font is damaged: its tables cannot be read.") from error
-    _try(Path(out).read_bytes())
+    try:
+        _try(Path(out).read_bytes())
+    except UnicodeDecodeError as error:  # of the tag of an axis
+        raise InvalidInput("broken_font", "The font is damaged: its axes have no names.") from error
     return described
 
 

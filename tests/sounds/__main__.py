@@ -42,7 +42,9 @@ def main() -> None:
                 if changed is None:
                     continue
                 path.write_bytes(changed)
-                verdict = judged(path, options.seconds if name == "whole" else None)
+                verdict = judged(
+                    path, options.seconds if name == "whole" else None, damaged=name == "damaged"
+                )
                 counts[name][verdict.word] += 1
                 if verdict.word != "alike":
                     print(name, *kind, verdict.word, verdict.detail, flush=True)

@@ -15,9 +15,9 @@ from schemas.errors import InvalidInput
 from tests.sounds.making import RATE, Kind
 from tests.sounds.reference import difference, ours, reference
 
-TOLERANCE, SHIFT = 4800, 48
-"""Samples at 48 kHz, of files that are not whole: a gap of less than 0.1 s may be closed, and many time stamps
-are whole milliseconds.
+TOLERANCE, SHIFT, CLOSED = 4800, 48, 1920
+"""Samples at 48 kHz: by which the lengths of files that are not whole may differ, what rounding to whole
+milliseconds does, and gaps so short that they may be closed.
 """
 DB = -30.0
 
@@ -29,9 +29,10 @@ class Verdict(NamedTuple):
     detail: str = ""
 
 
-def judged(path: Path, seconds: float | None = None) -> Verdict:
+def judged(path: Path, seconds: float | None = None, *, damaged: bool = False) -> Verdict:
     """A file beside FFmpeg. seconds: how long the whole was, where it is whole: then lengths are right to the
-    sample, FFmpeg's or what was written; else within `TOLERANCE`.
+    sample, FFmpeg's or what was written; else within `TOLERANCE`. damaged: in the middle, where decoders
+    differ; before it all is alike, and behind it, but for a gap that may be closed.
     """
     theirs = reference(path)
     try:
@@ -49,6 +50,14 @@ def judged(path: Path, seconds: float | None = None) -> Verdict:
     exact = seconds is not None and abs(len(heard) - seconds * RATE) <= 1
     if abs(found.samples) > (1 if seconds else TOLERANCE) and not exact:
         return Verdict("length", detail)
+    if damaged:
+        size = min(len(heard), len(theirs))
+        begin, end = slice(0, size * 3 // 10), slice(size * 3 // 4, size)
+        before, behind = (difference(heard[part], theirs[part]) for part in (begin, end))
+        detail = f"{detail}: {before.shift:+d} {before.error:.0f} dB, {behind.shift:+d} {behind.error:.0f} dB"
+        if max(abs(before.shift) - SHIFT, abs(behind.shift) - CLOSED) > 0:
+            return Verdict("shift", detail)
+        return Verdict("alike" if max(before.error, behind.error) < DB else "content", detail)
     if abs(found.shift) > (1 if seconds else SHIFT):
         return Verdict("shift", detail)
     return Verdict("alike" if found.error < DB else "content", detail)
