@@ -9,6 +9,8 @@ UV         ?= uv
 PYTEST_ARGS ?= -n 2 --dist loadfile
 BENCH      ?= engine pipeline
 BENCH_ARGS ?=
+FUZZ       ?=
+FUZZ_SECONDS ?= 60
 
 # The first of these that is 3.11 or newer, if there is one that can create environments; a shim that is there
 # but does not run does not count. The system's come first: they are built with what profiles told, which others
@@ -19,7 +21,7 @@ PYTHON ?= $(shell for need in ensurepip sys; do for v in 3.11 3.12 3.13 3.14 3 "
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo examples test lint format types imports pytest unit integration servers bench docs lock clean distclean
+.PHONY: help install dev demo examples test lint format types imports pytest unit integration servers bench fuzz docs lock clean distclean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,6 +90,9 @@ servers: dev ## fetch and build what the real servers are made of (once)
 
 bench: dev ## measure: all of bench/ that needs nothing else, or BENCH=engine alone
 	for name in $(BENCH); do $(BIN)/python -m bench.$$name $(BENCH_ARGS) || exit 1; done
+
+fuzz: dev ## changed files for every decoder, for a minute: FUZZ_SECONDS=3600 for an hour, FUZZ=sounds for one kind
+	$(BIN)/python -m tests.fuzz $(FUZZ) --seconds $(FUZZ_SECONDS) --keep .cache/fuzz
 
 # --- upkeep ----------------------------------------------------------------------------------------
 

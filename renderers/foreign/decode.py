@@ -107,8 +107,8 @@ def answer(line: str) -> Answer:
         return _refused("out_of_memory", "The file needs more memory to be read than is allowed.")
     except OSError as error:
         return _refused("unreadable", f"The file cannot be read: {error.strerror or error}.")
-    except Exception as error:  # noqa: BLE001 - libraries say in many ways that a file is broken
-        return _refused("broken_file", f"The file is damaged ({type(error).__name__}).")
+    except Exception:  # noqa: BLE001 - libraries say in many ways that a file is broken
+        return _refused("broken_file", "The file is damaged and cannot be read.")
 
 
 def _refused(code: str, message: str) -> Answer:

@@ -7,14 +7,14 @@ they are; all others in 24 bits at a quarter of their level, for decoders go bey
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
 import av
 import numpy as np
 
-from renderers.foreign.placing import Clock, origin_of
+from renderers.foreign.placing import TOLERANCE, Clock, origin_of
 from renderers.foreign.samples import Samples, as_channels, frame_samples, resampling_to, through
 from renderers.foreign.soundcodecs import flac_frame
 from renderers.sound.packets import RATE, Index, Stream, Writer
@@ -23,8 +23,8 @@ from schemas.errors import InvalidInput
 _QUARTER = 4.0
 _BLOCK = 4096
 _MOST_CHANNELS = 8
-_TOLERANCE = Fraction(1, 10)
-"""Seconds; as FFmpeg's own `async`: packets of WMA and others begin with the end of a frame before."""
+_OF_WMA = Fraction(1, 10)
+"""Seconds by which its time stamps may differ: its packets begin with the end of a frame before."""
 _MOST_BROKEN = 100_000
 _USUAL = ("", "mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
 """Layouts that FLAC has, by their channels (RFC 9639, 9.1.3)."""
@@ -49,7 +49,8 @@ def write_decoded(container: Any, file: Any, longest_s: float = math.inf) -> tup
         channels = 1
     is_small = first.format.name in ("u8", "u8p", "s16", "s16p")
     store = _Flac(file, rate, channels, first.layout.name, is_small=is_small)
-    clock = Clock(container, stream, rate, origin_of(container), longest_s, tolerance=_TOLERANCE)
+    tolerance = _OF_WMA if stream.codec_context.name.startswith("wma") else TOLERANCE
+    clock = Clock(container, stream, rate, origin_of(container), longest_s, tolerance=tolerance)
     run: list[Samples] = []
     run_rate = begun = 0
     for frame in _again(first, frames):
@@ -71,7 +72,7 @@ def write_decoded(container: Any, file: Any, longest_s: float = math.inf) -> tup
         run.append(samples)
     if run:
         store.write(begun, _resampled(run, run_rate, rate))
-    return store.close(), [DAMAGED] if frames.broken else []
+    return store.close(clock.end_of), [DAMAGED] if frames.broken else []
 
 
 def _ticks(frame: av.AudioFrame, stream: Any) -> int | None:
@@ -190,8 +191,8 @@ class _Flac:
                 self._writer.add(self._done, data, samples)
                 self._done += samples
 
-    def close(self) -> Index:
-        """What was written."""
+    def close(self, end_of: Callable[[int], int]) -> Index:
+        """What was written. end_of: where the sound ends by its container."""
         if self._rest.shape[1]:
             self._encode(self._rest)
         self._send(self._context.encode(None))
@@ -200,5 +201,5 @@ class _Flac:
         extradata = bytes(self._context.extradata or b"").hex()
         gain = 1.0 if self._is_small else _QUARTER
         return self._writer.close(
-            Stream("flac", self._rate, self._channels, self._layout, extradata, self._end, gain)
+            Stream("flac", self._rate, self._channels, self._layout, extradata, end_of(self._end), gain)
         )

@@ -140,6 +140,7 @@ def _raster(path: str, kind: str, needed: Size, max_megapixels: float) -> tuple[
         SyntaxError,
         ValueError,
         EOFError,
+        RuntimeError,  # of the AVIF decoder
         struct.error,
         UnidentifiedImageError,
         Image.DecompressionBombError,

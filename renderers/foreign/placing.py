@@ -67,6 +67,12 @@ class Clock:
         if name.startswith("mov") and stream.duration and stream.start_time is not None:
             self.stated_end = self._at(stream.start_time + stream.duration)
 
+    def end_of(self, end: int) -> int:
+        """Where the sound ends: where the container says, if that is little less than what its packets have."""
+        if self.stated_end is not None and 0 < end - self.stated_end < 2 * self.longest:
+            return max(1, self.stated_end)
+        return end
+
     def _at(self, ticks: int) -> int:
         return round((ticks * self._base - self._origin) * self._rate)
 

@@ -135,12 +135,12 @@ def pcm_samples(codec: str, data: bytes, channels: int) -> Samples:
     return flat.reshape(-1, channels).T
 
 
-_SCALES = {"u8": 2.0**-7, "s16": 2.0**-15, "s32": 2.0**-31, "s64": 2.0**-63}
+_SCALES = {"u8": 2.0**-7, "s16": 2.0**-15, "s32": 2.0**-31}
 
 
 def frame_samples(frame: av.AudioFrame) -> Samples:
     """What a frame holds, as floats of shape (channels, samples)."""
-    if frame.format.is_planar and frame.layout.nb_channels >= _NAMED:
+    if frame.format.name.startswith("s64") or (frame.format.is_planar and frame.layout.nb_channels >= _NAMED):
         frame = _packed(frame)
     values = frame.to_ndarray()
     name = frame.format.name.removesuffix("p")
@@ -154,7 +154,9 @@ def frame_samples(frame: av.AudioFrame) -> Samples:
 
 
 def _packed(frame: av.AudioFrame) -> av.AudioFrame:
-    """The frame with its channels in turn: PyAV 18 reads behind the last of eight planes and more."""
+    """The frame with its channels in turn, as floats: PyAV 18 has no arrays of 64 bits, and reads behind the last
+    of eight planes and more.
+    """
     packer = _packer(frame.layout.name, frame.sample_rate)
     at, frame.pts = frame.pts, None
     packed = packer.resample(frame)[0]

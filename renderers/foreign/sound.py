@@ -115,6 +115,8 @@ def _opened(path: str, name: str | None) -> Iterator[Any]:
     with container:
         if not container.streams.audio:
             raise InvalidInput("no_audio_stream", "The file has no sound in it.")
+        if container.streams.audio[0].codec_context is None:
+            raise InvalidInput("unsupported_audio", "The file's sound is of a kind that cannot be decoded.")
         yield container
 
 
@@ -211,8 +213,7 @@ def _end(about: Stream, tail: deque[Packet], trim: int, clock: Clock) -> int:
     if not ends:
         raise Untrusted
     end = int(max(ends)) - trim
-    if clock.stated_end is not None and 0 < end - clock.stated_end < 2 * clock.longest:
-        end = clock.stated_end
+    end = clock.end_of(end)
     if end <= 0:
         raise InvalidInput("broken_audio", "The file's sound has no length.")
     return end

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,6 +81,7 @@ NO_FILES = frozenset(
 """Muxers of devices, checks, lists and networks: what they write is no file of sound."""
 
 
+@lru_cache(8)
 def tones(seconds: float, rate: int = RATE, channels: int = 2) -> Sound:
     """A chirp that is nowhere like itself, lower on the right, with pauses: any shift can be found."""
     time = np.arange(round(seconds * rate)) / rate
@@ -135,8 +136,13 @@ FORMS = ((48_000, 2), (44_100, 2), (16_000, 1), (8_000, 1))
 
 def write(kind: Kind, path: Path, seconds: float, channels: int = 0) -> tuple[int, int] | None:
     """Write `tones` to a file; its rate and channels, or None where FFmpeg refuses."""
-    forms = [(rate, channels) for rate, _ in FORMS] if channels else FORMS
-    by_library = kind.muxer in formats_available and _is_encoder(kind.encoder)
+    forms = [(rate, channels or usual) for rate, usual in FORMS]
+    # Of eight planes and more the library reads behind the last.
+    by_library = channels < 8 and kind.muxer in formats_available and _is_encoder(kind.encoder)
+    if not by_library:
+        forms = forms[:1]  # the program finds another form by itself
+    if "amr" in kind.encoder:
+        forms = [(8_000, 1)]
     for rate, sides in forms:
         path.unlink(missing_ok=True)
         try:
@@ -149,12 +155,14 @@ def write(kind: Kind, path: Path, seconds: float, channels: int = 0) -> tuple[in
 
 
 def _write(kind: Kind, path: Path, sound: Sound, rate: int) -> None:
-    layout = {1: "mono", 2: "stereo", 6: "5.1"}.get(sound.shape[1], f"{sound.shape[1]} channels")
+    layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}.get(sound.shape[1], f"{sound.shape[1]} channels")
     with av.open(str(path), "w", format=kind.muxer) as file:
         stream: Any = file.add_stream(kind.encoder, rate=rate, layout=layout, options={"strict": "-2"})
         stream.time_base = Fraction(1, rate)
         form = (Codec(kind.encoder, "w").audio_formats or [av.AudioFormat("s16")])[0]
         stream.codec_context.format = form
+        if kind.encoder.startswith("wma"):
+            stream.codec_context.bit_rate = 64_000 * sound.shape[1]  # the library has no default for these
         file.start_encoding()
         fifo = av.AudioFifo()
         resampler = av.AudioResampler(form, layout, rate)
