@@ -50,7 +50,7 @@ class Decoder(Protocol):
 
 
 class Gathered(NamedTuple):
-    """What was gathered: assets in the document's order, fonts that are used, warnings for the owner.
+    """Gathered assets in the document's order, fonts that are used, warnings for the owner.
 
     installed: the deployment's fonts that the project names; their files are the last of the assets.
     """
@@ -319,7 +319,7 @@ def needed_sizes(
 
 
 def decoder_job(kind: str, size: tuple[int, int] | None, limits: Limits) -> dict[str, Any]:
-    """What the decoder is asked to do, without the paths: all that determines the normal form."""
+    """Decoder job without its paths: all that determines the normal form."""
     if kind == "image":
         width, height = size or (1, 1)
         return {"op": "image", "max_width": width, "max_height": height, "max_megapixels": limits.megapixels}

@@ -1,4 +1,4 @@
-"""What drawing needs of a project's assets: images in their normal form, and fonts."""
+"""Assets for drawing: images in their normal form, and fonts."""
 
 from __future__ import annotations
 

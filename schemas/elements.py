@@ -18,12 +18,12 @@ from schemas.values import (
     Many,
     Name,
     Number,
-    Part,
     Point,
     Position,
     Seconds,
     Share,
     Source,
+    StrictModel,
     Text,
     Volume,
     Weight,
@@ -56,8 +56,8 @@ LineHeight = Annotated[Number, Field(gt=0, le=100)]
 Spacing = Annotated[Number, Field(ge=-10_000, le=10_000)]
 
 
-class _Element(Part):
-    """What every element has. Lengths in px of the document, times in seconds within the slide."""
+class _Element(StrictModel):
+    """Fields of every element. Lengths in px of the document, times in seconds within the slide."""
 
     id: Name | None = None
     x: Coordinate = 0.0
@@ -81,7 +81,7 @@ class _Element(Part):
         return end
 
 
-class Span(Part):
+class Span(StrictModel):
     """Characters `start` to `end` (exclusive) in another style.
 
     unit: what `start` and `end` count: `utf16`, the code units of JavaScript's strings, or `codepoint`,
@@ -112,8 +112,8 @@ class Span(Part):
         return end
 
 
-class TextStyle(Part):
-    """How text looks, with its defaults."""
+class TextStyle(StrictModel):
+    """Style of text, with its defaults."""
 
     font_family: Name = "sans-serif"
     font_size: FontSize = 32.0
