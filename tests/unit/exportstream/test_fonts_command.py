@@ -20,7 +20,9 @@ from tests.fidelity.typefaces import SHOWN, made
 def _font(family: str) -> bytes:
     """A font file with this name."""
     font = TTFont(io.BytesIO(made(SHOWN[0])))
-    font["name"].setName(family, 1, 3, 1, 0x409)
+    for record in font["name"].names:
+        if record.nameID == 1:
+            record.string = family
     file = io.BytesIO()
     font.save(file)
     return file.getvalue()
