@@ -38,6 +38,7 @@ Use it
 
 Look after it
   dlq list|replay          messages that could not be handled
+  fonts [FAMILY…]          the families that documents may name; --samples draws them
   doctor                   what is missing on this machine, and what to do about it
 
 `exportstream COMMAND --help` says more. Settings come from the environment: see the README.
@@ -175,6 +176,13 @@ def _dlq(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print JSON")
 
 
+def _fonts(command: argparse.ArgumentParser) -> None:
+    command.add_argument("family", nargs="*", metavar="FAMILY", help="only these")
+    command.add_argument("--samples", type=Path, metavar="FOLDER", help="draw each into FOLDER, as a PNG")
+    command.add_argument("--tenant", default="default", help="whose fonts, where tenants have their own")
+    command.add_argument("--json", action="store_true", help="print JSON")
+
+
 def _doctor(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print JSON")
 
@@ -191,6 +199,7 @@ COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = 
     "submit": ("Send a project to an API.", _submit),
     "jobs": ("Look at jobs and call them off.", _jobs),
     "dlq": ("Messages that could not be handled.", _dlq),
+    "fonts": ("List the families that documents may name, and draw samples of them.", _fonts),
     "doctor": ("Say what is missing on this machine, and what to do about it.", _doctor),
 }
 MODULES = {"api": "api_server", "dlq": "dead_letters"}

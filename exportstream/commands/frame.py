@@ -47,9 +47,19 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def draw(
-    document: bytes, base: Path, seconds: float, settings: Settings, folder: Path, decoder: SandboxedDecoder
+    document: bytes,
+    base: Path,
+    seconds: float,
+    settings: Settings,
+    folder: Path,
+    decoder: SandboxedDecoder,
+    *,
+    tenant: str | None = None,
 ) -> Plane:
-    """The picture at `seconds`, (height, width, 3). Raises InvalidInput for what cannot be drawn."""
+    """The picture at `seconds`, (height, width, 3). tenant: whose fonts may be named.
+
+    Raises InvalidInput for what cannot be drawn.
+    """
     with uncollected():
         from exportstream.wiring import local_store, make_frames
         from processors.stage import TaskContext
@@ -64,7 +74,7 @@ def draw(
     frames = make_frames(settings, local_store(folder / "store"), decoder, folder, base)
     context = TaskContext(check=lambda: None, emit=lambda outgoing: None, now=lambda: datetime.now(UTC))
     filled = project.model_copy(update=size)
-    pixels = frames.draw(filled, wanted, seconds, DEFAULT_TENANT, context)
+    pixels = frames.draw(filled, wanted, seconds, tenant or DEFAULT_TENANT, context)
     return pixels[: round(project.height), : round(project.width), :3]
 
 

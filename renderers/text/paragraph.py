@@ -104,7 +104,7 @@ class Paragraph:
     def _line(self, start: int, limit: float) -> Broken:
         """The line that begins at `start`."""
         text, count = self.text, len(self.text)
-        end, at, used, spaces = start, start, 0.0, 0.0
+        end, at, used, spaces = start, start, self._lead(start), 0.0
         place, squeezed = count, False
         for place in chain(self._breaks.after(start), (count,)):
             for index in range(at, place):
@@ -125,6 +125,15 @@ class Paragraph:
         end = self._anywhere(start, place, limit)
         squeezed = bool(self._give(end - 1, end)) and sum(self.widths[start:end]) > limit
         return Broken(self, start, end, end == count, squeezed=squeezed, forced=end != place)
+
+    def _lead(self, start: int) -> float:
+        """How much wider a mark is where a line begins with it: it gets a dotted circle there."""
+        end = start
+        while start and end < len(self.text) and unicodedata.category(self.text[end])[0] == "M":
+            end += 1
+        if end == start:
+            return 0.0
+        return sum(piece.width for piece in self.slices(start, end)) - sum(self.widths[start:end])
 
     def _give(self, index: int, end: int) -> float:
         """By how much a line that ends before `end` gets shorter, if that is after this character: the empty
@@ -156,8 +165,13 @@ class Paragraph:
         return self.tab(used) if self.text[index] == "\t" else self.widths[index]
 
     def tab(self, used: float) -> float:
-        """The width of a tab after `used` px: to the next stop (CSS Text 3, `tab-size`)."""
-        return self._tab - used % self._tab if self._tab > 0 else 0.0
+        """The width of a tab after `used` px: to the next stop (CSS Text 3, `tab-size`), and to the one after
+        where that is less than half a space away, as Blink has it.
+        """
+        if self._tab <= 0:
+            return 0.0
+        left = self._tab - used % self._tab
+        return left + self._tab if left < self._tab / 16 else left
 
     def _anywhere(self, start: int, end: int, limit: float) -> int:
         """As many clusters of a word that is too long as fit, at least one."""
@@ -170,11 +184,17 @@ class Paragraph:
                 break
         else:
             place = end
+        # Cut, a word is shaped anew, and may be wider than where it is kerned with what comes after.
+        while start < place < end and self._is_wider(start, place, limit):
+            place = next((index for index in range(place - 1, start, -1) if self.may_cut(index)), start)
         if place == start:
             place = next((index for index in range(start + 1, end) if self.may_cut(index)), end)
         while place < end and self.text[place] in HANGING:
             place += 1
         return place
+
+    def _is_wider(self, start: int, end: int, limit: float) -> bool:
+        return sum(piece.width for piece in self.slices(start, end)) > limit + self._give(end - 1, end)
 
     def may_cut(self, index: int) -> bool:
         """Whether a cluster begins here, of HarfBuzz and for a reader."""

@@ -137,6 +137,9 @@ def _faces(text: str, styles: Sequence[Style], scripts: Sequence[str], fonts: Fo
         if at and _continues(text, at):
             found.append(found[-1])
             continue
+        if at and text[at - 1] == "\u200d" and found[-1] is fonts.emoji_face(style.italic):
+            found.append(found[-1])  # a sign that an emoji is joined with
+            continue
         following = text[at + 1] if at + 1 < len(text) else ""
         if _shown_as_emoji(character, following):
             emoji = fonts.emoji_face(style.italic)
@@ -194,9 +197,7 @@ def _draws(face: Face, cluster: str) -> bool:
 
 
 def _continues(text: str, at: int) -> bool:
-    """Whether the character belongs to the one before: marks, joiners, selectors, skin tones, what a
-    joiner joins.
-    """
+    """Whether the character belongs to the one before: marks, joiners, selectors, skin tones."""
     character = text[at]
     if character.isascii():
         return False
@@ -205,7 +206,6 @@ def _continues(text: str, at: int) -> bool:
         or unicodedata.category(character) in ("Mn", "Me", "Mc")
         or 0x1F3FB <= ord(character) <= 0x1F3FF
         or 0xE0020 <= ord(character) <= 0xE007F
-        or (text[at - 1] == "\u200d" and not character.isalpha())
     )
 
 

@@ -141,7 +141,11 @@ def _characters() -> Iterator[Named]:
     yield _text("tab/small span", "a\tb\tc", spans=spans)
     spans = [{"start": 1, "end": 3, "fontSize": 60}, {"start": 4, "end": 6, "underline": True}]
     yield _text("tab/large span", "a\tb\tcc\td", spans=spans)
+    for words in ("ABCD\tb", "ABCDE\tb", "iiiiiiiiii\tb", "lllllllllll\tb"):
+        for size in (24, 31, 40):
+            yield _text(f"tab/near a stop {words[:-2]} {size}", f"{words}\n{words[1:]}", fontSize=size)
     yield _text("tab/lines", "a\tbb\tccc\tdd\te\tf", width=300, letterSpacing=1)
+    yield _text("selector/joiner", "a\u200d👩 了”。\u200d‘单’ 👩\u200d🚀", fontSize=36)
     yield _text("selector/stray", "Hi \ufe0f there 1\ufe0f2")
     yield _text("selector/text", "Hi \ufe0e a\ufe0f b\ufe0e 3\ufe0e. ☎\ufe0e")
     yield _text("mark/missing", "Vie\u0323\u0302t q\u0303 x\u0332", fontFamily="monospace", fontSize=44)
