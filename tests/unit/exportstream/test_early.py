@@ -6,18 +6,20 @@ import gc
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
+import connectors.decoder
 from connectors.decoder import SandboxedDecoder
 from exportstream import early
 from exportstream.cli import run
 from processors.encode import Encode
 from processors.stage import Outgoing, TaskContext
 from schemas.messages import EncodeTask
-from tests.acceptance.media import inline, picture
-from tests.unit.builders import document, image, slide, text
+from tests.acceptance.media import inline, picture, tone
+from tests.unit.builders import document, image, slide, text, track
 
 MUSIC = {"id": "music", "src": "music.wav"}
 
@@ -99,3 +101,20 @@ def test_decoders_end_before_anything_is_encoded(tmp_path: Path, monkeypatch: py
     assert run(["render", str(project), "-o", str(out), "--quality", "720p", "-q"], {}) == 0
     assert order[0] == order[-1] == "close"
     assert "encoded" in order
+
+
+def test_decoders_stay_until_all_sound_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process that made a sound's normal form reads it too: a second one would cost its start."""
+    started: list[object] = []
+    start = connectors.decoder.started
+
+    def count(*args: Any, **kwargs: Any) -> Any:
+        started.append(args)
+        return start(*args, **kwargs)
+
+    monkeypatch.setattr(connectors.decoder, "started", count)
+    project, out = tmp_path / "project.json", tmp_path / "out.mp4"
+    music = inline(tone(25.0), "audio/wav")
+    project.write_bytes(orjson.dumps(document(slides=[slide(25)], audio=[track(music)])))
+    assert run(["render", str(project), "-o", str(out), "--quality", "720p", "-q"], {}) == 0
+    assert len(started) == 1
