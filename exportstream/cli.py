@@ -37,7 +37,7 @@ Use it
   jobs list|show|cancel    look at jobs and call them off
 
 Look after it
-  dlq list|replay          messages that nobody could handle
+  dlq list|replay          messages that could not be handled
   doctor                   what is missing on this machine, and what to do about it
 
 `exportstream COMMAND --help` says more. Settings come from the environment: see the README.
@@ -177,7 +177,7 @@ COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = 
     "api": ("Serve HTTP until SIGTERM.", _listen),
     "submit": ("Send a project to an API.", _submit),
     "jobs": ("Look at jobs and call them off.", _jobs),
-    "dlq": ("Messages that nobody could handle.", _dlq),
+    "dlq": ("Messages that could not be handled.", _dlq),
     "doctor": ("Say what is missing on this machine, and what to do about it.", _doctor),
 }
 MODULES = {"api": "api_server", "dlq": "dead_letters"}

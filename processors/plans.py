@@ -45,7 +45,7 @@ class PlanView:
 
     @cached_property
     def settings(self) -> ExportSettings:
-        """What the request asked for, with defaults filled in."""
+        """Settings of the request, with defaults filled in."""
         return parse_settings({**self.plan.settings, "format": self.plan.format})
 
     @cached_property
@@ -57,7 +57,7 @@ class PlanView:
 
     @cached_property
     def subject(self) -> Subject:
-        """What the export is made of: valid, as it was when it was planned."""
+        """The project and its assets, as they were when planned."""
         from renderers.recipes.maker import Subject
 
         project = parse_project(self.document, self._limits)

@@ -1,4 +1,4 @@
-"""What a stage is, to whoever runs it: the loop on Kafka, or one process without Kafka.
+"""Interface of a stage, for the loop on Kafka and for one process without Kafka.
 
 A stage reads messages of one topic and answers with messages for others. It knows neither
 partitions nor offsets. `handle` may block and runs in a worker thread; it may be called again with
@@ -55,7 +55,7 @@ def event_id(outgoing: Outgoing) -> str:
 
 
 class TaskContext(NamedTuple):
-    """What a task may use of its surroundings.
+    """Environment of a task.
 
     check: raises Cancelled when the job was cancelled or the worker gives the task back; called
     often, at least every half second of work. emit: publishes at once, for progress that is seen
@@ -80,11 +80,11 @@ class Stage(Protocol[MessageT]):
 
     @property
     def concurrency(self) -> int:
-        """How many of its tasks one process has in flight; 1 a partition unless `unordered`."""
+        """Number of its tasks that one process has in flight; 1 a partition unless `unordered`."""
 
     @property
     def unordered(self) -> bool:
-        """Whether several messages of one partition may be in flight (stages that wait for networks)."""
+        """True if several messages of one partition may be in flight (stages that wait for networks)."""
 
     def parse(self, type_name: str | None, version: str | None, value: bytes) -> MessageT:
         """The message in `value`; raises InvalidMessage."""
@@ -99,4 +99,4 @@ class Stage(Protocol[MessageT]):
         """
 
     def on_failure(self, message: MessageT, error: ExportError, now: datetime) -> Iterable[Outgoing]:
-        """What to tell when the message cannot be handled: the fact that ends its job."""
+        """The fact that ends the job of a message that cannot be handled."""

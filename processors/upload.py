@@ -189,7 +189,7 @@ def _half_way(plan: Plan, now: datetime) -> Outgoing:
 
 
 def file_name(plan: Plan, number: int = 0) -> str:
-    """What a file is called when it is downloaded: the project's name, kept readable in any script.
+    """Name of a download: the project's name, kept readable in any script.
 
     Where there are several, the name that the plan gives each follows.
     """

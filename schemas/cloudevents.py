@@ -19,7 +19,7 @@ _TRACEPARENT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
 
 @dataclass(frozen=True)
 class EventHeaders:
-    """What is known of a message without its body; everything but `type` may be missing on reading."""
+    """A message's metadata; everything but `type` may be missing on reading."""
 
     type: str | None
     version: str | None = None
@@ -47,7 +47,7 @@ def encode_headers(event: EventHeaders) -> Headers:
 def decode_headers(
     headers: Mapping[str, str | bytes | None] | Iterable[tuple[str, str | bytes | None]] | None,
 ) -> EventHeaders:
-    """What the headers say; an unreadable one counts as missing, and the last of several wins."""
+    """Parse headers; an unreadable one counts as missing, and the last of several wins."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
     found = {name.lower(): _text(value) for name, value in pairs}
     return EventHeaders(

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, Tag, field_validator, model_validator
 
 from schemas.motion import AnyAnimation
-from schemas.paint import Border, Crop, Paint, Shadow, Stroke, TextBackground, TextStroke
+from schemas.paint import Border, Crop, Paint, Shadow, Stroke, TextBackground, TextStroke, picture_name
 from schemas.values import (
     Color,
     Coordinate,
@@ -57,7 +57,7 @@ Spacing = Annotated[Number, Field(ge=-10_000, le=10_000)]
 
 
 class _Element(Part):
-    """What every element has. Lengths in px of the document, times in seconds within the slide."""
+    """Fields of every element. Lengths in px of the document, times in seconds within the slide."""
 
     id: Name | None = None
     x: Coordinate = 0.0
@@ -113,7 +113,7 @@ class Span(Part):
 
 
 class TextStyle(Part):
-    """How text looks, with its defaults."""
+    """Style of text, with its defaults."""
 
     font_family: Name = "sans-serif"
     font_size: FontSize = 32.0
@@ -151,6 +151,17 @@ class ImageElement(_Element):
     radius: Length = 0.0
     crop: Crop | None = None
     border: Border | None = None
+
+    @property
+    def content_size(self) -> tuple[float, float]:
+        """Width and height of the box inside the border, in px."""
+        border = 2 * self.border.width if self.border is not None else 0.0
+        return max(0.0, self.width - border), max(0.0, self.height - border)
+
+    @property
+    def picture(self) -> str:
+        """The picture's name; see `schemas.paint.picture_name`."""
+        return self.src if self.crop is not None else picture_name(self.src, self.fit, *self.content_size)
 
 
 _PATH = re.compile(r"[MmLlHhVvCcSsQqTtAaZz0-9eE+\-.,\s]*")

@@ -1,6 +1,6 @@
 """Facts: what a stage started, finished or failed. They are what progress is made of.
 
-A fact's `id` is deterministic: the same work done twice states the same fact, and whoever listens
+A fact's `id` is deterministic: the same work done twice states the same fact, and any listener
 can tell. `at` is when it happened, by the clock of the worker.
 """
 
@@ -22,7 +22,7 @@ class Fact(AboutJob):
 
     @property
     def id(self) -> str:
-        """The same for the same happening, however often it is told."""
+        """Deterministic id: the same event has the same id, however often it is published."""
         return f"{self.ref}:{self.TYPE}"
 
 

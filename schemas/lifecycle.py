@@ -43,16 +43,16 @@ TRANSITIONS: dict[Status, tuple[Status, ...]] = {
     "failed": (),
     "cancelled": (),
 }
-"""What may follow what. A state without followers is terminal."""
+"""Allowed transitions. A state without any is terminal."""
 
 TERMINAL: frozenset[Status] = frozenset(status for status, after in TRANSITIONS.items() if not after)
 
 WEIGHTS: dict[StageName, int] = {"plan": 5, "render": 15, "encode": 60, "mix": 12, "upload": 8}
-"""How much of a job's progress each stage stands for, before those that a format skips are left out."""
+"""Each stage's share of a job's progress, before the stages that a format skips are left out."""
 
 
 MIXED = 0.8
-"""How far `mix` is when all sound is mixed and only joining is left."""
+"""Progress of `mix` when all sound is mixed and only the join is left."""
 
 
 class Job(Message):
@@ -103,12 +103,12 @@ class Job(Message):
 
     @property
     def ref(self) -> JobRef:
-        """What identifies the job."""
+        """Identity of the job."""
         return JobRef(self.tenant, self.id)
 
     @property
     def terminal(self) -> bool:
-        """Whether the job has ended."""
+        """True once the job has ended."""
         return self.status in TERMINAL
 
     @property
@@ -131,7 +131,7 @@ class Job(Message):
         return min(99, int(100 * sum(WEIGHTS[s] * share for s, share in shares.items()) / total))
 
     def stage_progress(self) -> dict[StageName, float]:
-        """How far each stage of this job has come, 0 to 1, in the order of the stream."""
+        """Progress of each stage, 0 to 1, in the order of the stream."""
         if self.status == "completed":
             return dict.fromkeys(self.stages, 1.0)
         planned = self.chunks is not None
@@ -177,7 +177,7 @@ def fold(job: Job | None, fact: Fact | ExportRequest, *, at: datetime | None = N
 
 
 def _requested(job: Job | None, request: ExportRequest, at: datetime | None) -> dict[str, Any]:
-    """What a request adds: known once, never overwritten by a second one with the same id."""
+    """Fields from the request: set once, never overwritten by a second one with the same id."""
     if job is not None and job.format is not None:
         return {}
     given: dict[str, Any] = {

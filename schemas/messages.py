@@ -35,7 +35,7 @@ CARRIED_DEPTH = 32
 
 
 class Message(BaseModel):
-    """What travels on a topic: frozen, tolerant of fields it does not know."""
+    """Base of all messages: frozen, and tolerant of unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="constants", defer_build=True)
 
@@ -66,7 +66,7 @@ def _first_problem(error: Exception) -> str:
 
 
 def nested_deeper(value: Any, depth: int) -> bool:
-    """Whether objects and arrays lie in one another more than `depth` deep."""
+    """True if objects and arrays are nested more than `depth` deep."""
     level = [value]
     for _ in range(depth + 1):
         level = [part for whole in level for part in _parts(whole)]
@@ -94,11 +94,11 @@ class AboutJob(Message):
 
 
 class ExportRequest(AboutJob):
-    """What a service asks for: one project, one format, one file.
+    """A request for one project in one format.
 
     Exactly one of `project` (the document itself), `project_ref` ("customer/project", resolved by
     the configured project source) and `project_key` (a document that the API put into the store).
-    `job_id` is chosen by whoever asks; the same id twice from one tenant is one job.
+    `job_id` is chosen by the caller; the same id twice from one tenant is one job.
     """
 
     TYPE: ClassVar[str] = "export.requested"
@@ -117,9 +117,9 @@ class ExportRequest(AboutJob):
     project_id: Label | None = None
     batch_id: Label | None = None
     width: Annotated[int, Field(ge=1, le=1024)] | None = None
-    """How many chunks the job keeps in flight: its weight against others."""
+    """Number of chunks that the job keeps in flight: its weight against others."""
     request_hash: Label | None = None
-    """What was asked under an idempotency key, so that another question under the same key is told apart."""
+    """Hash of a request with an idempotency key; a different request under the same key is refused."""
 
     @model_validator(mode="after")
     def _one_project(self) -> Self:
@@ -131,7 +131,7 @@ class ExportRequest(AboutJob):
     @field_validator("settings", "metadata")
     @classmethod
     def _carried(cls, value: dict[str, Any]) -> dict[str, Any]:
-        """What comes back in every snapshot must be small, and something that JSON libraries can write."""
+        """Metadata is repeated in every snapshot: it must be small, and writable by JSON libraries."""
         if nested_deeper(value, CARRIED_DEPTH):
             raise ValueError(f"it is nested deeper than {CARRIED_DEPTH}")
         if len(orjson.dumps(value)) > CARRIED_BYTES:
@@ -140,7 +140,7 @@ class ExportRequest(AboutJob):
 
 
 class PartTask(AboutJob):
-    """One part of a plan, by its position. again: it was swept away and is made anew; none follows it."""
+    """One part of a plan, by its position. again: it was swept away and is remade; no part follows it."""
 
     plan_key: StoreKey
     position: Annotated[int, Field(ge=0)]

@@ -28,7 +28,7 @@ class Keyframe(Part):
 
 
 class Animation(Part):
-    """How a property moves. Before the first and after the last keyframe its value holds.
+    """Animation of one property. Before the first and after the last keyframe its value holds.
 
     Several animations of one property add up (x, y, rotation) or multiply (scale, opacity).
     `within`: a scale zooms a picture inside its box instead of the box (Ken Burns).

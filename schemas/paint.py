@@ -1,4 +1,4 @@
-"""What areas and lines of a project are painted with: gradients, backgrounds, strokes, shadows."""
+"""Paint of areas and lines: gradients, backgrounds, strokes, shadows."""
 
 from itertools import pairwise
 from typing import Annotated, Any, Literal
@@ -69,6 +69,21 @@ class ImageBackground(Part):
     src: Source
     fit: Fit = "cover"
     position: Position = (0.5, 0.5)
+
+
+def picture_name(src: str, fit: Fit, width: float, height: float) -> str:
+    """What a picture is called where it is drawn: its source, and its box's size in any unit, which it fills
+    or is fitted into.
+
+    For an SVG decides itself how it fills a box (CSS Images 3, 5.5, and SVG 2, `preserveAspectRatio`); of
+    other pictures the source alone is asked for.
+    """
+    return f"{src}\t{'fill' if fit == 'fill' else 'fit'} {width:g}x{height:g}"
+
+
+def picture_source(name: str) -> str:
+    """The source in a picture's name."""
+    return name.rpartition("\t")[0] or name
 
 
 class VideoBackground(Part):

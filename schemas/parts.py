@@ -59,7 +59,7 @@ class PicturePart(Message):
 
     @property
     def work(self) -> int:
-        """How long it takes to make, in frames that are encoded."""
+        """Cost in encoded frames."""
         return self.frames
 
 
@@ -73,7 +73,7 @@ class PagePart(Message):
 
     @property
     def work(self) -> int:
-        """As one frame."""
+        """Cost of one frame."""
         return 1
 
 
@@ -85,7 +85,7 @@ class FilePart(Message):
 
     @property
     def work(self) -> int:
-        """As one frame."""
+        """Cost of one frame."""
         return 1
 
 
@@ -99,7 +99,7 @@ class SoundPart(Message):
 
     @property
     def work(self) -> int:
-        """All parts of a mix are alike."""
+        """Equal for all parts of a mix."""
         return 1
 
 

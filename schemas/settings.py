@@ -1,4 +1,4 @@
-"""What a request asks of an export besides the project: format, size, rates.
+"""Export settings: format, size, rates.
 
 Each format has settings of its own, read by the model that its row in `schemas.formats` names. A setting of
 another format is no error and has no effect: clients send the same form for all of them.
@@ -48,7 +48,7 @@ PictureSide = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=16, l
 
 
 class ExportSettings(Part):
-    """What all formats have."""
+    """Settings of every format."""
 
     format: str = DEFAULT_FORMAT
 

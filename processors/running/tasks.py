@@ -3,8 +3,8 @@
     done         handled, outputs acknowledged by the broker
     failed       the job's owner was told why it cannot be done
     cancelled    the job was called off: dropped
-    dead_letter  nobody can read it: published to the dead-letter topic
-    handed_back  the worker stops: not handled, whoever gets the partition next begins anew
+    dead_letter  unreadable: published to the dead-letter topic
+    handed_back  the worker stops: not handled, the partition's next owner begins again
 
 All but the last count as handled: their offset may be committed.
 """
@@ -41,7 +41,7 @@ WAIT_STEP = 0.2
 
 
 class Publishes(Protocol):
-    """What is needed of a publisher (connectors.kafka.Publisher)."""
+    """The part of a publisher that is needed (connectors.kafka.Publisher)."""
 
     def publish(
         self, topic: str, key: str | bytes | None, value: bytes | None, headers: Headers
@@ -249,7 +249,7 @@ class _Task:
 
 
 def _handled(stage: Stage[Any], message: Any, context: TaskContext) -> list[Outgoing]:
-    """What a stage answers. Raises as it does, and Unavailable where the disk of the work folder is full."""
+    """Messages that a stage emits. Raises as it does, and Unavailable if the work folder's disk is full."""
     try:
         return list(stage.handle(message, context))
     except Instead as other:

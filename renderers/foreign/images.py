@@ -63,12 +63,15 @@ def _is_svg(head: bytes) -> bool:
     return _ROOT.search(text) is not None
 
 
-def decode_image(path: str, out: str, needed: Size, max_megapixels: float) -> dict[str, Any]:
+def decode_image(
+    path: str, out: str, needed: Size, max_megapixels: float, box: tuple[float, float] | None = None
+) -> dict[str, Any]:
     """Write the normal form of the picture at `path` to `out` (`renderers.stored.pixels`) and describe it.
 
     It is scaled down to cover `needed` (width, height) in both directions; an SVG is drawn to cover it
-    exactly. Raises InvalidInput: `unsupported_image`, `image_too_large` (before it is decoded),
-    `image_truncated`, `broken_image`, and those of SVG.
+    exactly. box: the width and height in px of what an SVG is to fill, which decides itself how. Raises
+    InvalidInput: `unsupported_image`, `image_too_large` (before it is decoded), `image_truncated`,
+    `broken_image`, and those of SVG.
     """
     head = head_of(path)
     kind = sniff(head)
@@ -80,17 +83,25 @@ def decode_image(path: str, out: str, needed: Size, max_megapixels: float) -> di
             "The file is not a picture that is understood: JPEG, PNG, WebP, GIF, AVIF or SVG.",
         )
     warnings: list[str] = []
+    has_ratio = True
     if kind == "SVG":
         from renderers.foreign.svg import draw_svg
 
-        pixels, source, warnings = draw_svg(Path(path).read_bytes(), needed, max_megapixels)
+        pixels, source, warnings, has_ratio = draw_svg(Path(path).read_bytes(), needed, max_megapixels, box)
     else:
         pixels, source, warnings = _raster(path, kind, needed, max_megapixels)
     height, width = pixels.shape[:2]
     opaque = kind == "JPEG" or bool((pixels[..., 3] == 255).all())
     meta = {"source_width": source[0], "source_height": source[1], "opaque": opaque}
     Path(out).write_bytes(pack(pixels, meta))
-    return {"width": width, "height": height, "format": kind, "warnings": warnings, **meta}
+    return {
+        "width": width,
+        "height": height,
+        "format": kind,
+        "ratio": has_ratio,
+        "warnings": warnings,
+        **meta,
+    }
 
 
 def check_size(width: int, height: int, max_megapixels: float) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 import pytest
 
-import connectors.decoder
 from connectors.decoder import SandboxedDecoder
+from connectors.sandbox import started as sandboxed
 from exportstream import early
 from exportstream.cli import run
 from processors.encode import Encode
@@ -105,16 +105,15 @@ def test_decoders_end_before_anything_is_encoded(tmp_path: Path, monkeypatch: py
 
 def test_decoders_stay_until_all_sound_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process that made a sound's normal form reads it too: a second one would cost its start."""
-    started: list[object] = []
-    start = connectors.decoder.started
+    sandbox: list[object] = []
 
     def count(*args: Any, **kwargs: Any) -> Any:
-        started.append(args)
-        return start(*args, **kwargs)
+        sandbox.append(args)
+        return sandboxed(*args, **kwargs)
 
-    monkeypatch.setattr(connectors.decoder, "started", count)
+    monkeypatch.setattr("connectors.decoder.started", count)
     project, out = tmp_path / "project.json", tmp_path / "out.mp4"
     music = inline(tone(25.0), "audio/wav")
     project.write_bytes(orjson.dumps(document(slides=[slide(25)], audio=[track(music)])))
     assert run(["render", str(project), "-o", str(out), "--quality", "720p", "-q"], {}) == 0
-    assert len(started) == 1
+    assert len(sandbox) == 1
