@@ -25,6 +25,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from producer_api.auth import Caller
 from producer_api.bodies import ExportBody
 from producer_api.ports import Services
 from producer_api.problems import ApiProblem, from_error
@@ -59,7 +60,7 @@ class Acceptor:
         self._locks = KeyedLocks()
 
     async def accept(
-        self, tenant: str, source: str, read: Callable[[], ExportBody], idempotency_key: str | None = None
+        self, caller: Caller, source: str, read: Callable[[], ExportBody], idempotency_key: str | None = None
     ) -> Accepted:
         """Begin an export; `read` parses the request, in a thread.
 
@@ -68,15 +69,17 @@ class Acceptor:
         """
         if idempotency_key is None:
             job_id = self._services.new_id()
-            return await self._threads.run(self._accept, job_id, tenant, source, read, keyed=False)
-        job_id = job_id_of(tenant, idempotency_key)
+            return await self._threads.run(self._accept, job_id, caller, source, read, keyed=False)
+        job_id = job_id_of(caller, idempotency_key)
         async with self._locks.hold(job_id):
-            return await self._threads.run(self._accept, job_id, tenant, source, read, keyed=True)
+            return await self._threads.run(self._accept, job_id, caller, source, read, keyed=True)
 
     def _accept(
-        self, job_id: str, tenant: str, source: str, read: Callable[[], ExportBody], *, keyed: bool
+        self, job_id: str, caller: Caller, source: str, read: Callable[[], ExportBody], *, keyed: bool
     ) -> Accepted:
-        body = read()
+        body, tenant = read(), caller.tenant
+        if caller.user is not None:
+            body = body.model_copy(update={"user_id": caller.user})
         document = None if body.project is None else orjson.dumps(body.project)
         digest = None if document is None else hashlib.sha256(document).hexdigest()
         request = ExportRequest(
@@ -86,7 +89,7 @@ class Acceptor:
             requested_at=self._services.clock(),
             project_key=None if digest is None else keys.project_key(tenant, digest),
             request_hash=_hash(body, digest) if keyed else None,
-            **body.model_dump(exclude={"project"}),
+            **body.asked(),
         )
         if keyed and (known := self._services.jobs.get(request.ref)) is not None:
             return Accepted(_same(known, request), created=False)
@@ -137,11 +140,15 @@ class KeyedLocks:
                 self._locks[name] = lock, users - 1
 
 
-def job_id_of(tenant: str, idempotency_key: str) -> str:
-    """The id of the job that a key of a tenant stands for. Raises ApiProblem for a key that is none."""
+def job_id_of(caller: Caller, idempotency_key: str) -> str:
+    """The id of the job that a caller's key stands for: users of a tenant choose keys of their own.
+
+    Raises ApiProblem for a key that is none.
+    """
     if not 0 < len(idempotency_key) <= LONGEST_KEY:
         raise ApiProblem(422, "bad_idempotency_key", f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.")
-    return str(uuid.uuid5(NAMESPACE, f"{tenant}\n{idempotency_key}"))
+    whose = caller.tenant if caller.user is None else f"{caller.tenant}\n{caller.user}"
+    return str(uuid.uuid5(NAMESPACE, f"{whose}\n{idempotency_key}"))
 
 
 def _hash(body: ExportBody, digest: str | None) -> str:

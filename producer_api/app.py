@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,13 +11,15 @@ from fastapi.openapi.utils import get_openapi
 
 from producer_api.accepting import Acceptor
 from producer_api.auth import Authenticator
-from producer_api.canonical import EXTRA_SCHEMAS, Exports, canonical_routes, problems
-from producer_api.documents import document_routes
+from producer_api.bodies import ExportBody
+from producer_api.dialect import Dialect
+from producer_api.dialects import DIALECTS
 from producer_api.downloads import Downloads
+from producer_api.exports import Exports
 from producer_api.monitoring import ApiMetrics, Measured, monitoring_routes
 from producer_api.ports import Services
-from producer_api.problems import ErrorHandlers
-from producer_api.s0 import STYLE, s0_routes
+from producer_api.problems import ProblemView, Refusals, problems
+from producer_api.reference import document_routes
 from producer_api.threads import Threads
 
 WORKERS = 8
@@ -26,6 +28,8 @@ TAKERS = 64
 """Requests that are being accepted at once: while a broker is away each waits for it until it gives up."""
 TITLE = "exportstream"
 VERSION = "1"
+EXTRA_SCHEMAS = (ExportBody, ProblemView)
+"""Models that routes name by reference and do not declare to the framework."""
 ABOUT = """
 Projects of a design editor become finished files. Ask with `POST /v1/exports`, follow by
 `GET /v1/exports/{id}/events`, download from `GET /v1/exports/{id}/file`.
@@ -36,7 +40,7 @@ export does not exist. `/health`, `/ready`, `/metrics` and these documents are o
 """
 
 
-def create_app(services: Services) -> FastAPI:
+def create_app(services: Services, dialects: Sequence[Dialect] = DIALECTS) -> FastAPI:
     """The application over `services`; it starts and stops nothing that it was given."""
     threads, readers, takers = (
         Threads(WORKERS, "api"),
@@ -62,15 +66,18 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.authenticator = Authenticator(services.api_keys)
     app.add_middleware(Measured, metrics=ApiMetrics.register(services.registry, services.feed))
-    ErrorHandlers((STYLE,)).install(app)
     exports = Exports(
         services,
         threads,
         Acceptor(services, takers),
         Downloads(services.store, readers, services.presign_seconds),
     )
-    app.include_router(canonical_routes(exports))
-    app.include_router(s0_routes(exports))
+    refusals = Refusals()
+    for dialect in dialects:
+        router = dialect.routes(exports)
+        app.include_router(router)
+        refusals.own(router.routes, dialect.below, dialect.refuse)
+    refusals.install(app)
     app.include_router(monitoring_routes(services))
     app.include_router(document_routes(), include_in_schema=False)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""Who is calling: an API key names a tenant. Without configured keys everybody is `default`.
+"""Who asks: a credential names a caller. Without configured keys every caller is the tenant `default`.
 
 `/health`, `/ready`, `/metrics` and the documents need no key: they tell nothing of any tenant.
 """
@@ -7,30 +7,47 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from fastapi import Depends
 from starlette.requests import Request
 
 from producer_api.problems import ApiProblem
+from schemas.lifecycle import Job
 from schemas.messages import DEFAULT_TENANT
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="exportstream"'}
 
 
+Role = Literal["service", "user"]
+"""A service sees all jobs of its tenant, a user those of their own."""
+
+
+class Caller(NamedTuple):
+    """Who asks. user: the person's id as jobs carry it (`user_id`), None for a service."""
+
+    tenant: str
+    user: str | None = None
+    role: Role = "service"
+
+    def sees(self, job: Job) -> bool:
+        """Whether the job exists for this caller."""
+        return job.tenant == self.tenant and (self.role == "service" or job.user_id == self.user)
+
+
 class Authenticator:
-    """Finds the tenant of a request."""
+    """Finds the caller of a request."""
 
     def __init__(self, api_keys: Mapping[str, str]) -> None:
         self._keys = tuple((key.encode(), tenant) for key, tenant in api_keys.items())
 
-    def tenant(self, request: Request) -> str:
-        """The caller's tenant; raises ApiProblem 401, or 403 for a foreign web page."""
+    def caller(self, request: Request) -> Caller:
+        """Who sends the request; raises ApiProblem 401, or 403 for a foreign web page."""
         if not self._keys:
             _refuse_foreign_page(request)
-            return DEFAULT_TENANT
+            return Caller(DEFAULT_TENANT)
         presented = presented_key(request.headers)
         if presented is None:
             raise ApiProblem(
@@ -42,7 +59,7 @@ class Authenticator:
         tenant = self._tenant_of(presented.encode("utf-8", "surrogatepass"))
         if tenant is None:
             raise ApiProblem(401, "key_unknown", "This API key is not known.", headers=_CHALLENGE)
-        return tenant
+        return Caller(tenant)
 
     def _tenant_of(self, presented: bytes) -> str | None:
         """Every key is compared, in constant time: how long it takes tells nothing."""
@@ -72,10 +89,11 @@ def _refuse_foreign_page(request: Request) -> None:
         )
 
 
-async def current_tenant(request: Request) -> str:
-    """The tenant of a request, as a dependency of endpoints."""
+async def current_caller(request: Request) -> Caller:
+    """The caller of a request, as a dependency of endpoints."""
     authenticator: Authenticator = request.app.state.authenticator
-    return authenticator.tenant(request)
+    return authenticator.caller(request)
 
 
-Tenant = Annotated[str, Depends(current_tenant)]
+Calling = Annotated[Caller, Depends(current_caller)]
+"""Parameter of an endpoint that needs to know who asks."""

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from connectors.store.base import ObjectStore
 from producer_api.problems import ApiProblem
 from producer_api.ranges import (
-    Part,
+    ByteRange,
     Unsatisfiable,
     content_disposition,
     http_date,
@@ -130,7 +130,7 @@ def _headers(job: Job, result: Result) -> dict[str, str]:
     }
 
 
-def _part(request: Request, headers: Mapping[str, str], size: int) -> Part | None:
+def _part(request: Request, headers: Mapping[str, str], size: int) -> ByteRange | None:
     if not range_applies(request.headers, headers["ETag"], headers["Last-Modified"]):
         return None
     try:

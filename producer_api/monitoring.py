@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from producer_api.events import StatusHub
+from producer_api.live.hub import StatusHub
 from producer_api.ports import Check, Services
 from producer_api.threads import Threads
 from producer_api.views import dump

@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from connectors.jobs import JobFilter, JobPage
 from connectors.store.base import ObjectStore
-from producer_api.events import StatusHub
+from producer_api.live.hub import StatusHub
 from schemas.identity import JobRef
 from schemas.lifecycle import Job
 from schemas.limits import DEFAULT, Limits

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import secrets
-import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Protocol
 
-from schemas.cloudevents import EventHeaders, Headers, child_trace, encode_headers
+from schemas.cloudevents import Headers, child_trace, headers_for
 from schemas.errors import Unavailable
 from schemas.messages import Message
 
-SOURCE = "exportstream/api"
+SOURCE = "api"
 
 
 class Sender(Protocol):
@@ -47,15 +46,9 @@ class StreamPublisher:
 
     def publish(self, topic: str, key: str, message: Message) -> None:
         """Block until the broker has the message. Raises Unavailable, or InvalidInput for a too large one."""
-        headers = EventHeaders(
-            type=message.TYPE,
-            version=str(message.VERSION),
-            id=str(uuid.UUID(int=self._random_bits(128), version=4)),
-            source=SOURCE,
-            time=self._now(),
-            traceparent=child_trace(None, self._random_bits),
-        )
+        trace = child_trace(None, self._random_bits)
+        headers = headers_for(message, key, source=SOURCE, time=self._now(), traceparent=trace)
         try:
-            self._sender.publish(topic, key, message.encode(), encode_headers(headers)).result(self._timeout)
+            self._sender.publish(topic, key, message.encode(), headers).result(self._timeout)
         except TimeoutError as error:
             raise Unavailable("broker_unavailable", "The Kafka broker does not answer; try again.") from error

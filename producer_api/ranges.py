@@ -13,7 +13,7 @@ _RANGE = re.compile(r"bytes=\s*(\d{0,19})-(\d{0,19})\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Part:
+class ByteRange:
     """Bytes of a file: `length` from `start` on, of `size`."""
 
     start: int
@@ -30,7 +30,7 @@ class Unsatisfiable(Exception):
     """The range begins beyond the end."""
 
 
-def parse_range(header: str | None, size: int) -> Part | None:
+def parse_range(header: str | None, size: int) -> ByteRange | None:
     """The part that a `Range` header asks for; None when the whole file is the answer.
 
     What is not understood, and more than one range, is answered with the whole file (section 14.2).
@@ -43,14 +43,14 @@ def parse_range(header: str | None, size: int) -> Part | None:
         length = min(int(match[2]), size)
         if length == 0:
             raise Unsatisfiable
-        return Part(size - length, length, size)
+        return ByteRange(size - length, length, size)
     start = int(match[1])
     last = min(int(match[2]), size - 1) if match[2] else size - 1
     if match[2] and int(match[2]) < start:
         return None
     if start >= size:
         raise Unsatisfiable
-    return Part(start, last - start + 1, size)
+    return ByteRange(start, last - start + 1, size)
 
 
 def range_applies(headers: Mapping[str, str], etag: str, modified: str) -> bool:

@@ -9,6 +9,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.lifecycle import Job, Status
+from schemas.messages import Asked
 
 SimpleStatus = Literal["pending", "running", "completed", "failed", "cancelled"]
 
@@ -34,10 +35,11 @@ EXAMPLE: dict[str, Any] = {
     "metadata": {"campaign": "spring"},
     "project_id": None,
     "project_ref": None,
-    "project_name": "Launch",
     "customer_id": None,
     "user_id": None,
     "batch_id": None,
+    "width": None,
+    "project_name": "Launch",
     "source": "api",
     "duration": 24.0,
     "chunks": 20,
@@ -98,10 +100,8 @@ class LinksView(BaseModel):
     manifest: str | None
 
 
-class ExportView(BaseModel):
-    """An export: one project, one format, one file."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": EXAMPLE})
+class StandingView(BaseModel):
+    """Which export, and how far it has come."""
 
     id: str
     status: SimpleStatus
@@ -109,15 +109,18 @@ class ExportView(BaseModel):
     progress: int = Field(ge=0, le=100, description="Never goes back; 100 only when completed.")
     stages: dict[str, float] = Field(description="How far each stage of this export has come, 0 to 1.")
     version: int = Field(description="Counts the changes; the `id` of the event that told of this one.")
-    format: str | None
-    settings: dict[str, Any]
-    metadata: dict[str, Any] = Field(description="What was sent along, unchanged.")
-    project_id: str | None
-    project_ref: str | None
+
+
+class ExportView(Asked, StandingView):
+    """An export: one project, one format, and what was asked of it."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": EXAMPLE},
+        json_schema_serialization_defaults_required=True,
+    )
+
     project_name: str | None
-    customer_id: str | None
-    user_id: str | None
-    batch_id: str | None
     source: str | None
     duration: float | None = Field(description="Seconds of the timeline, once planned.")
     chunks: int | None = Field(description="Different pieces that the picture consists of, once planned.")
@@ -207,15 +210,8 @@ def export_view(job: Job) -> dict[str, Any]:
         "progress": job.progress,
         "stages": {stage: round(share, 4) for stage, share in job.stage_progress().items()},
         "version": job.version,
-        "format": job.format,
-        "settings": job.settings,
-        "metadata": job.metadata,
-        "project_id": job.project_id,
-        "project_ref": job.project_ref,
+        **job.asked(),
         "project_name": job.project_name,
-        "customer_id": job.customer_id,
-        "user_id": job.user_id,
-        "batch_id": job.batch_id,
         "source": job.source,
         "duration": job.duration,
         "chunks": job.chunks,

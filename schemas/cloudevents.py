@@ -11,6 +11,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from schemas.messages import Message
 
 Headers = list[tuple[str, bytes]]
 
@@ -27,6 +31,31 @@ class EventHeaders:
     source: str | None = None
     time: datetime | None = None
     traceparent: str | None = None
+
+
+def headers_for(
+    message: Message,
+    key: str,
+    *,
+    source: str,
+    time: datetime,
+    traceparent: str | None = None,
+    cause: str | None = None,
+) -> Headers:
+    """The headers of a message of ours that is published under `key`: the one place that makes them.
+
+    source: which of our programs says so; cause: the id of what the message follows from.
+    """
+    return encode_headers(
+        EventHeaders(
+            type=message.TYPE,
+            version=str(message.VERSION),
+            id=message.event_id(key, cause),
+            source=f"exportstream/{source}",
+            time=time,
+            traceparent=traceparent,
+        )
+    )
 
 
 def encode_headers(event: EventHeaders) -> Headers:

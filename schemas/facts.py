@@ -25,6 +25,10 @@ class Fact(AboutJob):
         """Deterministic id: the same event has the same id, however often it is published."""
         return f"{self.ref}:{self.TYPE}"
 
+    def event_id(self, key: str, cause: str | None = None) -> str:
+        """A fact is the same event whatever it follows from."""
+        return self.id
+
 
 class PlanStarted(Fact):
     """A worker took the request."""

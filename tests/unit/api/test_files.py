@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.store.memory import MemoryStore
-from producer_api.ranges import Part, Unsatisfiable, content_disposition, parse_range
+from producer_api.ranges import ByteRange, Unsatisfiable, content_disposition, parse_range
 from schemas.limits import Limits
 from tests.unit.api.harness import FILE, SHA256, World, failed, world
 from tests.unit.api.test_exports import begin, cancelled
@@ -163,7 +163,7 @@ def test_a_range_is_always_inside_the_file(size: int, first: int, last: int) -> 
         except Unsatisfiable:
             continue
         assert part is None or (part.length > 0 and part.start >= 0 and part.start + part.length <= size)
-    assert parse_range("bytes=0-", size) == Part(0, size, size)
+    assert parse_range("bytes=0-", size) == ByteRange(0, size, size)
 
 
 def test_an_upload_is_kept_under_its_hash(api: World) -> None:

@@ -1,11 +1,10 @@
-"""The canonical API under /v1, which every dialect is built on."""
+"""The canonical dialect, under /v1: all that can be done with exports, in our own words."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from functools import partial
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -14,61 +13,26 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from connectors.jobs import JobFilter
-from producer_api.accepting import Acceptor
-from producer_api.auth import Tenant
-from producer_api.bodies import ENVELOPE_BYTES, ExportBody, read_body, read_export
-from producer_api.downloads import Downloads
-from producer_api.events import EventStream
-from producer_api.ports import Services
-from producer_api.problems import ApiProblem, Fault, ProblemView
-from producer_api.threads import Threads
-from producer_api.uploads import UploadView, take_upload
+from producer_api.auth import Calling
+from producer_api.bodies import read_export
+from producer_api.dialect import JSON, Dialect
+from producer_api.exports import Exports
+from producer_api.live.sse import last_seen
+from producer_api.problems import ApiProblem, Fault, ProblemView, as_problem, problems
+from producer_api.uploads import UploadView
 from producer_api.views import (
     SIMPLE,
     ExportList,
     ExportView,
     ManifestView,
     dump,
-    export_json,
     export_path,
     export_view,
 )
-from schemas import topics
-from schemas.identity import JobRef
-from schemas.lifecycle import Job
-from schemas.messages import Control
 
-JSON = "application/json"
 _EXPORTS: list[str | Enum] = ["Exports"]
 _FILES: list[str | Enum] = ["Files"]
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-
-
-@dataclass(frozen=True)
-class Exports:
-    """What can be done with exports; shared by all dialects."""
-
-    services: Services
-    threads: Threads
-    acceptor: Acceptor
-    downloads: Downloads
-
-    async def find(self, job_id: str, tenant: str) -> Job:
-        """A job of the tenant; raises ApiProblem 404. Another tenant's job is absent, not hidden."""
-        job = await self.threads.run(self.services.jobs.get, JobRef(tenant, job_id))
-        if job is None:
-            raise ApiProblem(404, "export_not_found", f"There is no export {job_id[:100]}.")
-        return job
-
-    async def cancel(self, job_id: str, tenant: str, by: str = "api") -> Job:
-        """Order a job to stop, once or often; raises ApiProblem 404, or 409 when it ended otherwise."""
-        job = await self.find(job_id, tenant)
-        if job.terminal and job.status != "cancelled":
-            raise ApiProblem(409, "already_ended", f"This export has {job.status} already.")
-        if not job.terminal:
-            order = Control(job_id=job.id, tenant=tenant, at=self.services.clock(), by=by)
-            await self.threads.run(self.services.publisher.publish, topics.CONTROL, str(job.ref), order)
-        return job
 
 
 @dataclass(frozen=True)
@@ -77,23 +41,6 @@ class ListQuery:
 
     wanted: JobFilter
     given: dict[str, Any]
-
-
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The problems that an operation may answer with, for its description."""
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemView"}}}
-    texts = {
-        400: "Not JSON.",
-        401: "No API key, or an unknown one.",
-        404: "No such export.",
-        409: "Not possible in the export's present state.",
-        410: "The file has been cleaned up.",
-        413: "Too large.",
-        416: "The range begins after the file's end.",
-        422: "Something in the request is wrong; `errors` says where.",
-        503: "Something that is needed is away; try again after `Retry-After` seconds.",
-    }
-    return {status: {"description": texts[status], "content": content} for status in (401, *statuses)}
 
 
 def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -137,12 +84,7 @@ def _utc(moment: datetime | None) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 
-def _seen(last_event_id: str | None) -> int:
-    text = (last_event_id or "").strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
-
-
-def canonical_routes(exports: Exports) -> APIRouter:
+def routes(exports: Exports) -> APIRouter:
     """The routes under /v1."""
     router = APIRouter(prefix="/v1")
     _add_exports(router, exports)
@@ -152,7 +94,7 @@ def canonical_routes(exports: Exports) -> APIRouter:
 
 
 def _add_exports(router: APIRouter, exports: Exports) -> None:
-    services, tags = exports.services, _EXPORTS
+    tags = _EXPORTS
 
     @router.post(
         "/exports",
@@ -169,13 +111,11 @@ def _add_exports(router: APIRouter, exports: Exports) -> None:
         },
     )
     async def create(
-        request: Request, tenant: Tenant, idempotency_key: Annotated[str | None, Header()] = None
+        request: Request, caller: Calling, idempotency_key: Annotated[str | None, Header()] = None
     ) -> Response:
-        data = await read_body(request, services.limits.document_bytes + ENVELOPE_BYTES)
-        read = partial(read_export, data, services.limits)
-        accepted = await exports.acceptor.accept(tenant, "api", read, idempotency_key)
+        accepted = await DIALECT.take(exports, caller, request, idempotency_key)
         headers = {"Location": export_path(accepted.job.id)}
-        return _json(export_json(accepted.job), 202 if accepted.created else 200, headers)
+        return DIALECT.answer(accepted.job, 202 if accepted.created else 200, headers)
 
     @router.get(
         "/exports",
@@ -185,7 +125,7 @@ def _add_exports(router: APIRouter, exports: Exports) -> None:
         responses=problems(422, 503),
     )
     async def listed(
-        tenant: Tenant,
+        caller: Calling,
         status: Annotated[list[str] | None, Query(description="Statuses or stages, by comma.")] = None,
         kind: Annotated[str | None, Query(alias="format")] = None,
         project_id: str | None = None,
@@ -196,7 +136,7 @@ def _add_exports(router: APIRouter, exports: Exports) -> None:
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> Response:
         query = _filter(status, kind, project_id, batch_id, created_after, created_before)
-        page = await exports.threads.run(services.jobs.list, tenant, query.wanted, cursor=cursor, limit=limit)
+        page = await exports.list(caller, query.wanted, cursor=cursor, limit=limit)
         more = None
         if page.next_cursor:
             more = "/v1/exports?" + urlencode({**query.given, "limit": limit, "cursor": page.next_cursor})
@@ -211,12 +151,12 @@ def _add_exports(router: APIRouter, exports: Exports) -> None:
         summary="An export as it stands",
         responses=problems(404, 503),
     )
-    async def one(job_id: str, tenant: Tenant) -> Response:
-        return _json(export_json(await exports.find(job_id, tenant)))
+    async def one(job_id: str, caller: Calling) -> Response:
+        return DIALECT.answer(await exports.find(caller, job_id))
 
 
 def _add_following(router: APIRouter, exports: Exports) -> None:
-    services, tags = exports.services, _EXPORTS
+    tags = _EXPORTS
 
     @router.post(
         "/exports/{job_id}/cancel",
@@ -227,8 +167,8 @@ def _add_following(router: APIRouter, exports: Exports) -> None:
         description="May be repeated. The export is `cancelled` a moment later, unless it completes first.",
         responses=problems(404, 409, 503),
     )
-    async def cancel(job_id: str, tenant: Tenant) -> Response:
-        return _json(export_json(await exports.cancel(job_id, tenant)), 202)
+    async def cancel(job_id: str, caller: Calling) -> Response:
+        return DIALECT.answer(await exports.cancel(caller, job_id, by=DIALECT.source), 202)
 
     @router.get(
         "/exports/{job_id}/events",
@@ -248,26 +188,16 @@ def _add_following(router: APIRouter, exports: Exports) -> None:
         },
     )
     async def events(
-        job_id: str, tenant: Tenant, last_event_id: Annotated[str | None, Header()] = None
+        job_id: str, caller: Calling, last_event_id: Annotated[str | None, Header()] = None
     ) -> Response:
-        job = await exports.find(job_id, tenant)
-        seen = _seen(last_event_id)
-        if job.terminal and seen == job.version:
-            return Response(None, 204)
-        return EventStream(
-            services.feed,
-            job,
-            partial(exports.threads.run, services.jobs.get, job.ref),
-            seen,
-            services.heartbeat,
-        )
+        return await exports.follow(caller, job_id, DIALECT.json, seen=last_seen(last_event_id))
 
 
 def _add_files(router: APIRouter, exports: Exports) -> None:
-    services, tags = exports.services, _FILES
+    tags = _FILES
 
-    async def file(request: Request, job_id: str, tenant: Tenant) -> Response:
-        return await exports.downloads.file(request, await exports.find(job_id, tenant))
+    async def file(request: Request, job_id: str, caller: Calling) -> Response:
+        return await exports.file(caller, job_id, request)
 
     router.get(
         "/exports/{job_id}/file",
@@ -293,15 +223,15 @@ def _add_files(router: APIRouter, exports: Exports) -> None:
         description="Engine version, settings, and the hashes of assets, fonts, chunks and the file itself.",
         responses=problems(404, 409, 410, 503),
     )
-    async def manifest(job_id: str, tenant: Tenant) -> Response:
-        return _json(await exports.downloads.manifest(await exports.find(job_id, tenant)))
+    async def manifest(job_id: str, caller: Calling) -> Response:
+        return _json(await exports.manifest(caller, job_id))
 
     async def upload(
         request: Request,
-        tenant: Tenant,
+        caller: Calling,
         filename: Annotated[str, Query(description="Its extension becomes part of the key.")] = "",
     ) -> Response:
-        taken = await take_upload(request, tenant, filename, services, exports.threads)
+        taken = await exports.upload(caller, request, filename)
         return _json(dump(taken.model_dump()), 201)
 
     for method in (router.put, router.post):
@@ -343,5 +273,15 @@ _BODY: dict[str, Any] = {
     },
 }
 
-EXTRA_SCHEMAS = (ExportBody, ProblemView)
-"""Models that the routes name by reference and do not declare to the framework."""
+DIALECT = Dialect(
+    name="v1",
+    source="api",
+    read=read_export,
+    show=export_view,
+    refuse=as_problem,
+    routes=routes,
+    view=ExportView,
+    refusal=ProblemView,
+    below=("/v1",),
+    inline=True,
+)

@@ -7,20 +7,20 @@ ignored; the project is `customer_id/project_id` of the configured source.
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 import orjson
 from fastapi import APIRouter
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from producer_api.auth import Tenant
-from producer_api.bodies import ENVELOPE_BYTES, ExportBody, check_export, read_body
-from producer_api.canonical import Exports
-from producer_api.problems import ApiProblem, Style
-from producer_api.s0_views import CancelView, CreatedView, RefusalView, StatusView
+from producer_api.auth import Calling
+from producer_api.bodies import ENVELOPE_BYTES, ExportBody, check_export
+from producer_api.dialect import JSON, Dialect
+from producer_api.exports import Exports
+from producer_api.problems import ApiProblem
 from producer_api.views import SIMPLE, dump
 from schemas.errors import InvalidInput
 from schemas.lifecycle import Job
@@ -31,10 +31,62 @@ from schemas.settings import KNOWN_SETTINGS
 JOB_TYPE = "export-generator"
 CANCELLED = "The export was cancelled."
 DOWNLOAD = "/api/assets/download"
-_OWN = ("/status/", "/cancel/", "/projects/export", f"{DOWNLOAD}/")
 _KNOWN = KNOWN_SETTINGS
 _CODECS = {"h264": "libx264", "h.264": "libx264", "x264": "libx264", "avc": "libx264"}
 _QUALITIES = {"720": "720p", "1080": "1080p", "1440": "1440p", "2160": "2160p", "2k": "1440p", "4k": "2160p"}
+
+
+class CreatedView(BaseModel):
+    """An export was taken."""
+
+    success: Literal[True]
+    export_job_id: str
+    status: Literal["pending", "running", "completed", "failed"]
+    message: str
+
+
+class S0Result(BaseModel):
+    """How it ended: a file, or an error."""
+
+    status: Literal["success", "error"]
+    output_url: str | None = Field(None, description="Where the file is downloaded, below this server.")
+    video_id: str | None = Field(None, description="The entry in the video library; MP4 only.")
+    file_size: int | None = Field(None, description="Bytes.")
+    duration: float | None = Field(None, description="Seconds.")
+    format: str | None = None
+    error: str | None = Field(None, description="A sentence, when it failed or was cancelled.")
+    code: str | None = None
+
+
+class StatusView(BaseModel):
+    """An export as it stands; a cancelled one is `failed` with an error that says so."""
+
+    job_id: str
+    job_type: Literal["export-generator"]
+    customer_id: str | None
+    status: Literal["pending", "running", "completed", "failed"]
+    progress: int = Field(ge=0, le=100)
+    result: S0Result | None = Field(None, description="Once it has ended.")
+
+
+class CancelView(BaseModel):
+    """The export is being stopped."""
+
+    success: Literal[True]
+    job_id: str
+    status: Literal["cancelled"]
+    message: str
+
+
+class RefusalView(BaseModel):
+    """An error."""
+
+    success: Literal[False]
+    error: str = Field(description="A sentence.")
+    message: str = Field(description="The same sentence.")
+    code: str = Field(description="Stable, in snake_case.")
+    path: str | None = Field(None, description="Where in the request.")
+
 
 _ERRORS: dict[int | str, dict[str, Any]] = {"4XX": {"model": RefusalView, "description": "What was wrong."}}
 
@@ -116,7 +168,7 @@ def _result(job: Job) -> dict[str, Any]:
     }
 
 
-def _render(problem: ApiProblem, request: Request) -> Response:
+def refuse(problem: ApiProblem, request: Request) -> Response:
     """An error as this dialect's clients read it."""
     body: dict[str, Any] = {
         "success": False,
@@ -127,21 +179,16 @@ def _render(problem: ApiProblem, request: Request) -> Response:
     if problem.errors:
         body["path"] = problem.errors[0].path
     status = 400 if problem.status == 422 else problem.status
-    return Response(orjson.dumps(body), status, problem.headers, "application/json")
+    return Response(orjson.dumps(body), status, problem.headers, JSON)
 
 
-STYLE = Style(lambda path: path == "/export" or path.startswith(_OWN), _render)
-
-
-def s0_routes(exports: Exports) -> APIRouter:
+def routes(exports: Exports) -> APIRouter:
     """The routes at the root."""
     router = APIRouter(tags=["S0: export generator"])
-    limits = exports.services.limits
 
-    async def create(request: Request, tenant: Tenant) -> Response:
-        data = await read_body(request, ENVELOPE_BYTES)
+    async def create(request: Request, caller: Calling) -> Response:
         key = request.headers.get("idempotency-key")
-        accepted = await exports.acceptor.accept(tenant, "s0", partial(read_s0, data, limits), key)
+        accepted = await DIALECT.take(exports, caller, request, key)
         view = {
             "success": True,
             "export_job_id": accepted.job.id,
@@ -150,8 +197,8 @@ def s0_routes(exports: Exports) -> APIRouter:
         }
         return _json(view)
 
-    async def status(job_id: str, tenant: Tenant) -> Response:
-        return _json(status_view(await exports.find(job_id, tenant)))
+    async def status(job_id: str, caller: Calling) -> Response:
+        return DIALECT.answer(await exports.find(caller, job_id))
 
     for path in ("/export", "/projects/export"):
         router.post(
@@ -174,13 +221,13 @@ def s0_routes(exports: Exports) -> APIRouter:
     @router.delete(
         "/cancel/{job_id}", summary="Cancel a running export", response_model=CancelView, responses=_ERRORS
     )
-    async def cancel(job_id: str, tenant: Tenant) -> Response:
-        job = await exports.cancel(job_id, tenant, by="s0")
+    async def cancel(job_id: str, caller: Calling) -> Response:
+        job = await exports.cancel(caller, job_id, by=DIALECT.source)
         view = {"success": True, "job_id": job.id, "status": "cancelled", "message": "Export job cancelled"}
         return _json(view)
 
-    async def download(request: Request, job_id: str, file_name: str, tenant: Tenant) -> Response:
-        return await exports.downloads.file(request, await exports.find(job_id, tenant))
+    async def download(request: Request, job_id: str, file_name: str, caller: Calling) -> Response:
+        return await exports.file(caller, job_id, request)
 
     path = DOWNLOAD + "/{job_id}/{file_name}"
     router.get(path, summary="Download the finished file", response_class=Response)(download)
@@ -189,7 +236,7 @@ def s0_routes(exports: Exports) -> APIRouter:
 
 
 def _json(view: dict[str, Any]) -> Response:
-    return Response(dump(view), media_type="application/json")
+    return Response(dump(view), media_type=JSON)
 
 
 _REQUEST: dict[str, Any] = {
@@ -219,3 +266,15 @@ _REQUEST: dict[str, Any] = {
         },
     }
 }
+
+DIALECT = Dialect(
+    name="s0",
+    source="s0",
+    read=read_s0,
+    show=status_view,
+    refuse=refuse,
+    routes=routes,
+    view=StatusView,
+    refusal=RefusalView,
+    below=("/export", "/status", "/cancel", "/projects/export", DOWNLOAD),
+)

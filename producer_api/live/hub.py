@@ -1,9 +1,7 @@
-"""Live events: snapshots from `export.status`, fanned out to whoever listens to a job by SSE.
+"""The hub of live snapshots: from `export.status` to all listeners of a job.
 
 `StatusHub` is fed by the thread that reads the topic. Each listener has a bounded queue: one that is
 too slow for all snapshots gets the latest, for a snapshot tells everything that those before it told.
-
-Server-Sent Events: WHATWG HTML, section 9.2. The event's id is the snapshot's version.
 """
 
 from __future__ import annotations
@@ -11,26 +9,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
-
-from producer_api.streaming import Departure
-from producer_api.views import export_json
-from schemas.errors import Unavailable
 from schemas.identity import JobRef
 from schemas.lifecycle import Job
 
 QUEUE = 32
-RETRY_MS = 1000
-_HEADERS = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-store"),
-    (b"x-accel-buffering", b"no"),
-]
 
 
 class Subscription:
@@ -138,57 +124,3 @@ class StatusHub:
             group.discard(listener)
             if not group:
                 self._listeners.pop(ref, None)
-
-
-def event(job: Job) -> bytes:
-    """A snapshot as an event."""
-    return b"id: %d\ndata: %s\n\n" % (job.version, export_json(job))
-
-
-class EventStream(Response):
-    """An answer that tells of every change of a job, and ends after its last one.
-
-    load: reads the job from the table. seen: the version that the listener knows already. Between
-    events the table is read again with each heartbeat, so that a lost message delays and no more.
-    """
-
-    def __init__(
-        self, hub: StatusHub, job: Job, load: Callable[[], Awaitable[Job | None]], seen: int, heartbeat: float
-    ) -> None:
-        super().__init__(None, 200)
-        self._hub = hub
-        self._job = job
-        self._load = load
-        self._seen = seen
-        self._heartbeat = heartbeat
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer over ASGI."""
-        with self._hub.subscribe(self._job.ref) as snapshots, Departure(receive, snapshots.wake) as departure:
-            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-            await _write(send, b"retry: %d\n\n" % RETRY_MS)
-            # What changed between the look at the table and the subscription is in the table.
-            job: Job | None = await self._reload() or self._job
-            if job is not None and self._seen > job.version:
-                self._seen = 0  # The table was rebuilt: begin anew.
-            while not departure.gone():
-                if job is not None and job.version > self._seen:
-                    self._seen = job.version
-                    await _write(send, event(job))
-                if (job is not None and job.terminal) or snapshots.closed():
-                    break
-                job = await snapshots.next(self._heartbeat)
-                if job is None and not snapshots.closed() and not departure.gone():
-                    await _write(send, b": still here\n\n")
-                    job = await self._reload()
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _reload(self) -> Job | None:
-        try:
-            return await self._load()
-        except Unavailable:
-            return None
-
-
-async def _write(send: Send, data: bytes) -> None:
-    await send({"type": "http.response.body", "body": data, "more_body": True})

@@ -1,0 +1,1 @@
+"""Live progress: snapshots of jobs on their way to those who listen."""
