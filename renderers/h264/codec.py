@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 from renderers.containers.boxes import end_of_boxes
 from renderers.h264.video import EncodedChunk, VideoSpec
+from renderers.sound.mixing import SoundParts
 from renderers.timeline.cutting import Abilities
 from renderers.timeline.scene import Canvas, LayerPixels, State
 from schemas.errors import InvalidInput
@@ -65,16 +66,19 @@ class Mp4:
         path: Path,
         spec: VideoSpec,
         chunks: Iterable[tuple[PicturePart, bytes]],
-        sound: Sequence[bytes] | None,
+        sound: SoundParts | None,
         *,
         check: Callable[[], None],
     ) -> None:
         """Write the file, its index in front."""
         from renderers.h264.mp4 import join
-        from renderers.sound.aac import EncodedAudio, joined
+        from renderers.h264.stretches import Sound
+        from renderers.sound.aac import EncodedAudio
 
-        audio = None if sound is None else joined(map(EncodedAudio.from_bytes, sound))
-        join(path, spec, _parts(chunks), audio, check=check)
+        heard = None
+        if sound is not None:
+            heard = Sound.of(map(EncodedAudio.from_bytes, sound.data), sound.samples)
+        join(path, spec, _parts(chunks), heard, check=check)
 
     def verify(self, file: BinaryIO, expected: Expected) -> None:
         """Length, frames and size of the picture, and whether there is sound. Raises InvalidInput."""
