@@ -77,22 +77,20 @@ class SoundReader:
         for _, run in groupby(enumerate(missing), lambda pair: pair[1] - pair[0]):
             numbers = [number for _, number in run]
             first, last = numbers[0] * _BLOCK, min(index.stream.samples, (numbers[-1] + 1) * _BLOCK)
-            heard = self._decoded(key, index, first, last, check)
-            for number in numbers:
-                block = heard[number * _BLOCK - first : (number + 1) * _BLOCK - first]
+            for number, block in zip(numbers, self._decoded(key, index, first, last, check), strict=True):
                 self._keep(key, number, block)
                 yield number, block
 
     def _keep(self, key: str, number: int, block: NDArray[float32]) -> None:
         with self._lock:
-            self._kept[key, number] = block.copy()  # a view would keep its neighbours in memory
+            self._kept[key, number] = block
             while len(self._kept) > _KEPT_BLOCKS:
                 self._kept.popitem(last=False)
 
     def _decoded(
         self, key: str, index: Index, begin: int, end: int, check: Callable[[], None]
-    ) -> NDArray[float32]:
-        """Samples that are there, from the sandbox."""
+    ) -> list[NDArray[float32]]:
+        """Samples that are there, from the sandbox, in blocks."""
         import numpy as np
 
         runs = index.runs(span_of(index.stream, begin, end - begin))
@@ -106,7 +104,11 @@ class SoundReader:
                 file.write(part.to_bytes())
             job = {"op": "samples", "path": str(path), "out": str(out), "first": begin, "count": end - begin}
             self._decoder.of(keys.tenant_of(key)).run(job, check)
-            return np.fromfile(out, "<f4").reshape(-1, 2)
+            with out.open("rb") as file:
+                return [
+                    np.fromfile(file, "<f4", 2 * min(_BLOCK, end - at)).reshape(-1, 2)
+                    for at in range(begin, end, _BLOCK)
+                ]
 
     def _index(self, key: str) -> Index:
         with self._lock:

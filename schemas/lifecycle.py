@@ -106,6 +106,15 @@ class Job(Asked):
         """True once the job has ended."""
         return self.status in TERMINAL
 
+    @property
+    def is_mixed(self) -> bool:
+        """Whether it is planned, and all of its sound, if any, is mixed."""
+        return self.chunks is not None and self._mixed_sounds >= self.sounds
+
+    @property
+    def _mixed_sounds(self) -> int:
+        return self.sounds_cached + int(self.mixed, 16).bit_count()
+
     @computed_field  # type: ignore[prop-decorator]
     @property
     def progress(self) -> int:
@@ -130,8 +139,7 @@ class Job(Asked):
                 bits = self.rendered if stage == "render" else self.encoded
                 share = (self.cached + int(bits, 16).bit_count()) / self.chunks
             elif stage == "mix" and self.sounds:
-                mixed = self.sounds_cached + int(self.mixed, 16).bit_count()
-                share = max(share, MIXED * min(1.0, mixed / self.sounds))
+                share = max(share, MIXED * min(1.0, self._mixed_sounds / self.sounds))
             shares[stage] = min(1.0, share)
         return shares
 

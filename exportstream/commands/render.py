@@ -69,7 +69,7 @@ def _export(
 
             def changed(job: Job) -> None:
                 progress.update(job.stage_progress(), job.progress)
-                if job.chunks is not None:
+                if job.is_mixed:
                     decoder.end()  # all is decoded: its memory is wanted, and its end takes a while
 
             job = run_local(request, stages, on_change=changed)

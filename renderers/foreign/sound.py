@@ -31,6 +31,10 @@ _FORMATS = (
     "nut,ogg,oma,qcp,rm,rso,sox,spdif,tak,truehd,tta,voc,w64,wav,wv,wsaud,dsf,iff,bit,mlp,swf,gxf,mxf,aptx,sbc"
 )
 """Demuxers that open no other file."""
+_PROBED = 8
+"""Packets of a WAV, of some 16 kB, in which FFmpeg looks for DTS that is written as plain samples. By itself
+it looks at all that its buffer holds, which takes longer than to read the file.
+"""
 _ATOMS = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"pnot", b"sidx", b"uuid")
 
 
@@ -108,8 +112,10 @@ def _without_tags(path: str, out: str) -> str:
 
 
 @contextmanager
-def _opened(path: str, name: str | None) -> Iterator[Any]:
+def _opened(path: str, name: str | None, probed: int = _PROBED) -> Iterator[Any]:
     options = {"protocol_whitelist": "file", "format_whitelist": f"{_FORMATS},{name or 'wav'}"}
+    if name == "wav":
+        options["max_probe_packets"] = str(probed)
     # With the name of a file FFmpeg's formats judge by its extension, too: there is none.
     container = av.open(f"file:{path}", format=name, options=options)
     with container:
@@ -150,7 +156,8 @@ def _written(path: str, out: str, name: str | None, look: Look, longest_s: float
     try:
         if not look.rate:
             raise Untrusted
-        with _opened(path, name) as container, open(out, "w+b") as file:
+        probed = 1 if look.codec in PCM_BYTES else _PROBED
+        with _opened(path, name, probed) as container, open(out, "w+b") as file:
             return _copied(container, file, look, longest_s), []
     except Untrusted:
         with _opened(path, name) as container, open(out, "w+b") as file:

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 from renderers.gif.file import probe_gif, write_gif
 from renderers.gif.frames import GifFrame, encode_frames, pack_frames, unpack_frames
+from renderers.sound.mixing import SoundParts
 from renderers.timeline.cutting import Abilities
 from renderers.timeline.scene import Canvas, LayerPixels, State
 from renderers.timeline.timeline import Timeline
@@ -72,7 +73,7 @@ class GifFile:
         path: Path,
         spec: GifSpec,
         chunks: Iterable[tuple[PicturePart, bytes]],
-        sound: Sequence[bytes] | None,
+        sound: SoundParts | None,
         *,
         check: Callable[[], None],
     ) -> None:

@@ -10,6 +10,7 @@ from renderers.containers.boxes import end_of_boxes
 from renderers.h264.joining import IDR_SECONDS
 from renderers.h264.pushes import reach
 from renderers.h264.video import EncodedChunk, VideoSpec
+from renderers.sound.mixing import SoundParts
 from renderers.timeline.cutting import Abilities
 from renderers.timeline.scene import Canvas, LayerPixels, State
 from schemas.errors import InvalidInput
@@ -72,16 +73,19 @@ class Mp4:
         path: Path,
         spec: VideoSpec,
         chunks: Iterable[tuple[PicturePart, bytes]],
-        sound: Sequence[bytes] | None,
+        sound: SoundParts | None,
         *,
         check: Callable[[], None],
     ) -> None:
         """Write the file, its index in front."""
         from renderers.h264.mp4 import join
-        from renderers.sound.aac import EncodedAudio, joined
+        from renderers.h264.stretches import Sound
+        from renderers.sound.aac import EncodedAudio
 
-        audio = None if sound is None else joined(map(EncodedAudio.from_bytes, sound))
-        join(path, spec, _parts(chunks), audio, check=check)
+        heard = None
+        if sound is not None:
+            heard = Sound.of(map(EncodedAudio.from_bytes, sound.data), sound.samples)
+        join(path, spec, _parts(chunks), heard, check=check)
 
     def verify(self, file: BinaryIO, expected: Expected) -> None:
         """Length, frames and size of the picture, and whether there is sound. Raises InvalidInput."""

@@ -19,7 +19,6 @@ from renderers.containers.body import body
 from renderers.h264.joining import IDR_SECONDS, Joiner, Part, Sample, configuration
 from renderers.h264.stretches import Sound, Stretch, film_head
 from renderers.h264.video import VideoSpec
-from renderers.sound.aac import EncodedAudio
 from schemas.checks import nothing
 from schemas.errors import InvalidInput
 
@@ -30,13 +29,13 @@ def join(
     path: str | Path,
     spec: VideoSpec,
     parts: Iterable[Part],
-    audio: EncodedAudio | None,
+    sound: Sound | None,
     *,
     check: Callable[[], None] = nothing,
 ) -> None:
     """Write the MP4 at `path`: the parts one after the other, with sound if there is any.
 
-    Sound is cut to whole packets by whoever encodes it; here it is only set in time. The parts are
+    Sound is cut to whole packets by whoever encodes it; here it is only set in time. The parts of both are
     read one by one, so memory does not grow with the film. check: called before each part; may
     raise. When anything raises, no file is left. The same input gives the same bytes.
     """
@@ -45,14 +44,14 @@ def join(
     if first is None:
         raise InvalidInput("empty_video", "A video has at least one part.")
     joiner = Joiner(spec, first.chunk.sps, first.chunk.pps)
-    stretch = Stretch(spec, joiner, Sound.whole(audio))
+    stretch = Stretch(spec, joiner, sound or Sound())
     with body(Path(path)) as samples:
         for part in chain([first], iterator):
             check()
             samples.write(stretch.add(part))
         samples.write(stretch.finish())
         reorder = joiner.stream.sequence.reorder
-        head = film_head(spec, joiner.configuration(), reorder, stretch.sound.format, [stretch.table()])
+        head = film_head(spec, joiner.configuration(), reorder, stretch.format, [stretch.table()])
         samples.finish(head)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import chain, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -20,29 +21,37 @@ from renderers.containers.entries import avc1
 from renderers.containers.tracks import Edit, Track
 from renderers.h264.joining import Joiner, Part
 from renderers.h264.video import VideoSpec
-from renderers.sound.aac import FRAME, EncodedAudio
+from renderers.sound.aac import FRAME, EncodedAudio, alike
 from renderers.sound.m4a import SoundFormat, sound_track
+from schemas.errors import InvalidInput
 
 _FINEST = 10_000
 """Ticks a second that a track of pictures has at least: its rate doubled as often as that takes."""
 
 
 class Sound(NamedTuple):
-    """AAC packets of a film, or of a stretch of it: `packets` are those from number `first` on.
+    """AAC packets of a film, or of a stretch of it: `packets` are those from number `first` on, taken as they
+    are needed.
 
     format: None where the film has no sound.
     """
 
     format: SoundFormat | None = None
-    packets: Sequence[bytes] = ()
+    packets: Iterable[bytes] = ()
     first: int = 0
 
     @classmethod
-    def whole(cls, audio: EncodedAudio | None) -> Sound:
-        """All of a film's sound. Raises InvalidInput where the track's head would not describe it."""
-        if audio is None or not audio.packets:
+    def of(cls, parts: Iterable[EncodedAudio], samples: int) -> Sound:
+        """All of a film's sound, of so many samples. Parts are taken one by one.
+
+        Raises InvalidInput where the track's head would not describe it.
+        """
+        found = alike(parts)
+        head = next(found, None)
+        if head is None or not head.packets:
             return cls()
-        return cls(SoundFormat.of(audio), audio.packets)
+        whole = SoundFormat.of(head)._replace(samples=samples, packets=-(-samples // FRAME) + 1)
+        return cls(whole, (packet for part in chain([head], found) for packet in part.packets))
 
 
 class Table(NamedTuple):
@@ -72,14 +81,18 @@ class Stretch:
 
     def __init__(self, spec: VideoSpec, joiner: Joiner, sound: Sound) -> None:
         """joiner: it stands where the stretch begins. sound: at least the packets up to the stretch's end."""
-        self.sound = sound
+        self.format = sound.format
+        self._packets = iter(sound.packets)
         self._fps, self._joiner = spec.fps, joiner
         self._sizes: list[int] = []
         self._delays: list[int] = []
         self._keys: list[int] = []
         # The first stretch has what is decoded before its first picture, too.
         is_first = sound.format is None or joiner.frames == 0
-        self._begin = self._heard = 0 if is_first else self._packets_before(joiner.frames)
+        self._heard = 0 if is_first else self._packets_before(joiner.frames)
+        for _ in islice(self._packets, self._heard - sound.first):
+            pass
+        self._packet_sizes: list[int] = []
 
     def add(self, part: Part) -> list[bytes]:
         """The bytes of a part's pictures, and of the sound that is decoded before each."""
@@ -91,10 +104,10 @@ class Stretch:
             if sample.is_key:
                 self._keys.append(number)
         self._sizes += map(len, pictures)
-        if self.sound.format is None:
+        if self.format is None:
             return pictures
         numbers = np.arange(start, start + len(pictures))
-        before = packets_before(numbers, self._fps, self._joiner.stream.sequence.reorder, self.sound.format)
+        before = packets_before(numbers, self._fps, self._joiner.stream.sequence.reorder, self.format)
         mixed: list[bytes] = []
         for picture, packets in zip(pictures, before.tolist(), strict=True):
             if packets > self._heard:
@@ -103,26 +116,32 @@ class Stretch:
         return mixed
 
     def finish(self, *, is_last: bool = True) -> Sequence[bytes]:
-        """The sound behind the last picture: all that is left, or all before the next stretch."""
-        if self.sound.format is None:
+        """The sound behind the last picture: all that is left, or all before the next stretch.
+
+        Raises InvalidInput where there are fewer packets than the format says, or more.
+        """
+        if self.format is None:
             return ()
-        end = self.sound.format.packets if is_last else self._packets_before(self._joiner.frames)
-        return self._hear(end)
+        rest = self._hear(self.format.packets if is_last else self._packets_before(self._joiner.frames))
+        if is_last and (self._heard != self.format.packets or next(self._packets, None) is not None):
+            raise InvalidInput("broken_sound", "The film's sound is not as long as its parts should be.")
+        return rest
 
     def table(self) -> Table:
         """What was written."""
-        sound = self.sound.packets[self._begin - self.sound.first : self._heard - self.sound.first]
-        lists = self._sizes, self._delays, self._keys, [len(packet) for packet in sound]
+        lists = self._sizes, self._delays, self._keys, self._packet_sizes
         return Table(*(np.array(numbers, np.int64) for numbers in lists))
 
     def _packets_before(self, picture: int) -> int:
-        assert self.sound.format is not None
+        assert self.format is not None
         reorder = self._joiner.stream.sequence.reorder
-        return int(packets_before(np.array(picture), self._fps, reorder, self.sound.format))
+        return int(packets_before(np.array(picture), self._fps, reorder, self.format))
 
     def _hear(self, end: int) -> Sequence[bytes]:
-        start, self._heard = self._heard, max(self._heard, end)
-        return self.sound.packets[start - self.sound.first : self._heard - self.sound.first]
+        found = list(islice(self._packets, max(0, end - self._heard)))
+        self._packet_sizes += map(len, found)
+        self._heard += len(found)
+        return found
 
 
 def film_head(

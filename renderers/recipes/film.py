@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Generic, Protocol, TypeVar
 
 from renderers.recipes.maker import Check, Needs, Outline, Subject, Workbench
 from renderers.recipes.sound import SoundTrackCodec, make_sound, mix_of
+from renderers.sound.mixing import SoundParts
 from renderers.timeline.cutting import Abilities
 from renderers.timeline.scene import Canvas, LayerPixels, State
 from renderers.timeline.timeline import Timeline, canvas
@@ -71,11 +72,11 @@ class Container(Protocol[SpecIn]):
         path: Path,
         spec: SpecIn,
         chunks: Iterable[tuple[PicturePart, bytes]],
-        sound: Sequence[bytes] | None,
+        sound: SoundParts | None,
         *,
         check: Check,
     ) -> None:
-        """Write the file. Chunks come one by one, so that memory does not grow with the film."""
+        """Write the file. Chunks and sound come one by one, so that memory does not grow with the film."""
 
     def verify(self, file: BinaryIO, expected: Expected) -> None:
         """Raises InvalidInput("output_broken")."""
@@ -158,10 +159,11 @@ class Film(Generic[SpecT]):
         check: Check,
     ) -> None:
         """Write the film."""
-        sounds = list(read(part for part in parts if isinstance(part, SoundPart)))
+        heard = [part for part in parts if isinstance(part, SoundPart)]
+        sound = SoundParts(sum(part.samples for part in heard), read(heard)) if heard else None
         pictures = [part for part in parts if isinstance(part, PicturePart)]
         chunks = zip(pictures, read(pictures), strict=True)
-        self.container.join(path, self._spec(bench), chunks, sounds or None, check=check)
+        self.container.join(path, self._spec(bench), chunks, sound, check=check)
 
     def verify(self, file: BinaryIO, expected: Expected) -> None:
         """As the container finds it."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from renderers.recipes.maker import broken
-from renderers.sound.aac import EncodedAudio, joined
+from renderers.sound.aac import EncodedAudio
 from renderers.sound.flac import write_flac
 from renderers.sound.m4a import write_m4a
 from renderers.sound.mixing import RATE, SoundSpec
@@ -50,7 +50,7 @@ class SoundFile:
 
 def m4a_file(path: Path, parts: Iterable[bytes], check: Check) -> None:
     """AAC alone in MP4."""
-    write_m4a(path, joined(_encoded(parts, check)))
+    write_m4a(path, _encoded(parts, check))
 
 
 def mp3_file(path: Path, parts: Iterable[bytes], check: Check) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import av
@@ -126,11 +126,11 @@ def _swelling(sound: Samples) -> Samples:
     return found
 
 
-def joined(parts: Iterable[EncodedAudio]) -> EncodedAudio:
-    """The whole of its parts, in order. Raises InvalidInput where they are not of one encoder."""
-    found = list(parts)
-    head = found[0]
-    if any(part[1:4] != head[1:4] for part in found):
-        raise InvalidInput("broken_sound", "The parts of the sound were encoded in different ways.")
-    packets = tuple(packet for part in found for packet in part.packets)
-    return head._replace(packets=packets, samples=sum(part.samples for part in found))
+def alike(parts: Iterable[EncodedAudio]) -> Iterator[EncodedAudio]:
+    """The parts one by one. Raises InvalidInput at the first that was encoded in another way."""
+    head: EncodedAudio | None = None
+    for part in parts:
+        head = head or part
+        if part[1:4] != head[1:4]:
+            raise InvalidInput("broken_sound", "The parts of the sound were encoded in different ways.")
+        yield part

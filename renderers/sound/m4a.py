@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from renderers.containers.body import body
 from renderers.containers.boxes import Numbers
 from renderers.containers.entries import mp4a
 from renderers.containers.tracks import Edit, Track
-from renderers.sound.aac import FRAME, EncodedAudio
+from renderers.sound.aac import FRAME, EncodedAudio, alike
 from schemas.errors import InvalidInput
 
 M4A = (b"M4A ", b"M4A ", b"isom", b"iso2")
@@ -69,12 +70,17 @@ def sound_track(sound: SoundFormat, sizes: Numbers, *, tells_rates: bool = True)
     )
 
 
-def write_m4a(path: Path, audio: EncodedAudio) -> None:
-    """Write a file of sound alone; when anything raises, none is left."""
-    if not audio.packets:
-        raise InvalidInput("empty_sound", "A sound has at least one packet.")
-    sizes = np.array([len(packet) for packet in audio.packets])
-    track = sound_track(SoundFormat.of(audio), sizes, tells_rates=False)
-    with body(path) as samples:
-        samples.write(audio.packets)
-        samples.finish(mp4.head([track], audio.sample_rate, M4A))
+def write_m4a(path: Path, parts: Iterable[EncodedAudio]) -> None:
+    """Write a file of sound alone, part by part; when anything raises, none is left."""
+    sizes: list[int] = []
+    samples, head = 0, None
+    with body(path) as file:
+        for part in alike(parts):
+            file.write(part.packets)
+            sizes += map(len, part.packets)
+            samples, head = samples + part.samples, head or part
+        if head is None or not sizes:
+            raise InvalidInput("empty_sound", "A sound has at least one packet.")
+        sound = SoundFormat.of(head)._replace(samples=samples, packets=len(sizes))
+        track = sound_track(sound, np.array(sizes), tells_rates=False)
+        file.finish(mp4.head([track], sound.sample_rate, M4A))

@@ -25,7 +25,10 @@ class Read(Protocol):
     """Samples of sources."""
 
     def __call__(self, src: str, first: int, count: int, /) -> Samples:
-        """`count` samples of a source from `first` on, at 48 kHz, shape (count, 2); else silence."""
+        """`count` samples of a source from `first` on, at 48 kHz, shape (count, 2); else silence.
+
+        The array is its caller's own, to be written to.
+        """
 
 
 def mix_stretch(
@@ -49,9 +52,11 @@ def mix_window(window: Window, read: Read, check: Callable[[], None] = nothing) 
         sound = keys[number] if number in keys else _shaped(heard, read)
         if heard.duck is not None:
             by, amount = heard.duck
-            sound = sound + sound * _ducking(gates[by], heard) * np.float32(10 ** (-amount / 20) - 1)
+            taken = sound * _ducking(gates[by], heard)
+            taken *= np.float32(10 ** (-amount / 20) - 1)
+            sound += taken
         _add(total, sound, heard.at + SETTLING)
-    return limit(total, check)[SETTLING : SETTLING + window.count].copy()
+    return limit(total, check)[SETTLING : SETTLING + window.count]
 
 
 def _ducking(gate: Samples, heard: Heard) -> Samples:
@@ -77,12 +82,16 @@ def _gate(key: Heard, sound: Samples, length: int, check: Callable[[], None]) ->
 def _shaped(heard: Heard, read: Read) -> Samples:
     """A stretch of a track as it sounds if nothing ducks it."""
     sound = _source(heard, read)
-    place = np.arange(heard.count, dtype=np.float64)
     if (fade := heard.fade_in) is not None:
-        sound = sound * _gains(place + fade.done, fade)
+        faded = sound[: fade.length - fade.done]
+        faded *= _gains(np.arange(len(faded), dtype=np.float64) + fade.done, fade)
     if (fade := heard.fade_out) is not None:
-        sound = sound * _gains(fade.length - fade.done - place, fade)
-    return sound if heard.volume == 1 else sound * np.float32(heard.volume)
+        begin = max(0, -fade.done)
+        place = np.arange(begin, heard.count, dtype=np.float64)
+        sound[begin:] *= _gains(fade.length - fade.done - place, fade)
+    if heard.volume != 1:
+        sound *= np.float32(heard.volume)
+    return sound
 
 
 def _gains(place: NDArray[np.float64], fade: Fade) -> Samples:

@@ -16,10 +16,10 @@ Fades lie at the ends of what is heard: a track that the picture's end cuts off 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.motion import exact
 from schemas.project import AudioTrack
@@ -70,6 +70,13 @@ class SoundSpec:
         for track in fields["tracks"]:
             del track["src"]
         return fields
+
+
+class SoundParts(NamedTuple):
+    """The parts at rest of a film's sound, to be taken one after the other. samples: of all of them."""
+
+    samples: int
+    data: Iterable[bytes]
 
 
 def make_spec(

@@ -6,19 +6,21 @@ import gc
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
 from connectors.decoder import SandboxedDecoder
+from connectors.sandbox import started as sandboxed
 from exportstream import early
 from exportstream.cli import run
 from exportstream.config import Settings
 from processors.encode import Encode
 from processors.stage import Outgoing, TaskContext
 from schemas.messages import EncodeTask
-from tests.acceptance.media import inline, picture
-from tests.unit.builders import document, image, slide, text
+from tests.acceptance.media import inline, picture, tone
+from tests.unit.builders import document, image, slide, text, track
 
 MUSIC = {"id": "music", "src": "music.wav"}
 
@@ -103,3 +105,19 @@ def test_decoders_end_before_anything_is_encoded(tmp_path: Path, monkeypatch: py
     assert run(["render", str(project), "-o", str(out), "--quality", "720p", "-q"], {}) == 0
     assert order[0] == order[-1] == "close"
     assert "encoded" in order
+
+
+def test_decoders_stay_until_all_sound_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process that made a sound's normal form reads it too: a second one would cost its start."""
+    sandbox: list[object] = []
+
+    def count(*args: Any, **kwargs: Any) -> Any:
+        sandbox.append(args)
+        return sandboxed(*args, **kwargs)
+
+    monkeypatch.setattr("connectors.decoder.started", count)
+    project, out = tmp_path / "project.json", tmp_path / "out.mp4"
+    music = inline(tone(25.0), "audio/wav")
+    project.write_bytes(orjson.dumps(document(slides=[slide(25)], audio=[track(music)])))
+    assert run(["render", str(project), "-o", str(out), "--quality", "720p", "-q"], {}) == 0
+    assert len(sandbox) == 1

@@ -21,6 +21,7 @@ from schemas.errors import Cancelled, InvalidInput, Missing
 from schemas.formats import FORMATS
 from schemas.plan import Expected
 from tests.unit.renderers.media import noise, picture
+from tests.unit.renderers.sounds import in_film
 from tests.unit.renderers.test_mp4_writer import sound_of
 
 
@@ -42,7 +43,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     spec = VideoSpec(640, 360, 24, still_crf=1)
     path = tmp_path_factory.mktemp("large") / "film.mp4"
     parts = [Part(encode_still(spec, noise(number, 640, 360)), 30 * 24 - 1) for number in range(2)]
-    join(path, spec, parts, sound_of(48_000, 2813, 0, [3000]))
+    join(path, spec, parts, in_film(sound_of(48_000, 2813, 0, [3000])))
     return path.read_bytes()
 
 

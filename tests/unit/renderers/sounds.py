@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from renderers.h264.stretches import Sound
 from renderers.sound import aac
-from renderers.sound.aac import EncodedAudio, Samples
+from renderers.sound.aac import EncodedAudio, Samples, alike
+from renderers.sound.m4a import SoundFormat
 from renderers.sound.mixing import RATE, SoundSpec, make_spec
 from schemas.project import AudioTrack
 
@@ -53,6 +55,18 @@ def spec_of(
 def lengths(sounds: Mapping[str, NDArray[np.floating]]) -> dict[str, Fraction]:
     """How long sounds last."""
     return {name: Fraction(len(sound), RATE) for name, sound in sounds.items()}
+
+
+def joined(parts: Iterable[EncodedAudio]) -> EncodedAudio:
+    """The whole of its parts, in order."""
+    found = list(alike(parts))
+    packets = tuple(packet for part in found for packet in part.packets)
+    return found[0]._replace(packets=packets, samples=sum(part.samples for part in found))
+
+
+def in_film(audio: EncodedAudio | None) -> Sound | None:
+    """The sound of a film, with whatever packets it has."""
+    return None if audio is None or not audio.packets else Sound(SoundFormat.of(audio), audio.packets)
 
 
 def encode_aac(sound: NDArray[np.float32], rate: int, bitrate: int) -> EncodedAudio:

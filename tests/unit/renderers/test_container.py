@@ -35,7 +35,7 @@ from tests.unit.renderers.media import (
     picture,
     strict_decode,
 )
-from tests.unit.renderers.sounds import encode_aac
+from tests.unit.renderers.sounds import encode_aac, in_film
 
 SPEC = VideoSpec(WIDTH, HEIGHT, FPS)
 CAVLC = replace(SPEC, preset="ultrafast")
@@ -79,7 +79,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     spec = replace(SPEC, preset=request.param)
     parts = film(spec)
     path = tmp_path_factory.mktemp("film") / "film.mp4"
-    join(path, spec, parts, clicks(frames_of(parts) / FPS, (1.0, 3.5)))
+    join(path, spec, parts, in_film(clicks(frames_of(parts) / FPS, (1.0, 3.5))))
     return path, parts
 
 
@@ -242,7 +242,7 @@ def test_any_rate_is_timed_exactly(tmp_path: Path, fps: int, rate: int | None) -
     if rate is not None:
         sound = encode_aac(np.zeros((frames * rate // fps, 2), np.float32), rate, 96_000)
     path = tmp_path / "rate.mp4"
-    join(path, spec, [Part(encode_still(spec, picture(0, 32, 32)), frames - 1)], sound)
+    join(path, spec, [Part(encode_still(spec, picture(0, 32, 32)), frames - 1)], in_film(sound))
     strict_decode(path)
     found = probe(path)
     assert (found.fps, found.frames) == (fps, frames)
@@ -255,7 +255,7 @@ def test_the_same_input_gives_the_same_file(tmp_path: Path) -> None:
     """Joining twice gives the same bytes."""
     parts, sound = film(SPEC), clicks(6, (1.0,))
     for name in ("a.mp4", "b.mp4"):
-        join(tmp_path / name, SPEC, iter(parts), sound)
+        join(tmp_path / name, SPEC, iter(parts), in_film(sound))
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
 
 
@@ -336,7 +336,7 @@ def test_sound_of_another_encoder_is_refused(tmp_path: Path) -> None:
     """Packets that the track's header would not describe are an error."""
     sound = clicks(1, ())._replace(extradata=b"\x13\x10")
     with pytest.raises(InvalidInput) as refusal:
-        join(tmp_path / "bad.mp4", SPEC, [Part(encode_still(SPEC, picture(0)), 29)], sound)
+        join(tmp_path / "bad.mp4", SPEC, [Part(encode_still(SPEC, picture(0)), 29)], in_film(sound))
     assert refusal.value.code == "broken_sound"
 
 

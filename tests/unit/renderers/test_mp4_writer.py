@@ -25,7 +25,7 @@ from renderers.sound.m4a import specific_config, write_m4a
 from schemas.errors import InvalidInput
 from tests.unit.renderers import ffmpeg_muxer
 from tests.unit.renderers.media import decode_sound, noise, picture
-from tests.unit.renderers.sounds import encode_aac
+from tests.unit.renderers.sounds import encode_aac, in_film
 
 SMALL = VideoSpec(64, 48, 30)
 CONFIGURATION = b"\1abcdefghijk"  # nobody looks into it
@@ -59,7 +59,7 @@ def sound_of(rate: int, packets: int, missing: int, sizes: list[int]) -> Encoded
 def assert_alike(folder: Path, spec: VideoSpec, parts: list[Part], audio: EncodedAudio | None) -> None:
     """Our file and FFmpeg's are the same bytes."""
     ours, theirs = folder / "ours.mp4", folder / "theirs.mp4"
-    join(ours, spec, parts, audio)
+    join(ours, spec, parts, in_film(audio))
     ffmpeg_muxer.join(theirs, spec, parts, audio)
     is_same = ours.read_bytes() == theirs.read_bytes()
     assert is_same
@@ -216,7 +216,7 @@ def test_a_film_beyond_four_gigabytes_has_wide_offsets(megabytes: int) -> None:
 def test_a_file_of_sound_alone_is_written_as_ffmpeg_does(tmp_path: Path, audio: EncodedAudio) -> None:
     """An M4A is the very file that FFmpeg's muxer for it would write."""
     ours, theirs = tmp_path / "ours.m4a", tmp_path / "theirs.m4a"
-    write_m4a(ours, audio)
+    write_m4a(ours, [audio])
     ffmpeg_muxer.m4a(theirs, audio)
     is_same = ours.read_bytes() == theirs.read_bytes()
     assert is_same
@@ -226,7 +226,7 @@ def test_a_file_of_sound_alone_can_be_heard(tmp_path: Path) -> None:
     """It has its samples, no more and no fewer, and says so."""
     sound = np.random.default_rng(1).uniform(-0.5, 0.5, (50_000, 2)).astype(np.float32)
     path = tmp_path / "sound.m4a"
-    write_m4a(path, encode_aac(sound, 44_100, 192_000))
+    write_m4a(path, [encode_aac(sound, 44_100, 192_000)])
     found = probe(path)
     assert (found.audio_codec, found.sample_rate, found.channels) == ("aac", 44_100, 2)
     assert found.audio_samples == 50_000
@@ -237,6 +237,6 @@ def test_sound_that_is_none_is_refused(tmp_path: Path) -> None:
     """Sound without a packet is no file, and none is left."""
     audio = sound_of(44_100, 2, 0, [5])._replace(packets=())
     with pytest.raises(InvalidInput) as refusal:
-        write_m4a(tmp_path / "none.m4a", audio)
+        write_m4a(tmp_path / "none.m4a", [audio])
     assert refusal.value.code == "empty_sound"
     assert list(tmp_path.iterdir()) == []

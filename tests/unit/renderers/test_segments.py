@@ -24,6 +24,7 @@ from renderers.h264.video import VideoSpec
 from renderers.sound.aac import FRAME, EncodedAudio
 from renderers.sound.m4a import SoundFormat
 from schemas.errors import Cancelled, InvalidInput
+from tests.unit.renderers.sounds import in_film
 from tests.unit.renderers.test_mp4_writer import chunk, films, sound_of, sounds
 
 SPEC = VideoSpec(64, 48, 30)
@@ -69,7 +70,7 @@ def test_segments_are_the_file_that_a_join_writes(
 ) -> None:
     """Any film, cut anywhere and written in any order, comes out the same to the byte."""
     spec, parts = film
-    join(tmp_path / "film.mp4", spec, parts, audio)
+    join(tmp_path / "film.mp4", spec, parts, in_film(audio))
     is_same = in_segments(tmp_path, spec, parts, audio, seconds) == (tmp_path / "film.mp4").read_bytes()
     assert is_same
 

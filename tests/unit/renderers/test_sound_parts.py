@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from renderers.sound import aac, flac, mp3, packing, pcm, tracks
-from renderers.sound.aac import EncodedAudio, Samples, joined
+from renderers.sound.aac import EncodedAudio, Samples, alike
 from renderers.sound.mix import mix_stretch
 from renderers.sound.mixing import RATE, SoundSpec
 from renderers.sound.tracks import AAC, FLAC, MP3, PCM, SoundCodec
@@ -26,7 +26,7 @@ from schemas.checks import nothing
 from schemas.errors import Cancelled, InvalidInput
 from schemas.parts import SoundPart
 from schemas.project import AudioTrack
-from tests.unit.renderers.sounds import Sources, lengths, spec_of, track
+from tests.unit.renderers.sounds import Sources, joined, lengths, spec_of, track
 
 ROOT = Path(__file__).resolve().parents[3]
 CODECS = [AAC, MP3, FLAC, PCM]
@@ -312,6 +312,6 @@ def test_parts_of_two_encoders_do_not_join() -> None:
     """Joining parts that were encoded in different ways is an error, not a broken file."""
     one = EncodedAudio((b"x",), b"\x11\x90", RATE, 1024, 1024)
     with pytest.raises(InvalidInput):
-        joined([one, one._replace(extradata=b"\x12\x10")])
+        list(alike([one, one._replace(extradata=b"\x12\x10")]))
     with pytest.raises(ValueError, match="too long"):
         flac.encode_part(np.zeros((1, 2), np.float32), 129 * flac.FRAME, RATE, 0, True)
