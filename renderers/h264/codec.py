@@ -74,7 +74,7 @@ class Mp4:
         from renderers.sound.aac import EncodedAudio, joined
 
         audio = None if sound is None else joined(map(EncodedAudio.from_bytes, sound))
-        join(path, spec, _parts(chunks), audio, check=check)
+        join(path, spec, parts_of(chunks), audio, check=check)
 
     def verify(self, file: BinaryIO, expected: Expected) -> None:
         """Length, frames and size of the picture, and whether there is sound. Raises InvalidInput."""
@@ -97,7 +97,8 @@ class Mp4:
             raise _broken(f"it has {found.size} bytes, and its boxes end at {end}")
 
 
-def _parts(chunks: Iterable[tuple[PicturePart, bytes]]) -> Iterator[Any]:
+def parts_of(chunks: Iterable[tuple[PicturePart, bytes]]) -> Iterator[Any]:
+    """Chunks at rest as the parts of a film; one that follows itself is read once."""
     from renderers.h264.mp4 import Part
 
     last: tuple[bytes, EncodedChunk] | None = None
