@@ -44,7 +44,7 @@ class Mp4Segments:
             identity = [
                 [
                     segment.frames,
-                    segment.standing,
+                    list(segment.standing),
                     segment.is_last,
                     packets and [packets.start, packets.stop],
                 ],
