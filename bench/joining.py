@@ -19,7 +19,9 @@ from renderers.h264.bitstream import join_avcc, split_avcc
 from renderers.h264.joining import Part, Planned
 from renderers.h264.mp4 import join
 from renderers.h264.segments import segments, segments_head, write_segment
+from renderers.h264.stretches import Sound
 from renderers.h264.video import EncodedChunk, Packet, VideoSpec, encode_moving
+from renderers.h264.widejoin import SEGMENT_SECONDS
 from renderers.sound.aac import FRAME, EncodedAudio
 from renderers.sound.m4a import SoundFormat
 from tests.unit.renderers import ffmpeg_muxer
@@ -68,7 +70,12 @@ def main() -> None:
         path = Path(folder) / "film.mp4"
 
         def ours() -> None:
-            join(path, SPEC, (Part(EncodedChunk.from_bytes(stored)) for _ in range(count)), audio)
+            join(
+                path,
+                SPEC,
+                (Part(EncodedChunk.from_bytes(stored)) for _ in range(count)),
+                Sound.of([audio], audio.samples),
+            )
 
         def ffmpegs() -> None:
             parts = (Part(EncodedChunk.from_bytes(stored)) for _ in range(count))
@@ -76,7 +83,7 @@ def main() -> None:
 
         def in_segments() -> None:
             heard = SoundFormat.of(audio)
-            cuts = segments([Planned(CHUNK)] * count, FPS)
+            cuts = segments([Planned(CHUNK)] * count, FPS, SEGMENT_SECONDS)
             paths = [path.with_suffix(f".{cut.first}") for cut in cuts]
             records = []
             for cut, own in zip(cuts, paths, strict=True):

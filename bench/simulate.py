@@ -1,12 +1,14 @@
-"""One job on many encoders, simulated: `python -m bench.simulate [--measured FILE]`.
+"""One job on many encoders, simulated: `python -m bench.simulate [--costs FILE]`.
 
-A discrete-event model of what the stream does with one moving project: plan cuts it, the first *width* chunks
-go to render, render sends each to encode, encode sends the one that is *width* further on; when the last one
-is there, mix joins the file and upload publishes it. Messages go to partitions as `connectors.kafka` chooses
-them, processes own equally many partitions, and each encode process has some cores.
+A discrete-event model of what the stream does with one moving project. plan cuts it; the first *width*
+parts of a kind go out; render sends each chunk to encode, encode and sound send the one that is *width*
+further on. Each part that is done is counted, in the partition of its segment, where the segment is written
+when all of it is there; segments are counted under the job's key, the store puts them together, upload
+verifies and publishes. Messages go to partitions as `connectors.kafka` chooses them, processes own equally
+many partitions and have some cores, and each process opens the plan before its first task of it.
 
-Stage times are those of `bench.wide --save FILE`, or MEASURED. Not modelled: a store or a broker that gets
-slow, other jobs, rebalancing, and cores that get slower when their neighbours are busy.
+Costs are those of `bench.costs --save FILE`, or MEASURED. Not modelled: a store or a broker that gets slow,
+other jobs, rebalancing, and cores that get slower when their neighbours are busy.
 """
 
 from __future__ import annotations
@@ -15,9 +17,9 @@ import argparse
 import heapq
 import math
 import statistics
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -27,85 +29,89 @@ from connectors.kafka import chunk_partition
 from schemas.topics import DEFAULT_PARTITIONS
 
 WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-JOBS = 15
-SLIDE_S, FPS = 3.0, 30
+JOBS = 5
+SLIDE_S, FPS, SOUND_S, SEGMENT_S = 3.0, 30, 10.0, 60.0
+PHOTOS = 10
 
 
 @dataclass(frozen=True)
-class Times:
-    """Seconds that stages take, on a core of their own, for a project of `measured_seconds`.
+class Costs:
+    """Seconds that steps take on a core of their own, for a project of so many `seconds` (see `bench.costs`).
 
-    plan: once, most of it for the ten photographs, whatever the length. join, upload, sound: once; they grow
-    with the length. render: for each chunk; encode_frame: for each of its frames, storing included. hop: from
-    the end of a stage to the beginning of the next.
+    plan: once. open: once for each process that works on the job. render_photo: a chunk whose photograph is
+    not drawn yet; render: any other. encode_frame: for each frame of a chunk. sound: a part. count: a part, by
+    the worker that counts it. segment: a minute. join, upload: once. hop: from the end of a stage to the
+    beginning of the next.
     """
 
+    seconds: float
     plan: float
+    open: float
+    render_photo: float
     render: float
     encode_frame: float
+    sound: float
+    count: float
+    segment: float
     join: float
     upload: float
-    hop: float
-    sound: float
-    measured_seconds: float
-
-    def scaled(self, seconds: float) -> Times:
-        """For a project of another length."""
-        factor = seconds / self.measured_seconds
-        once = {name: getattr(self, name) * factor for name in ("join", "upload", "sound")}
-        return replace(self, **once, measured_seconds=seconds)
+    hop: float = 0.01
 
 
-MEASURED = Times(1.47, 0.141, 0.0174, 0.233, 0.106, 0.0062, 1.6, 60.0)
-"""What docs/scaling.md says was measured."""
+MEASURED: dict[str, Costs] = {}
+"""What docs/scaling.md says was measured, by minutes."""
 
 
 @dataclass(frozen=True)
 class Setup:
-    """How wide: cores that encode, of which a process has `cores`; render processes; chunks in flight.
+    """How wide: cores that encode, of which a process has `cores`; cores that draw; cores that mix and join.
 
-    hashed: chunks go to partitions by a hash of their key, and of a partition one at a time is handled. So it
-    was before chunks took turns.
+    in_segments: whether joins are wide; otherwise one worker joins when all parts are there. store: how many
+    cores the store has for what it copies for one job.
     """
 
     encoders: int
     renderers: int
+    mixers: int
     width: int
     cores: int = 1
     partitions: int = DEFAULT_PARTITIONS
-    hashed: bool = False
+    in_segments: bool = True
+    store: int = 1
 
 
 class _Pool:
     """The processes that read one topic: each owns as many partitions, dealt out at random."""
 
-    def __init__(self, processes: int, cores: int, setup: Setup, chance: np.random.Generator) -> None:
-        self._cores, self._setup, self._chance = cores, setup, chance
+    def __init__(self, cores: int, setup: Setup, chance: np.random.Generator, *, ordered: bool) -> None:
+        self._cores = min(cores, setup.cores)
+        processes = min(math.ceil(cores / self._cores), setup.partitions)
+        self._partitions, self._ordered = setup.partitions, ordered
         dealt = chance.permutation(setup.partitions)  # the broker moves them to and fro as members come
         self._owners = [int(turn) % processes for turn in dealt]
-        self._waiting: list[deque[tuple[int, int]]] = [deque() for _ in range(processes)]
+        self._waiting: list[deque[tuple[int, str, int]]] = [deque() for _ in range(processes)]
         self._running: list[list[int]] = [[] for _ in range(processes)]
+        self._opened: set[int] = set()
 
-    def add(self, job: bytes, chunk: int) -> int:
+    def add(self, key: bytes, what: str, number: int) -> int:
         """A message arrives; the process that owns its partition."""
-        count = self._setup.partitions
-        partition = chunk_partition(b"%b:%d" % (job, chunk), count)
-        if self._setup.hashed:
-            partition = int(self._chance.integers(count))
+        partition = chunk_partition(key, self._partitions)
         process = self._owners[partition]
-        self._waiting[process].append((partition, chunk))
+        self._waiting[process].append((partition, what, number))
         return process
 
-    def begin(self, process: int) -> tuple[int, int] | None:
-        """(partition, chunk) of what the process begins now, if it has a core and something that may run."""
+    def begin(self, process: int) -> tuple[int, str, int, bool] | None:
+        """What the process begins now: (partition, what, number, whether the plan is to be opened)."""
         running, waiting = self._running[process], self._waiting[process]
         if len(running) >= self._cores:
             return None
-        for index, (partition, chunk) in enumerate(waiting):
-            if not (self._setup.hashed and partition in running):
+        for index, (partition, what, number) in enumerate(waiting):
+            if not (self._ordered and partition in running):
                 del waiting[index]
                 running.append(partition)
-                return partition, chunk
+                is_new = process not in self._opened
+                self._opened.add(process)
+                return partition, what, number, is_new
         return None
 
     def end(self, process: int, partition: int) -> None:
@@ -116,79 +122,128 @@ class _Pool:
 class _Job:
     """One job on its way through the stages."""
 
-    def __init__(self, chunks: Sequence[int], times: Times, setup: Setup, seed: int) -> None:
-        self._chunks, self._times, self._setup = chunks, times, setup
-        self._name = b"job-%d" % seed
+    def __init__(self, costs: Costs, setup: Setup, seed: int) -> None:
+        self._costs, self._setup = costs, setup
+        self._name = b"t/job-%d" % seed
+        self._chunks = round(costs.seconds / SLIDE_S)
+        self._sounds = math.ceil(costs.seconds / SOUND_S)
+        self._segments = max(1, round(costs.seconds / SEGMENT_S)) if setup.in_segments else 1
         chance = np.random.default_rng(seed)
-        processes = min(math.ceil(setup.encoders / setup.cores), setup.partitions)
         self._pools = {
-            "render": _Pool(min(setup.renderers, setup.partitions), 1, setup, chance),
-            "encode": _Pool(processes, setup.cores, setup, chance),
+            "render": _Pool(setup.renderers, setup, chance, ordered=True),
+            "encode": _Pool(setup.encoders, setup, chance, ordered=False),
+            "sound": _Pool(setup.mixers, setup, chance, ordered=False),
+            "mix": _Pool(setup.mixers, setup, chance, ordered=True),
         }
-        self._events: list[tuple[float, int, str, str, tuple[int, ...]]] = []
+        self._missing = Counter(self._segment(n, self._chunks) for n in range(self._chunks))
+        self._missing.update(self._segment(n, self._sounds) for n in range(self._sounds))
+        self._photos: set[int] = set()
+        self._events: list[tuple[float, int, str, str, tuple[int, ...], str]] = []
+        self._written = 0
+        self.ends: dict[str, float] = {}
+
+    def _segment(self, number: int, count: int) -> int:
+        return number * self._segments // count
 
     def run(self) -> float:
         """Seconds from the request to the published file."""
-        times = self._times
-        planned = times.hop + times.plan
-        for chunk in range(min(self._setup.width, len(self._chunks))):
-            self._at(planned + times.hop, "arrives", "render", chunk)
-        last = planned + times.hop + times.sound
+        costs, setup = self._costs, self._setup
+        now = costs.hop + costs.plan
+        self.ends["plan"] = now
+        for stage, count in (("render", self._chunks), ("sound", self._sounds)):
+            for number in range(min(setup.width, count)):
+                self._at(now + costs.hop, "arrives", stage, (number,), stage)
         while self._events:
-            now, _, what, stage, given = heapq.heappop(self._events)
-            if what == "arrives":
-                self._begin(now, stage, self._pools[stage].add(self._name, given[0]))
+            now, _, event, stage, given, what = heapq.heappop(self._events)
+            if event == "arrives":
+                self._arrive(now, stage, what, given[0])
                 continue
-            process, partition, chunk = given
+            process, partition, number = given
             self._pools[stage].end(process, partition)
             self._begin(now, stage, process)
-            if stage == "render":
-                self._at(now + times.hop, "arrives", "encode", chunk)
-                continue
-            last = max(last, now)
-            if (following := chunk + self._setup.width) < len(self._chunks):
-                self._at(now + times.hop, "arrives", "render", following)
-        return last + times.hop + times.join + times.hop + times.upload
+            self._after(now, stage, what, number)
+        serial = (costs.hop + costs.join / setup.store) + (costs.hop + costs.upload / setup.store)
+        self.ends["parts and segments"] = now
+        return now + serial
 
-    def _at(self, time: float, what: str, stage: str, *given: int) -> None:
-        heapq.heappush(self._events, (time, len(self._events), what, stage, given))
+    def _arrive(self, now: float, stage: str, what: str, number: int) -> None:
+        key = b"%b:%d" % (self._name, self._segment_of(what, number) if stage == "mix" else number)
+        self._begin(now, stage, self._pools[stage].add(key, what, number))
+
+    def _segment_of(self, what: str, number: int) -> int:
+        return (
+            number
+            if what == "segment"
+            else self._segment(number, self._sounds if what == "sound" else self._chunks)
+        )
+
+    def _after(self, now: float, stage: str, what: str, number: int) -> None:
+        """What follows from a step that is done."""
+        then = now + self._costs.hop
+        if stage == "render":
+            self._at(then, "arrives", "encode", (number,), "encode")
+        elif stage in ("encode", "sound"):
+            self._at(then, "arrives", "mix", (number,), stage)
+            count, first = (self._chunks, "render") if stage == "encode" else (self._sounds, "sound")
+            if (following := number + self._setup.width) < count:
+                self._at(then, "arrives", first, (following,), first)
+        elif what != "segment":
+            segment = self._segment_of(what, number)
+            self._missing[segment] -= 1
+            if not self._missing[segment] and self._setup.in_segments:
+                self._at(now, "arrives", "mix", (segment,), "segment")
+
+    def _at(self, time: float, event: str, stage: str, given: tuple[int, ...], what: str) -> None:
+        heapq.heappush(self._events, (time, len(self._events), event, stage, given, what))
 
     def _begin(self, now: float, stage: str, process: int) -> None:
         while (begun := self._pools[stage].begin(process)) is not None:
-            partition, chunk = begun
-            encoding = self._times.encode_frame * self._chunks[chunk]
-            work = self._times.render if stage == "render" else encoding
-            self._at(now + work, "done", stage, process, partition, chunk)
+            partition, what, number, is_new = begun
+            work = self._work(what, number, stage) + (self._costs.open if is_new else 0.0)
+            self._at(now + work, "done", stage, (process, partition, number), what)
+
+    def _work(self, what: str, number: int, stage: str) -> float:
+        costs = self._costs
+        if stage == "mix":
+            return costs.segment if what == "segment" else costs.count
+        if what == "render":
+            # Whoever begins while a photograph is being drawn elsewhere draws it too: only the first wave.
+            is_first = number < max(PHOTOS, min(self._setup.width, self._setup.renderers))
+            return costs.render_photo if is_first else costs.render
+        return costs.encode_frame * SLIDE_S * FPS if what == "encode" else costs.sound
 
 
-def seconds_of(minutes: float, times: Times, setup: Setup) -> float:
+def seconds_of(costs: Costs, setup: Setup) -> float:
     """The median over some jobs of one project: slides of three seconds that move from end to end."""
-    chunks = [round(SLIDE_S * FPS)] * round(minutes * 60 / SLIDE_S)
-    scaled = times.scaled(minutes * 60)
-    return statistics.median(_Job(chunks, scaled, setup, seed).run() for seed in range(JOBS))
+    return statistics.median(_Job(costs, setup, seed).run() for seed in range(JOBS))
 
 
-def setups(encoders: int) -> dict[str, tuple[float, Setup]]:
-    """(minutes, how wide) by the head of a column."""
-    renderers, wide = max(1, encoders // 4), 2 * encoders + 8
+def setups(encoders: int, costs: Mapping[str, Costs]) -> dict[str, tuple[Costs, Setup]]:
+    """(costs, how wide) by the head of a column."""
+    # One core in four draws, one in four mixes and joins; a process has up to 16 of them.
+    others, wide = max(1, encoders // 4), 2 * encoders + 8
     cores = max(1, encoders // 16)
     processes = math.ceil(encoders / cores)
     # A multiple of the processes: the 12 that topics have are one for 1, 2 and 4 of them.
     partitions = processes * max(1, DEFAULT_PARTITIONS // processes)
+    narrow = Setup(encoders, others, others, 8, cores, partitions)
+    one = Setup(encoders, others, others, wide, cores, partitions, in_segments=False)
+    segments = Setup(encoders, others, others, wide, cores, partitions)
+    quick = Setup(encoders, others, others, wide, cores, partitions, store=8)
+    last = max(costs, key=float)
+    first = min(costs, key=float)
     return {
-        "5 min, hashed, 12 partitions": (
-            5.0,
-            Setup(encoders, renderers, wide, partitions=max(12, encoders), hashed=True),
-        ),
-        "5 min, width 8": (5.0, Setup(encoders, renderers, 8, cores, partitions)),
-        "5 min, width 2 N + 8": (5.0, Setup(encoders, renderers, wide, cores, partitions)),
-        "60 min, width 2 N + 8": (60.0, Setup(encoders, renderers, wide, cores, partitions)),
+        f"{first} min, width 8": (costs[first], narrow),
+        f"{first} min, width 2 N + 8": (costs[first], segments),
+        f"{last} min, joined by one": (costs[last], one),
+        f"{last} min, in segments": (costs[last], segments),
+        f"{last} min, the store has 8 cores": (costs[last], quick),
     }
 
 
-def table(times: Times) -> list[str]:
+def table(costs: Mapping[str, Costs]) -> list[str]:
     """Lines of Markdown: for each number of encoders the seconds, and how many times quicker than one."""
-    heads = list(setups(1))
+    heads = list(setups(1, costs))
     lines = [
         f"| cores that encode | {' | '.join(f'{head}: s | ×' for head in heads)} |",
         f"|--:|{'--:|' * 2 * len(heads)}",
@@ -196,8 +251,8 @@ def table(times: Times) -> list[str]:
     first: dict[str, float] = {}
     for encoders in WORKERS:
         cells = [str(encoders)]
-        for head, (minutes, setup) in setups(encoders).items():
-            seconds = seconds_of(minutes, times, setup)
+        for head, (given, setup) in setups(encoders, costs).items():
+            seconds = seconds_of(given, setup)
             first.setdefault(head, seconds)
             cells += [f"{seconds:.1f}", f"{first[head] / seconds:.1f}"]
         lines.append(f"| {' | '.join(cells)} |")
@@ -209,17 +264,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--measured", type=Path, help="what `bench.wide --save` wrote")
+    parser.add_argument("--costs", type=Path, help="what `bench.costs --save` wrote")
     options = parser.parse_args()
-    times = MEASURED
-    if options.measured is not None:
-        known = orjson.loads(options.measured.read_bytes())
-        times = Times(**{field.name: known[field.name] for field in fields(Times)})
-    print(times)
-    minutes = times.measured_seconds / 60
-    same = [seconds_of(minutes, times, Setup(encoders, 1, 8)) for encoders in (1, 2, 4)]
-    print(f"The measured project itself, on 1, 2 and 4 cores: {', '.join(f'{s:.1f} s' for s in same)}\n")
-    print("\n".join(table(times)))
+    costs = MEASURED
+    if options.costs is not None:
+        names = [field.name for field in fields(Costs) if field.name != "hop"]
+        read = orjson.loads(options.costs.read_bytes())
+        costs = {minutes: Costs(**{name: known[name] for name in names}) for minutes, known in read.items()}
+    for given in costs.values():
+        print(given)
+    print("\n".join(table(costs)))
+    last = costs[max(costs, key=float)]
+    job = _Job(last, setups(WORKERS[-1], costs)[list(setups(1, costs))[-1]][1], 0)
+    total = job.run()
+    print(f"\nOf {total:.2f} s on {WORKERS[-1]} cores: {job.ends}, then join and upload")
 
 
 if __name__ == "__main__":

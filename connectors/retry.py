@@ -149,9 +149,16 @@ class RetryingStore:
         """Have an object under a second key too. Raises Missing."""
         self._retrier.call(lambda: self._store.copy(source, target))
 
-    def compose(self, target: str, sources: Sequence[str], head: bytes = b"") -> None:
+    def compose(
+        self,
+        target: str,
+        sources: Sequence[str],
+        head: bytes = b"",
+        *,
+        check: Callable[[], None] = nothing,
+    ) -> None:
         """Make one object of several. Raises Missing."""
-        self._retrier.call(lambda: self._store.compose(target, sources, head))
+        self._retrier.call(lambda: self._store.compose(target, sources, head, check=check))
 
     def presign(self, key: str, seconds: int, file_name: str) -> str | None:
         """An address to download the object from, if the store can serve it."""

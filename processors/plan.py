@@ -6,7 +6,7 @@ store has already is left out. All that can be known to be wrong is said here, b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -144,29 +144,42 @@ class PlanStage:
             expected=outline.expected,
             files=files,
             joined=outline.joined,
+            segments=tuple(outline.segments),
             engine_version=ENGINE_VERSION,
             instructions=instructions.chosen().name,
             warnings=tuple(gathered.warnings),
         )
-        return plan.model_copy(update={"todo": self._missing(plan)})
+        segments = self._missing_segments(plan)
+        needed = [place for number in segments for place in plan.segments[number].positions]
+        todo = self._missing(plan, sorted(set(needed)) if plan.segments else range(len(plan.parts)))
+        return plan.model_copy(update={"todo": todo, "missing_segments": segments})
 
     def _gather(self, needs: Needs, project: Project, tenant: str, context: TaskContext) -> Gathered:
         if needs.as_they_are:
             return self._assets.fetch_only(needs.project, tenant, context)
         return self._assets.gather(needs.project, tenant, needs.kinds, needs.canvas, context, whole=project)
 
-    def _missing(self, plan: Plan) -> tuple[int, ...]:
-        """Positions of the distinct parts that the store lacks, of each kind the longest work first."""
+    def _missing(self, plan: Plan, positions: Iterable[int]) -> tuple[int, ...]:
+        """Those of the distinct parts that the store lacks, of each kind the longest work first."""
         distinct: dict[str, int] = {}
-        for position in range(len(plan.parts)):
+        for position in positions:
             distinct.setdefault(plan.place(position), position)
-        with ThreadPoolExecutor(EXISTS_AT_ONCE) as pool:
-            found = pool.map(self._store.exists, distinct)
-            missing = [
-                position for position, there in zip(distinct.values(), found, strict=True) if not there
-            ]
+        missing = [position for position, there in self._exist(distinct) if not there]
         kinds = tuple(ROUTES)
         return tuple(sorted(missing, key=lambda p: (kinds.index(plan.parts[p].kind), -plan.parts[p].work)))
+
+    def _missing_segments(self, plan: Plan) -> tuple[int, ...]:
+        """Numbers of the segments that the store lacks, wholly or in part."""
+        numbers = range(len(plan.segments))
+        places = {plan.segment_place(number): number for number in numbers}
+        records = {plan.place(len(plan.parts) + number): number for number in numbers}
+        lost = {number for number, there in self._exist({**places, **records}) if not there}
+        return tuple(sorted(lost))
+
+    def _exist(self, places: Mapping[str, int]) -> list[tuple[int, bool]]:
+        """Of each place, its number and whether something lies there."""
+        with ThreadPoolExecutor(EXISTS_AT_ONCE) as pool:
+            return list(zip(places.values(), pool.map(self._store.exists, places), strict=True))
 
     def _first_tasks(self, plan: Plan) -> list[Outgoing]:
         if all(self._store.exists(file.key) for file in plan.files):
@@ -174,6 +187,7 @@ class PlanStage:
         tasks = [
             part_task(plan, position) for kind in ROUTES for position in plan.of_kind(kind)[: plan.width]
         ]
+        tasks += [join_task(plan, n) for n in plan.missing_segments if not plan.missing_from(n)]
         return tasks or [join_task(plan)]
 
     def on_failure(self, message: Message, error: ExportError, now: datetime) -> Iterable[Outgoing]:

@@ -33,13 +33,29 @@ def after_part(plan: Plan, position: int, *, again: bool) -> list[Outgoing]:
     following_task = [] if following is None else [part_task(plan, following)]
     if not plan.joined and len(plan.parts) == 1:
         return [*following_task, upload_task(plan)]
-    done = PartDone(**_common(plan), position=position)
-    return [*following_task, Outgoing(topics.MIX, _job_key(plan), done)]
+    if not plan.segments:
+        return [*following_task, _done(plan, position, None)]
+    return [*following_task, *(_done(plan, position, number) for number in plan.counted_for(position))]
 
 
-def join_task(plan: Plan) -> Outgoing:
-    """The order to join parts that were all there when they were planned."""
-    return Outgoing(topics.MIX, _job_key(plan), JoinTask(**_common(plan)))
+def after_segment(plan: Plan, number: int) -> list[Outgoing]:
+    """Word to whoever counts a job's segments that one is there."""
+    return [_done(plan, len(plan.parts) + number, None)]
+
+
+def join_task(plan: Plan, segment: int | None = None) -> Outgoing:
+    """The order to join parts that are all there: those of a segment, or of the whole result."""
+    return Outgoing(topics.MIX, _mix_key(plan, segment), JoinTask(**_common(plan), segment=segment))
+
+
+def _done(plan: Plan, position: int, segment: int | None) -> Outgoing:
+    done = PartDone(**_common(plan), position=position, segment=segment)
+    return Outgoing(topics.MIX, _mix_key(plan, segment), done)
+
+
+def _mix_key(plan: Plan, segment: int | None) -> str:
+    """Segments are counted and written by whoever has their partition, side by side."""
+    return _job_key(plan) if segment is None else _part_key(plan, segment)
 
 
 def upload_task(plan: Plan, *, reused: bool = False) -> Outgoing:

@@ -10,6 +10,7 @@ import re
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -121,22 +122,27 @@ class Upload:
     def _publish_file(
         self, view: PlanView, file: OutputFile, number: int, folder: Path, context: TaskContext
     ) -> ResultFile:
-        """Verify one file and copy it to where the job's files lie."""
+        """Verify one file while the store copies it to where the job's files lie."""
         plan = view.plan
         context.check()
-        try:
-            sha256, size = verify_object(
-                self._store, file.key, view.maker, plan.expected, check=context.check
-            )
-            if self._publish_copy is not None:
-                self._store.download(file.key, folder / file.name)
-        except Missing as error:
-            raise Missing(
-                "output_expired", "The finished file was removed before it was published; ask again."
-            ) from error
-        context.check()
         key = keys.export_key(plan.tenant, plan.job_id, file.name)
-        self._store.copy(file.key, key)
+        with ThreadPoolExecutor(1, "copy") as pool:
+            copied = pool.submit(self._store.copy, file.key, key)
+            try:
+                sha256, size = verify_object(
+                    self._store, file.key, view.maker, plan.expected, check=context.check
+                )
+                if self._publish_copy is not None:
+                    self._store.download(file.key, folder / file.name)
+                copied.result()
+                context.check()
+            except BaseException as error:
+                wait([copied])
+                self._store.delete(key)
+                if isinstance(error, Missing):
+                    told = "The finished file was removed before it was published; ask again."
+                    raise Missing("output_expired", told) from error
+                raise
         return ResultFile(
             key=key,
             file_name=file_name(plan, number),

@@ -60,6 +60,16 @@ def part_key(tenant: str, kind: str, part_hash: str) -> str:
     return f"t/{tenant}/{_PARTS[kind]}/{part_hash}"
 
 
+def segment_key(tenant: str, segment_hash: str) -> str:
+    """A stretch of a long result, its parts joined."""
+    return f"t/{tenant}/segments/{segment_hash}"
+
+
+def record_key(tenant: str, segment_hash: str) -> str:
+    """What the head of the result has to know of a segment; written after the segment."""
+    return f"t/{tenant}/records/{segment_hash}"
+
+
 def plan_key(tenant: str, job_id: str) -> str:
     """The plan of a job, read by every stage after `plan`; written once, so a repeated request reuses it."""
     return f"t/{tenant}/plans/{job_id}.json"

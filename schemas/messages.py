@@ -215,17 +215,24 @@ class DocumentTask(AboutJob):
 
 
 class PartDone(PartTask):
-    """A part lies in the store: the fan-in counts it."""
+    """A part lies in the store: the fan-in counts it.
+
+    segment: the number of the segment that it is counted for, None for the whole result. A position behind
+    those of all parts is that of a segment (`Plan.place`).
+    """
 
     TYPE: ClassVar[str] = "chunk.done"
 
+    segment: Annotated[int, Field(ge=0)] | None = None
+
 
 class JoinTask(AboutJob):
-    """All that a job needs lay in the store when it was planned: join it."""
+    """All that a job needs lay in the store when it was planned: join it, or one of its segments."""
 
     TYPE: ClassVar[str] = "parts.join"
 
     plan_key: StoreKey
+    segment: Annotated[int, Field(ge=0)] | None = None
 
 
 class UploadTask(AboutJob):

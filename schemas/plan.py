@@ -4,6 +4,7 @@ It lies in the object store under the job's id, so a request that is delivered t
 of the first time, and positions mean the same for ever.
 """
 
+from functools import cached_property
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -77,6 +78,23 @@ class OutputFile(Message):
     media_type: str
 
 
+class Segment(Message):
+    """A stretch of a long result that is joined by itself, by any worker.
+
+    key: of all that determines its bytes. pictures, sounds: first and end of the positions of its parts; a
+    part of the sound may be in two segments.
+    """
+
+    key: str
+    pictures: tuple[int, int]
+    sounds: tuple[int, int] = (0, 0)
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """Of all its parts."""
+        return (*range(*self.pictures), *range(*self.sounds))
+
+
 class Plan(Asked, AboutJob):
     """The work of a job.
 
@@ -86,6 +104,8 @@ class Plan(Asked, AboutJob):
     whether `mix` makes the files of the parts; otherwise the parts are the files. instructions: what encoders
     are given on the machine that planned (`renderers.instructions`). installed_fonts: those of the deployment
     that the document names, each with its file among the assets: drawing needs no other.
+    segments: of a result that is long enough for them; missing_segments: numbers of those that were not in
+    the store. The parts of others are not asked for.
     """
 
     TYPE: ClassVar[str] = "job.plan"
@@ -100,6 +120,8 @@ class Plan(Asked, AboutJob):
     installed_fonts: tuple[InstalledFont, ...] = ()
     parts: tuple[AnyPart, ...]
     todo: tuple[int, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    missing_segments: tuple[int, ...] = ()
     width: Annotated[int, Field(ge=1)] = 8
     expected: Expected = Expected()
     files: Annotated[tuple[OutputFile, ...], Field(min_length=1)]
@@ -125,20 +147,64 @@ class Plan(Asked, AboutJob):
         return self.parts[position]
 
     def place(self, position: int) -> str:
-        """Key of the part at `position` in the store."""
+        """Key of the part at `position` in the store, or behind all parts of the record of a segment."""
+        if 0 <= position - len(self.parts) < len(self.segments):
+            return keys.record_key(self.tenant, self.segments[position - len(self.parts)].key)
         part = self.part(position)
         if not self.joined:
             return self.files[position].key
         return keys.part_key(self.tenant, part.kind, part.key)
 
+    def segment_place(self, number: int) -> str:
+        """Where a segment lies in the store."""
+        return keys.segment_key(self.tenant, self.segments[number].key)
+
+    def missing_from(self, segment: int | None) -> set[int]:
+        """Positions of what was missing when the job was planned: of a segment, or of the whole result."""
+        if segment is not None:
+            return set(self._missing_by_segment[segment])
+        if self.segments:
+            return {len(self.parts) + number for number in self.missing_segments}
+        return set(self.todo)
+
+    def counted_for(self, position: int) -> list[int]:
+        """The segments that a part is in: the same part may occur at several positions."""
+        return self._segments_of.get(self.place(position), [])
+
+    @cached_property
+    def _segments_of(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for number, segment in enumerate(self.segments):
+            for place in dict.fromkeys(map(self.place, segment.positions)):
+                found.setdefault(place, []).append(number)
+        return found
+
+    @cached_property
+    def _missing_by_segment(self) -> list[list[int]]:
+        found: list[list[int]] = [[] for _ in self.segments]
+        for position in self.todo:
+            for number in self.counted_for(position):
+                found[number].append(position)
+        return found
+
     def of_kind(self, kind: PartKind) -> list[int]:
         """The positions of the missing parts of a kind, in the order in which they are sent out."""
-        return [position for position in self.todo if self.parts[position].kind == kind]
+        return self._by_kind.get(kind, [])
 
     def following(self, position: int) -> int | None:
         """The position that is sent out when that at `position` is done: of its kind, `width` further on."""
+        turn = self._turns.get(position)
         peers = self.of_kind(self.part(position).kind)
-        try:
-            return peers[peers.index(position) + self.width]
-        except (ValueError, IndexError):
-            return None
+        return None if turn is None or turn + self.width >= len(peers) else peers[turn + self.width]
+
+    @cached_property
+    def _by_kind(self) -> dict[PartKind, list[int]]:
+        found: dict[PartKind, list[int]] = {}
+        for position in self.todo:
+            found.setdefault(self.parts[position].kind, []).append(position)
+        return found
+
+    @cached_property
+    def _turns(self) -> dict[int, int]:
+        """The place of each missing part among those of its kind."""
+        return {position: turn for peers in self._by_kind.values() for turn, position in enumerate(peers)}

@@ -26,6 +26,7 @@ MIB = 1024 * 1024
 
 JOB_KEY = "tenant/job_id"
 TASK_KEY = "tenant/job_id:part"
+MIX_KEY = "tenant/job_id, or tenant/job_id:segment"
 """Formats of keys; schemas/identity.py makes them."""
 
 MAX_REQUEST_BYTES = 8 * MIB
@@ -65,7 +66,7 @@ TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec(RENDER, TASK_KEY, "draw one part"),
     TopicSpec(ENCODE, TASK_KEY, "compose and encode one part"),
     TopicSpec(SOUND, TASK_KEY, "mix and encode one part of the sound"),
-    TopicSpec(MIX, JOB_KEY, "part finished, join them"),
+    TopicSpec(MIX, MIX_KEY, "part finished, join them"),
     TopicSpec(UPLOAD, JOB_KEY, "publish one finished file"),
     TopicSpec(CONTROL, JOB_KEY, "cancel, change priority", cleanup="compact"),
     TopicSpec(PROGRESS, JOB_KEY, "facts: what a stage started, finished, failed", retention_ms=7 * DAY_MS),
@@ -84,8 +85,8 @@ TOPICS: tuple[TopicSpec, ...] = (
     ),
 )
 
-CHUNK_TOPICS = frozenset(spec.name for spec in TOPICS if spec.key == TASK_KEY)
-"""Their messages need no order: one partition may be as good as another."""
+CHUNK_TOPICS = frozenset(spec.name for spec in TOPICS if spec.key in (TASK_KEY, MIX_KEY))
+"""What is about parts in a row, or segments in a row, goes to partitions in turn."""
 
 
 def topic_name(plain: str, prefix: str = "") -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from schemas.checks import nothing
 from schemas.errors import InvalidInput, Missing, Unavailable
 
 BLOCK = 1 << 18
@@ -76,8 +77,18 @@ class ObjectStore(Protocol):
     def copy(self, source: str, target: str) -> None:
         """Make `target` the same as `source`, on the server where possible."""
 
-    def compose(self, target: str, sources: Sequence[str], head: bytes = b"") -> None:
-        """Make `target` of `head` and all sources, one after the other, on the server where possible."""
+    def compose(
+        self,
+        target: str,
+        sources: Sequence[str],
+        head: bytes = b"",
+        *,
+        check: Callable[[], None] = nothing,
+    ) -> None:
+        """Make `target` of `head` and all sources, one after the other, on the server where possible.
+
+        check: called for each piece that is copied; when it raises, the target is as it was.
+        """
 
     def presign(self, key: str, seconds: int, file_name: str) -> str | None:
         """An address that hands the object out for so long, or None where there is no such thing."""

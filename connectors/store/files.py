@@ -25,6 +25,7 @@ from connectors.store.base import (
     primed,
     write_blocks,
 )
+from schemas.checks import nothing
 from schemas.errors import InvalidInput, Unavailable
 
 PARTS = ".partial"
@@ -132,12 +133,20 @@ class FileStore:
             # Renaming one name of a file to another name of the same file does nothing (POSIX).
             _unlink(part)
 
-    def compose(self, target: str, sources: Sequence[str], head: bytes = b"") -> None:
+    def compose(
+        self,
+        target: str,
+        sources: Sequence[str],
+        head: bytes = b"",
+        *,
+        check: Callable[[], None] = nothing,
+    ) -> None:
         """Write several objects as one; blocks are shared where the file system can. Raises Missing."""
 
         def write(part: int) -> None:
             _write_all(part, head)
             for source in sources:
+                check()
                 with self._reading(source), open(self._path(source), "rb") as file:
                     _copy_bytes(file.fileno(), part)
 

@@ -17,6 +17,7 @@ from connectors.store.base import (
     missing,
     write_blocks,
 )
+from schemas.checks import nothing
 
 
 class MemoryStore:
@@ -92,9 +93,20 @@ class MemoryStore:
         data, info = self._find(source)
         self.put(target, data, info.content_type)
 
-    def compose(self, target: str, sources: Sequence[str], head: bytes = b"") -> None:
+    def compose(
+        self,
+        target: str,
+        sources: Sequence[str],
+        head: bytes = b"",
+        *,
+        check: Callable[[], None] = nothing,
+    ) -> None:
         """Keep several objects as one."""
-        self.put(target, b"".join([head, *map(self.get, sources)]))
+        found = [head]
+        for source in sources:
+            check()
+            found.append(self.get(source))
+        self.put(target, b"".join(found))
 
     def presign(self, key: str, seconds: int, file_name: str) -> str | None:
         """None: no other process can read this memory."""

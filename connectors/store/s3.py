@@ -6,7 +6,7 @@ The client's own retries are off: whether and how long to try again is the calle
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -33,6 +33,7 @@ from connectors.store.base import (
     write_blocks,
 )
 from connectors.store.parts import COPIED, SMALLEST, Extent, plan_parts
+from schemas.checks import nothing
 from schemas.errors import ExportError, InvalidInput, Unavailable
 
 CONNECT_S = 5.0
@@ -165,19 +166,33 @@ class S3Store:
         check_key(target)
         info = self.stat(source)
         if info.size >= 2 * COPIED:
-            self._compose(target, [info], b"", info.content_type)
+            self._compose(target, [info], b"", info.content_type, nothing)
         else:
             with _errors(source):
                 self._client.copy_object(self._bucket, target, CopySource(self._bucket, source))
 
-    def compose(self, target: str, sources: Sequence[str], head: bytes = b"") -> None:
+    def compose(
+        self,
+        target: str,
+        sources: Sequence[str],
+        head: bytes = b"",
+        *,
+        check: Callable[[], None] = nothing,
+    ) -> None:
         """Make `target` of `head` and all sources; the server copies what it can, side by side."""
         check_key(target)
         with ThreadPoolExecutor(COPIERS, "s3-stat") as pool:
             infos = list(pool.map(self.stat, sources))
-        self._compose(target, infos, head, content_type_of(target))
+        self._compose(target, infos, head, content_type_of(target), check)
 
-    def _compose(self, target: str, infos: Sequence[ObjectInfo], head: bytes, kind: str) -> None:
+    def _compose(
+        self,
+        target: str,
+        infos: Sequence[ObjectInfo],
+        head: bytes,
+        kind: str,
+        check: Callable[[], None],
+    ) -> None:
         parts = plan_parts([len(head), *(info.size for info in infos)])
         if len(parts) <= 1 and sum(info.size for info in infos) < SMALLEST:
             return self.put(target, b"".join([head, *(self.get(info.key) for info in infos)]), kind)
@@ -187,6 +202,7 @@ class S3Store:
             upload = self._client._create_multipart_upload(self._bucket, target, {"Content-Type": kind})
 
         def send(number: int, part: Sequence[Extent]) -> Part:
+            check()
             return Part(number, self._send(target, upload, number, part, infos, head))
 
         try:

@@ -85,7 +85,7 @@ class Mp4:
         heard = None
         if sound is not None:
             heard = Sound.of(map(EncodedAudio.from_bytes, sound.data), sound.samples)
-        join(path, spec, _parts(chunks), heard, check=check)
+        join(path, spec, parts_of(chunks), heard, check=check)
 
     def verify(self, file: BinaryIO, expected: Expected) -> None:
         """Length, frames and size of the picture, and whether there is sound. Raises InvalidInput."""
@@ -108,7 +108,8 @@ class Mp4:
             raise _broken(f"it has {found.size} bytes, and its boxes end at {end}")
 
 
-def _parts(chunks: Iterable[tuple[PicturePart, bytes]]) -> Iterator[Any]:
+def parts_of(chunks: Iterable[tuple[PicturePart, bytes]]) -> Iterator[Any]:
+    """Chunks at rest as the parts of a film; one that follows itself is read once."""
     from renderers.h264.mp4 import Part
 
     last: tuple[bytes, EncodedChunk] | None = None

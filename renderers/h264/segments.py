@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,9 +25,6 @@ from renderers.sound.m4a import SoundFormat
 from schemas.checks import nothing
 from schemas.errors import InvalidInput
 
-SEGMENT_SECONDS = 60
-"""A segment is closed when it has so many seconds: about 10 MB of film in 1080p."""
-
 
 class Segment(NamedTuple):
     """Parts `first` to `end` - 1 of a film, `frames` in all, and where its stream stands before them."""
@@ -40,10 +37,14 @@ class Segment(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What the head has to know of a segment: parameter sets, sizes, and that it fits to its neighbours."""
+    """What the head has to know of a segment: parameter sets, sizes, and that it fits to its neighbours.
+
+    extradata: of its sound, empty where there is none.
+    """
 
     sps: bytes
     pps: bytes
+    extradata: bytes
     before: Standing
     after: Standing
     table: Table
@@ -52,9 +53,9 @@ class Record(NamedTuple):
         """The form in the object store: a head, then numbers of 32 bits."""
         counts = [len(column) for column in self.table]
         standings = [*self.before, *self.after]
-        sizes = _SIZES.pack(len(self.sps), len(self.pps), *standings, *counts)
+        sizes = _SIZES.pack(*map(len, self[:3]), *standings, *counts)
         columns = [np.asarray(column, ">u4").tobytes() for column in self.table]
-        data = b"".join([sizes, self.sps, self.pps, *columns])
+        data = b"".join([sizes, *self[:3], *columns])
         return _HEAD.pack(_MAGIC, _VERSION, zlib.crc32(data)) + data
 
     @classmethod
@@ -65,23 +66,26 @@ class Record(NamedTuple):
         _, version, crc = _HEAD.unpack_from(data)
         if version != _VERSION or zlib.crc32(memoryview(data)[_HEAD.size :]) != crc:
             raise InvalidInput("broken_segment", "The record of a segment is damaged or of another version.")
-        sps, pps, *numbers = _SIZES.unpack_from(data, _HEAD.size)
+        sps, pps, extradata, *numbers = _SIZES.unpack_from(data, _HEAD.size)
         at = _HEAD.size + _SIZES.size
-        sets = data[at : at + sps], data[at + sps : at + sps + pps]
-        at += sps + pps
+        ends = list(accumulate([at, sps, pps, extradata]))
+        sets = [data[start:end] for start, end in pairwise(ends)]
+        at = ends[-1]
         columns = []
         for count in numbers[6:]:
             columns.append(np.frombuffer(data, ">u4", count, at).astype(np.int64))
             at += 4 * count
-        return cls(*sets, Standing(*numbers[:3]), Standing(*numbers[3:6]), Table(*columns))
+        return cls(
+            sets[0], sets[1], sets[2], Standing(*numbers[:3]), Standing(*numbers[3:6]), Table(*columns)
+        )
 
 
 _HEAD = struct.Struct(">4sBI")  # magic, version, CRC-32 of all that follows
-_SIZES = struct.Struct(">II6q4I")  # bytes of SPS and PPS, both standings, lengths of the table's columns
+_SIZES = struct.Struct(">III6q4I")  # bytes of SPS, PPS and extradata, both standings, lengths of the columns
 _MAGIC, _VERSION = b"XSsg", 1
 
 
-def segments(parts: Sequence[Planned], fps: int, seconds: int = SEGMENT_SECONDS) -> list[Segment]:
+def segments(parts: Sequence[Planned], fps: int, seconds: int) -> list[Segment]:
     """How to cut a film of planned parts: at the first part after so many seconds that nothing fades to.
 
     A single segment is what a short film is: join it in one piece.
@@ -95,6 +99,15 @@ def segments(parts: Sequence[Planned], fps: int, seconds: int = SEGMENT_SECONDS)
             first, begin = number, standing
         standing = standing.after(part, fps)
     return [*found, Segment(first, len(parts), standing.frames - begin.frames, begin, True)]
+
+
+def segment_at(parts: Sequence[Planned], first: int, end: int, fps: int) -> Segment:
+    """The segment of the parts `first` to `end` - 1 of a film."""
+    standing = Standing()
+    for part in parts[:first]:
+        standing = standing.after(part, fps)
+    frames = sum(sum(part) for part in parts[first:end])
+    return Segment(first, end, frames, standing, end == len(parts))
 
 
 def sound_range(segment: Segment, fps: int, reorder: int, sound: SoundFormat) -> range:
@@ -138,15 +151,20 @@ def write_segment(
     except BaseException:
         path.unlink(missing_ok=True)
         raise
-    sets = head.chunk.sps, head.chunk.pps
-    return Record(*sets, segment.standing, joiner.standing, stretch.table())
+    said = head.chunk.sps, head.chunk.pps, b"" if sound is None else sound.extradata
+    return Record(*said, segment.standing, joiner.standing, stretch.table())
 
 
 def segments_head(spec: VideoSpec, records: Sequence[Record], sound: SoundFormat | None) -> bytes:
-    """All of the film's file before its segments. Raises InvalidInput where they do not fit one another."""
+    """All of the film's file before its segments. Raises InvalidInput where they do not fit one another.
+
+    sound: of the whole film; its extradata is that of the records.
+    """
     stream = Stream(records[0].sps, records[0].pps)
-    if {(record.sps, record.pps) for record in records} != {(stream.sps, stream.pps)}:
+    if len({record[:3] for record in records}) > 1:
         raise InvalidInput("chunks_differ", "Two segments of one film have different parameter sets.")
+    if sound is not None:
+        sound = sound._replace(extradata=records[0].extradata)
     borders = [record.before for record in records[1:]]
     heard = sum(len(record.table.sound) for record in records)
     if (

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Generic, Protocol, TypeVar
 
+from renderers import ENGINE_VERSION
+from renderers.containers.cut import Cut
 from renderers.recipes.maker import Check, Needs, Outline, Subject, Workbench
 from renderers.recipes.sound import SoundTrackCodec, make_sound, mix_of
 from renderers.sound.mixing import SoundParts
@@ -18,9 +20,10 @@ from renderers.timeline.cutting import Abilities
 from renderers.timeline.scene import Canvas, LayerPixels, State
 from renderers.timeline.timeline import Timeline, canvas
 from schemas.errors import InvalidInput
+from schemas.hashing import content_hash
 from schemas.limits import Limits
 from schemas.parts import Part, PicturePart, SoundPart
-from schemas.plan import AssetKind, Expected
+from schemas.plan import AssetKind, Expected, Segment
 from schemas.project import Project, unsupported
 from schemas.settings import SizedSettings
 
@@ -82,15 +85,45 @@ class Container(Protocol[SpecIn]):
         """Raises InvalidInput("output_broken")."""
 
 
+class Segmenting(Protocol[SpecIn]):
+    """How a container's long films are joined in segments."""
+
+    def cut(
+        self, spec: SpecIn, pictures: Sequence[PicturePart], sounds: Sequence[SoundPart]
+    ) -> Sequence[Cut]:
+        """The segments; none of a film that is too short for two."""
+
+    def write(
+        self,
+        path: Path,
+        spec: SpecIn,
+        pictures: Sequence[PicturePart],
+        sounds: Sequence[SoundPart],
+        cut: Cut,
+        chunks: Iterable[tuple[PicturePart, bytes]],
+        heard: Sequence[bytes],
+        *,
+        check: Check,
+    ) -> bytes:
+        """Write a segment; its record. pictures, sounds: of the whole film; chunks, heard: its own."""
+
+    def head(self, spec: SpecIn, sounds: Sequence[SoundPart], records: Sequence[bytes]) -> bytes:
+        """What the file begins with."""
+
+
 @dataclass(frozen=True)
 class Film(Generic[SpecT]):
-    """A format of moving pictures. check: refuses what this format cannot do, before anything is fetched."""
+    """A format of moving pictures. check: refuses what this format cannot do, before anything is fetched.
+
+    segments: how long films are joined by several workers; None: always by one.
+    """
 
     version: str
     codec: Codec[SpecT]
     container: Container[SpecT]
     sound: SoundTrackCodec | None = None
     check: Callable[[Timeline, Canvas], None] = lambda timeline, picture: None
+    segments: Segmenting[SpecT] | None = None
 
     def needs(self, project: Project, settings: SizedSettings, limits: Limits) -> Needs:
         """Pictures, fonts, and sounds if they are heard. Raises InvalidInput."""
@@ -127,9 +160,27 @@ class Film(Generic[SpecT]):
             width=timeline.canvas.width,
             height=timeline.canvas.height,
         )
-        return Outline(
-            [*chunks, *sounds], [fields, [(c.hold, c.lead, c.way, c.run) for c in chunks]], expected
-        )
+        identity = [fields, [(c.hold, c.lead, c.way, c.run) for c in chunks]]
+        segments = self._segments(spec, fields, chunks, sounds)
+        return Outline([*chunks, *sounds], identity, expected, segments=segments)
+
+    def _segments(
+        self,
+        spec: SpecT,
+        fields: Mapping[str, Any],
+        pictures: Sequence[PicturePart],
+        sounds: Sequence[SoundPart],
+    ) -> list[Segment]:
+        """The segments as the plan has them: sounds come behind all pictures there."""
+        cuts = self.segments.cut(spec, pictures, sounds) if self.segments else ()
+        return [
+            Segment(
+                key=content_hash("segment", self.version, ENGINE_VERSION, fields, cut.identity),
+                pictures=cut.pictures,
+                sounds=(cut.sounds[0] + len(pictures), cut.sounds[1] + len(pictures)),
+            )
+            for cut in cuts
+        ]
 
     def make(self, part: Part, bench: Workbench, *, check: Check) -> bytes:
         """A chunk or some seconds of sound."""
@@ -159,11 +210,35 @@ class Film(Generic[SpecT]):
         check: Check,
     ) -> None:
         """Write the film."""
-        heard = [part for part in parts if isinstance(part, SoundPart)]
+        pictures, heard = _apart(parts)
         sound = SoundParts(sum(part.samples for part in heard), read(heard)) if heard else None
-        pictures = [part for part in parts if isinstance(part, PicturePart)]
         chunks = zip(pictures, read(pictures), strict=True)
         self.container.join(path, self._spec(bench), chunks, sound, check=check)
+
+    def write_segment(
+        self,
+        parts: Sequence[Part],
+        segment: Segment,
+        read: Callable[[Iterable[Part]], Iterator[bytes]],
+        bench: Workbench,
+        path: Path,
+        *,
+        check: Check,
+    ) -> bytes:
+        """Write a segment of the film; its record."""
+        assert self.segments is not None
+        pictures, sounds = _apart(parts)
+        first, end = (position - len(pictures) for position in segment.sounds)
+        own = pictures[slice(*segment.pictures)]
+        cut = Cut(segment.pictures, (first, end))
+        heard = list(read(sounds[first:end]))
+        chunks = zip(own, read(own), strict=True)
+        return self.segments.write(path, self._spec(bench), pictures, sounds, cut, chunks, heard, check=check)
+
+    def head(self, parts: Sequence[Part], records: Sequence[bytes], bench: Workbench) -> bytes:
+        """What the film's file begins with."""
+        assert self.segments is not None
+        return self.segments.head(self._spec(bench), _apart(parts)[1], records)
 
     def verify(self, file: BinaryIO, expected: Expected) -> None:
         """As the container finds it."""
@@ -174,6 +249,11 @@ class Film(Generic[SpecT]):
 
     def _is_heard(self, project: Project, settings: SizedSettings) -> bool:
         return self.sound is not None and bool(project.audio) and getattr(settings, "include_audio", True)
+
+
+def _apart(parts: Sequence[Part]) -> tuple[list[PicturePart], list[SoundPart]]:
+    pictures = [part for part in parts if isinstance(part, PicturePart)]
+    return pictures, [part for part in parts if isinstance(part, SoundPart)]
 
 
 def _fps(settings: Any) -> int:

@@ -12,12 +12,12 @@ import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from schemas.errors import InvalidInput
 from schemas.limits import Limits
 from schemas.parts import Part
-from schemas.plan import Asset, AssetKind, Expected
+from schemas.plan import Asset, AssetKind, Expected, Segment
 from schemas.project import Project
 from schemas.settings import ExportSettings
 
@@ -73,12 +73,14 @@ class Outline(NamedTuple):
 
     parts: in the order of the file. identity: all that determines the result besides the parts' keys and the
     maker's version, as JSON. joined: whether the parts become one file; otherwise each is a file of its own.
+    segments: stretches that are joined by themselves, of a result that is long enough (`SegmentMaker`).
     """
 
     parts: Sequence[Part]
     identity: Any
     expected: Expected
     joined: bool = True
+    segments: Sequence[Segment] = ()
 
 
 class Workbench(Protocol):
@@ -145,6 +147,26 @@ class Maker(Protocol[SettingsT]):
 
     def verify(self, file: BinaryIO, expected: Expected) -> None:
         """Raises InvalidInput("output_broken") for a file that is not what was planned."""
+
+
+@runtime_checkable
+class SegmentMaker(Protocol):
+    """A format whose outlines may have segments: written by any workers, they are the file behind a head."""
+
+    def write_segment(
+        self,
+        parts: Sequence[Part],
+        segment: Segment,
+        read: Callable[[Iterable[Part]], Iterator[bytes]],
+        bench: Workbench,
+        path: Path,
+        *,
+        check: Check,
+    ) -> bytes:
+        """Write a segment at `path`; what the head has to know of it. parts: of the whole result."""
+
+    def head(self, parts: Sequence[Part], records: Sequence[bytes], bench: Workbench) -> bytes:
+        """What the file begins with, before its segments, of their records in their order."""
 
 
 def load(name: str) -> Maker[Any]:

@@ -94,14 +94,14 @@ def test_a_film_is_cut_where_nothing_fades() -> None:
 
 def test_a_short_film_is_one_segment() -> None:
     """It is joined in one piece."""
-    (only,) = segments([Planned(90)] * 20, 30)
+    (only,) = segments([Planned(90)] * 20, 30, 60)
     assert only == Segment(0, 20, 1800, Standing(), True)
 
 
 def test_segments_need_the_sound_between_their_pictures() -> None:
     """All packets are some segment's, each one's once, a minute's for a minute."""
     sound = SoundFormat(b"", 44_100, FRAME, 44_100 * 600, 44_100 * 600 // FRAME + 2)
-    cut = segments([Planned(90)] * 200, 30)
+    cut = segments([Planned(90)] * 200, 30, 60)
     ranges = [sound_range(segment, 30, 2, sound) for segment in cut]
     assert [number for numbers in ranges for number in numbers] == list(range(sound.packets))
     assert max(map(len, ranges)) < 61 * 44_100 / FRAME
@@ -131,7 +131,7 @@ def test_segments_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 def test_a_record_that_is_damaged_is_refused(tmp_path: Path) -> None:
     """A flipped bit, a cut and something else are told from a record."""
     parts = [Part(chunk(SPEC, "held"), 2)]
-    (cut,) = segments(planned(parts), SPEC.fps)
+    (cut,) = segments(planned(parts), SPEC.fps, 60)
     data = write(tmp_path, SPEC, cut, parts, None)[1].to_bytes()
     flipped = bytes([*data[:-1], data[-1] ^ 1])
     for wrong in (flipped, data[:-4], data[:10], b"", b"XSvc" + data[4:]):
@@ -143,7 +143,7 @@ def test_a_record_that_is_damaged_is_refused(tmp_path: Path) -> None:
 def test_a_cancelled_segment_leaves_no_file(tmp_path: Path) -> None:
     """What the check raises ends the work, and the unfinished file is gone."""
     parts = [Part(chunk(SPEC, "held"), 2)] * 3
-    (cut,) = segments(planned(parts), SPEC.fps)
+    (cut,) = segments(planned(parts), SPEC.fps, 60)
     calls = iter(range(3))
 
     def check() -> None:
