@@ -88,6 +88,9 @@ KNOWN = {
             "any", x=40, y=24, width=240, height=136, animations=[move("scale", 0, 2, (1, 1.5), within=True)]
         )
     ),
+    "a photo grows behind a title": film(
+        image("any", animations=[GROWS]), text("A title", y=10, width=300, color="yellow")
+    ),
     "a photo grows behind a box": film(PHOTO, rect("#ffcc00", x=100, y=50)),
     "a title fades in": film(text("A title", animations=[APPEARS])),
     "a title fades out over a photo": film(
@@ -281,6 +284,8 @@ def moving(draw: st.DrawFn) -> Film:
         elements.append(
             text("Word", x=draw(st.integers(0, 250)), y=draw(st.integers(0, 150)), animations=[way])
         )
+    if draw(st.booleans()):
+        elements.append(text("Rests", x=draw(st.integers(0, 250)), y=draw(st.integers(0, 150))))
     if draw(st.integers(0, 3)) == 0:
         gradient = {"type": "linear-gradient", "angle": 90, "stops": STOPS}
         return film(*elements, seconds=1.5, background=gradient)
