@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from renderers.composing.compose import Compositor
 from renderers.h264.anchors import known_motion
+from renderers.h264.bands import changing_rows, encode_band
 from renderers.h264.video import (
     PUSHED_CRF,
     STOPPED_CRF,
@@ -45,6 +46,10 @@ def encode_chunk(
         if motion is not None:
             anchors = (compositor.frame(states[number]) for number in motion.anchors)
             return encode_known(spec, anchors, motion, hold=hold, check=check)
+        rows = changing_rows(states, spec.height, compositor.bounds)
+        if rows is not None:
+            frames = (compositor.frame(state) for state in states)
+            return encode_band(spec, frames, rows, hold=hold, check=check, count=len(states))
     frames = (compositor.frame(state) for state in states)
     return encode_moving(spec, frames, hold=hold, check=check, count=len(states))
 

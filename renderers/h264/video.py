@@ -64,7 +64,7 @@ KNOWN_CRF = -1.5
 KNOWN_LOOKAHEAD = 6
 """Anchors that x264 looks ahead: each stands for eight frames, and takes as much memory as any frame."""
 CLOSE = 6
-CLOSE_LOOKAHEAD, CLOSE_CRF = 7, -1.65
+CLOSE_LOOKAHEAD, CLOSE_CRF = 7, -1.63
 """The same, and the quality above `crf`, where there are fewer frames than `CLOSE` to an anchor."""
 KNOWN_KEY = 1.7
 """As `MOVING_KEY` for known motion: x264 raises a picture's quality by how many are made of it, and sees an
@@ -194,6 +194,7 @@ def encode_moving(
     hold: bool,
     check: Callable[[], None] = nothing,
     count: int | None = None,
+    reach: int | None = None,
 ) -> EncodedChunk:
     """A closed GOP of `frames`, at least one, beginning with an IDR picture.
 
@@ -201,7 +202,8 @@ def encode_moving(
     decoded after it, in the quality of a still. check: called before each frame; may raise.
     count: how many frames there are. It has to be known for a hold and for a cap; where it is not
     given and `frames` has no length, all frames are copied first, up to 300 MB at 1080p. Otherwise
-    a frame's buffer may be used again as soon as the next one is asked for.
+    a frame's buffer may be used again as soon as the next one is asked for. reach: pixels that vectors
+    may have at most, None for as many as the level allows.
     """
     if count is None and (hold or spec.max_bitrate is not None):
         if not isinstance(frames, Sized):
@@ -210,7 +212,7 @@ def encode_moving(
     length = count or 0
     is_smooth = spec.fps > 30 and spec.crf > 0  # 0 is without loss
     crf = spec.still_crf if hold and length == 1 else spec.crf + SMOOTH_CRF * is_smooth
-    encoder = _Encoder(spec, "hold" if hold else "moving", crf, length)
+    encoder = _Encoder(spec, "hold" if hold else "moving", crf, length, reach=reach)
     for index, frame in enumerate(frames):
         check()
         last_two = hold and index >= max(1, length - 2)
@@ -228,11 +230,12 @@ def can_predict(spec: VideoSpec) -> bool:
     """
     if spec.max_bitrate is not None or spec.crf <= 0:
         return False
-    return predicted.can_predict(_stream(spec))
+    return predicted.can_predict(stream_of(spec))
 
 
 @lru_cache(maxsize=16)
-def _stream(spec: VideoSpec) -> headers.Stream:
+def stream_of(spec: VideoSpec) -> headers.Stream:
+    """The parameter sets of all chunks of a video, as x264 writes them."""
     context = _open(spec, _x264_params(spec, "moving", 2, _level(spec)), spec.crf)
     return headers.Stream(*_parameter_sets(context))
 
@@ -296,11 +299,19 @@ class _Encoder:
     """One x264, for one chunk."""
 
     def __init__(
-        self, spec: VideoSpec, kind: Kind, crf: float, count: int = 1, anchors: _Anchors | None = None
+        self,
+        spec: VideoSpec,
+        kind: Kind,
+        crf: float,
+        count: int = 1,
+        anchors: _Anchors | None = None,
+        reach: int | None = None,
     ) -> None:
         self._spec = spec
         self._places = None if anchors is None else anchors.places
         params = _x264_params(spec, kind, count, _level(spec), None if anchors is None else anchors.lookahead)
+        if reach is not None:
+            params["mvrange"] = str(reach)
         self._context = _open(spec, params, crf)
         self._stream = headers.Stream(*_parameter_sets(self._context))
         self._packets: list[Packet] = []
