@@ -49,7 +49,9 @@ def encode_chunk(
         rows = changing_rows(states, spec.height, compositor.bounds)
         if rows is not None:
             frames = (compositor.frame(state) for state in states)
-            return encode_band(spec, frames, rows, hold=hold, check=check, count=len(states))
+            made = encode_band(spec, frames, rows, hold=hold, check=check, count=len(states))
+            if made is not None:
+                return made
     frames = (compositor.frame(state) for state in states)
     return encode_moving(spec, frames, hold=hold, check=check, count=len(states))
 

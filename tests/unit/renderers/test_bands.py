@@ -26,12 +26,21 @@ from tests.unit.renderers.test_motion import photo
 
 SIZE = 320, 372
 SPEC = VideoSpec(*SIZE, FPS)
+STOPS = [{"offset": 0, "color": "black"}, {"offset": 1, "color": "white"}]
+BELOW: list[Document | None] = [
+    None,
+    {"type": "linear-gradient", "angle": 150, "stops": STOPS},
+    {"type": "solid", "color": "#2050a0"},
+]
 ENTERS = move("x", 0, 0.8, (-300, 0), easing="ease-out")
 
 
-def film(*elements: Document, seconds: float = 1.0) -> Film:
-    """A photograph that fills one slide, and these elements on it."""
-    made = slide(seconds, image("any", width=SIZE[0], height=SIZE[1]), *elements)
+def film(*elements: Document, seconds: float = 1.0, below: Document | None = None) -> Film:
+    """A photograph that fills one slide, or the background `below`, and these elements on it."""
+    if below is None:
+        made = slide(seconds, image("any", width=SIZE[0], height=SIZE[1]), *elements)
+    else:
+        made = {**slide(seconds, *elements), "background": below}
     return Film(project(width=SIZE[0], height=SIZE[1], slides=[made]), SIZE, photo)
 
 
@@ -107,7 +116,7 @@ def _cut(frame: Frame, begin: int, end: int) -> list[Frame]:
 
 @st.composite
 def moving(draw: st.DrawFn) -> Film:
-    """One or two things that move as they like on a photograph."""
+    """One or two things that move as they like on a photograph, a gradient or one colour."""
     elements = []
     for _ in range(draw(st.integers(1, 2))):
         make = draw(st.sampled_from([rect, text, image]))
@@ -120,23 +129,38 @@ def moving(draw: st.DrawFn) -> Film:
             for kind in draw(st.lists(st.sampled_from(list(kinds)), min_size=1, max_size=2, unique=True))
         ]
         elements.append(make(**keys))
-    return film(*elements, seconds=draw(st.sampled_from([0.8, 1.5])))
+    return film(*elements, seconds=draw(st.sampled_from([0.8, 1.5])), below=draw(st.sampled_from(BELOW)))
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(moving())
 def test_whatever_moves_in_a_band_stays_in_it(tmp_path: Path, of: Film) -> None:
-    """Random movement: no vector points to what the band alone does not have."""
+    """Random movement: where a band is made, no vector points to what it does not have alone."""
     chunk = of.chunks[0]
     band = rows_of(of, chunk) if chunk.shape == "moving" else None
     if band is None:
         return
     frames = [of.frames[chunk.first_frame + n] for n in range(chunk.frames)]
     made = encode_band(SPEC, frames, band, hold=chunk.hold > 0, count=chunk.frames)
+    if made is None:
+        return
     path = tmp_path / "band.mp4"
     join(path, SPEC, [Part(made, chunk.hold)], None)
     strict_decode(path)
     assert_is_exact(of, chunk, band, [*[frames[0]] * chunk.first_frame, *decode_video(path)])
+
+
+def test_a_band_whose_vectors_point_out_of_it_is_not_used() -> None:
+    """In a gradient, rows at rest look like those beyond the band: then the whole is encoded, as one slice."""
+    keys: Document = {"x": 60, "y": 250, "width": 200, "height": 30}
+    of = film(rect("#808080", **keys, animations=[move("x", 0, 0.7, (-100, 60))]), below=BELOW[1])
+    chunk = of.chunks[0]
+    band = rows_of(of, chunk)
+    assert band is not None
+    frames = of.frames[: chunk.frames]
+    assert encode_band(SPEC, frames, band, hold=chunk.hold > 0, count=chunk.frames) is None
+    made = encoded(of, chunk, SPEC).chunk
+    assert all(len(bitstream.split_avcc(packet.data)) == 1 for packet in made.packets)
 
 
 def test_most_of_a_picture_is_no_band() -> None:
