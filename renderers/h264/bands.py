@@ -8,13 +8,13 @@ of the stretch has three slices then (`slices`): one of the band, and two that r
 Vectors of the band must not point beyond its first and last rows, where a decoder sees what the small
 pictures do not have. So the band has some rows at rest more than it needs on either side, and vectors are
 kept shorter than these are high: whatever moves refers to the band. Rows at rest refer to where they are, but
-for some of smooth pictures, which look alike everywhere: so a decoder is asked for the vectors, which takes a
-fifth of the encoder's time, and where one does point out of the band, all is encoded as it was.
+for some of smooth pictures, which look alike everywhere. So a decoder is asked for the vectors, which takes a
+fifth of the encoder's time. Where one does point out of the band, that is tried with more rows, or given up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import av
@@ -36,10 +36,10 @@ from renderers.timeline.scene import Placement, SlideState, State
 from schemas.checks import nothing
 
 MACROBLOCK = 16
-GUARD = 3
-"""Rows of macroblocks at rest above and below what moves."""
+GUARDS = 3, 4, 6
+"""Rows of macroblocks at rest above and below what moves, the fewest that will do."""
 REACH = 32
-"""Pixels that vectors reach at most; with what a sample is interpolated from, less than `GUARD` rows."""
+"""Pixels that vectors reach at most; with what a sample is interpolated from, less than these rows."""
 REST_CRF = 1.0
 """The quality below `still_crf` of what is above and below."""
 LARGEST = 0.6
@@ -47,9 +47,9 @@ LARGEST = 0.6
 
 
 def changing_rows(
-    states: Sequence[State], height: int, bounds: Callable[[str, Placement | None], Rect | None]
+    states: Sequence[State], bounds: Callable[[str, Placement | None], Rect | None]
 ) -> range | None:
-    """Rows of macroblocks that hold all that changes in a stretch; None if that is most of the picture.
+    """Rows of macroblocks that hold all that changes in a stretch; None if that cannot be said.
 
     All layers are painted normally. bounds: the rectangle that a layer touches.
     """
@@ -62,12 +62,20 @@ def changing_rows(
     rows = [(rect[1], rect[3]) for rect in rects if rect is not None]
     if not rows:
         return None
+    return range(min(top for top, _ in rows) // MACROBLOCK, -(-max(end for _, end in rows) // MACROBLOCK))
+
+
+def bands(changing: range | None, height: int) -> Iterator[range]:
+    """Rows of macroblocks that may be encoded alone if only these change, the fewest first."""
     count = -(-height // MACROBLOCK)
-    first = max(0, min(top for top, _ in rows) // MACROBLOCK - GUARD)
-    end = min(count, -(-max(bottom for _, bottom in rows) // MACROBLOCK) + GUARD)
-    if height - end * MACROBLOCK < MACROBLOCK:
-        end = count  # no picture is as small as the last row may be
-    return range(first, end) if end - first <= LARGEST * count else None
+    if changing is None:
+        return
+    for guard in GUARDS:
+        first, end = max(0, changing.start - guard), min(count, changing.stop + guard)
+        if height - end * MACROBLOCK < MACROBLOCK:
+            end = count  # no picture is as small as the last row may be
+        if end - first <= LARGEST * count:
+            yield range(first, end)
 
 
 def encode_band(
@@ -88,7 +96,7 @@ def encode_band(
     parts: dict[int, tuple[int, bytes]] = {}
     begin, end = rows.start * MACROBLOCK, min(rows.stop * MACROBLOCK, spec.height)
 
-    def bands() -> Iterable[Frame]:
+    def cut() -> Iterable[Frame]:
         for number, frame in enumerate(frames):
             if number == 0:
                 for top, bottom in ((0, begin), (end, spec.height)):
@@ -102,7 +110,7 @@ def encode_band(
             yield _cut(frame, begin, end)
 
     band = replace(spec, height=end - begin)
-    chunk = encode_moving(band, bands(), hold=hold, check=check, count=count, reach=REACH)
+    chunk = encode_moving(band, cut(), hold=hold, check=check, count=count, reach=REACH)
     if not _stays_within(chunk, rows.start > 0, end < spec.height):
         return None
     packets = []

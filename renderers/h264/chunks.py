@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from renderers.composing.compose import Compositor
 from renderers.h264.anchors import known_motion
-from renderers.h264.bands import changing_rows, encode_band
+from renderers.h264.bands import bands, changing_rows, encode_band
 from renderers.h264.video import (
     PUSHED_CRF,
     STOPPED_CRF,
@@ -46,8 +46,7 @@ def encode_chunk(
         if motion is not None:
             anchors = (compositor.frame(states[number]) for number in motion.anchors)
             return encode_known(spec, anchors, motion, hold=hold, check=check)
-        rows = changing_rows(states, spec.height, compositor.bounds)
-        if rows is not None:
+        for rows in bands(changing_rows(states, compositor.bounds), spec.height):
             frames = (compositor.frame(state) for state in states)
             made = encode_band(spec, frames, rows, hold=hold, check=check, count=len(states))
             if made is not None:
