@@ -321,8 +321,8 @@ class Stream:
         """This stream as `widen` makes it: with a `pic_order_cnt_lsb`, if any, of `WIDER` bits more.
 
         The order of pictures can be told only across half of what the field counts to, and x264 lets it count
-        to 64: 16 pictures. A blend needs as many as it has frames. Likewise vectors may be as long to the side
-        as every level allows, where x264 says that its own are shorter (E.2.1).
+        to 64: 16 pictures. A blend needs as many as it has frames. Likewise vectors may be as long to the
+        side as every level allows, where x264 says that its own are shorter (E.2.1).
         """
         sequence = self.sequence
         if sequence.poc_type != 0:
