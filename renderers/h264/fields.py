@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from renderers._opencv import cv2
+from renderers.composing.sprites import placed
 from renderers.composing.tiles import Affine, Rect
 from renderers.h264.predicted import (
     FARTHEST,
@@ -310,15 +311,17 @@ class Cover(NamedTuple):
         rows, columns = -(-canvas.height // MACROBLOCK), -(-canvas.width // MACROBLOCK)
         alpha = np.zeros((rows * MACROBLOCK, columns * MACROBLOCK), np.uint8)
         for pixels, placement, (x0, y0, x1, y1) in layers:
-            height, width = pixels.rgba.shape[:2]
-            left, top = pixels.x, pixels.y
-            there = alpha[max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)]
-            if placement is not None or pixels.scale != 1 or pixels.inside is not None:
+            corner = _corner(pixels, placement)
+            if corner is None:
                 part = alpha[y0:y1, x0:x1]
                 np.maximum(part, 1, out=part)
                 continue
+            height, width = pixels.rgba.shape[:2]
+            left, top = corner
+            there = alpha[max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)]
             own = pixels.rgba[max(0, -top) :, max(0, -left) :, 3][: there.shape[0], : there.shape[1]]
-            np.maximum(there, own, out=there)
+            hides = placement is None or placement.opacity >= 1
+            np.maximum(there, own if hides else np.minimum(own, 254), out=there)
         # A block beside a letter must not be sampled from where the letter was.
         reach = 2 * (math.ceil(STRAY * _fineness(canvas)) + TAPS) + 1
         grown = cv2.dilate(alpha, np.ones((reach, reach), np.uint8))
@@ -331,6 +334,15 @@ class Cover(NamedTuple):
         if veiled.all(axis=(1, 3)).any():
             return None
         return cls(touched.transpose(0, 2, 1, 3), hidden.transpose(0, 2, 1, 3))
+
+
+def _corner(pixels: LayerPixels, placement: Placement | None) -> tuple[int, int] | None:
+    """Where a layer lies, if it does so in whole pixels of its own size."""
+    if pixels.inside is not None:
+        return None
+    if placement is None:
+        return (pixels.x, pixels.y) if pixels.scale == 1 else None
+    return placed(pixels, placement).whole()
 
 
 def _steps(places: Sequence[Affine | None]) -> list[int]:
