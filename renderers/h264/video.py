@@ -66,6 +66,8 @@ KNOWN_LOOKAHEAD = 6
 CLOSE = 6
 CLOSE_LOOKAHEAD, CLOSE_CRF = 7, -1.63
 """The same, and the quality above `crf`, where there are fewer frames than `CLOSE` to an anchor."""
+PARTLY_CRF = -1.2
+"""The same where some anchors follow one another, as more moves than is known there."""
 KNOWN_KEY = 1.7
 """As `MOVING_KEY` for known motion: x264 raises a picture's quality by how many are made of it, and sees an
 eighth of them."""
@@ -257,32 +259,44 @@ def encode_known(
     if hold and len(anchors) > 1 and anchors[-2] != anchors[-1] - 1:
         raise ValueError("the last two pictures of a stretch that is held are anchors")
     is_close = motion.frames < CLOSE * len(anchors)
-    crf = spec.crf + (CLOSE_CRF if is_close else KNOWN_CRF)
+    is_partly = any(_type(anchors, index, len(anchors)) is PictureType.NONE for index in range(len(anchors)))
+    crf = spec.crf + (PARTLY_CRF if is_partly else CLOSE_CRF if is_close else KNOWN_CRF)
     kind: Kind = "hold" if hold else "moving"
     ahead = CLOSE_LOOKAHEAD if is_close else KNOWN_LOOKAHEAD
     encoder = _Encoder(spec, kind, crf, len(anchors), _Anchors(anchors, ahead))
     for index, frame in enumerate(frames):
         check()
-        encoder.send(frame, PictureType.I if index == 0 else PictureType.P)
+        encoder.send(frame, PictureType.I if index == 0 else _type(anchors, index, len(anchors) - 2 * hold))
     chunk = encoder.finish()
-    if chunk.frames != len(anchors) or [packet.pts for packet in chunk.packets] != list(anchors):
+    if chunk.frames != len(anchors) or sorted(packet.pts for packet in chunk.packets) != list(anchors):
         raise InvalidInput("empty_chunk", f"A stretch of {len(anchors)} anchors has {chunk.frames}.")
     return chunk._replace(packets=tuple(_filled(chunk, motion)), frames=motion.frames)
+
+
+def _type(anchors: Sequence[int], index: int, end: int) -> PictureType:
+    """What an anchor is encoded as: x264 decides of one among others, if no written picture comes soon.
+
+    Written pictures refer to the last two references in decoding order: these must be their anchors.
+    """
+    if 0 < index < end - 2 and anchors[index + 2] - anchors[index - 1] == 3:
+        return PictureType.NONE
+    return PictureType.P
 
 
 def _filled(chunk: EncodedChunk, motion: KnownMotion) -> Iterator[Packet]:
     """A chunk's anchors, each followed by the pictures between it and the one before."""
     stream = headers.Stream(chunk.sps, chunk.pps)
-    before = 0
     for packet in chunk.packets:
         yield packet
         frame_num = stream.slice_header(bitstream.split_avcc(packet.data)[0]).frame_num + 1
+        before = packet.pts - 1
+        while before in motion.fields:
+            before -= 1
         between = range(before + 1, packet.pts)
         pictures = [(2 * number, motion.fields[number]) for number in between]
         units = predicted.predicted_pictures(stream, frame_num, pictures)
         for number, unit in zip(between, units, strict=True):
             yield Packet(bitstream.join_avcc([unit]), number, False)
-        before = packet.pts
 
 
 Kind = Literal["still", "moving", "hold"]
