@@ -62,7 +62,7 @@ class PicturePart(Message):
 
     @property
     def work(self) -> int:
-        """How long it takes to make, in frames that are encoded."""
+        """Cost in encoded frames."""
         return self.frames
 
 
@@ -76,7 +76,7 @@ class PagePart(Message):
 
     @property
     def work(self) -> int:
-        """As one frame."""
+        """Cost of one frame."""
         return 1
 
 
@@ -88,7 +88,7 @@ class FilePart(Message):
 
     @property
     def work(self) -> int:
-        """As one frame."""
+        """Cost of one frame."""
         return 1
 
 
@@ -102,7 +102,7 @@ class SoundPart(Message):
 
     @property
     def work(self) -> int:
-        """All parts of a mix are alike."""
+        """Equal for all parts of a mix."""
         return 1
 
 

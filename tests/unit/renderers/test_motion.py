@@ -17,6 +17,7 @@ from renderers.h264.mp4 import join
 from renderers.h264.predicted import LEFT, LOWER, RIGHT, WHOLE, KnownMotion
 from renderers.h264.video import Frame, VideoSpec
 from renderers.stored.pixels import Pixels
+from schemas.paint import picture_source
 from tests.unit.builders import Document, image, move, project, rect, slide, text
 from tests.unit.renderers.films import FPS, Film, encoded, psnr
 from tests.unit.renderers.media import decode_video, other_decoder, strict_decode
@@ -38,8 +39,9 @@ def eased(number: int) -> Document:
     return move("opacity", number / 10, 1, (0, 1))
 
 
-def photo(src: str) -> Pixels:
+def photo(name: str) -> Pixels:
     """A picture with detail of every size."""
+    src = picture_source(name)
     rng = np.random.default_rng(5)
     picture = np.full((360, 640, 4), 128, np.float32)
     for cells in (8, 32, 128):
