@@ -96,6 +96,15 @@ CASES = (
     Case(
         "over", "titles sliding in over photographs that fill the slide", 10, 3.0, full=True, title_moves=True
     ),
+    Case(
+        "both",
+        "titles sliding in over photographs that fill the slide and grow",
+        10,
+        3.0,
+        full=True,
+        zoom=True,
+        title_moves=True,
+    ),
     Case("captions", "titles on photographs that fill the slide and grow", 10, 3.0, full=True, zoom=True),
     Case("minute", "2 static slides × 30 s (1 min)", 2, 30.0),
     Case("minutes", "20 static slides × 30 s (10 min)", 20, 30.0),

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from renderers.composing.sprites import placed, zoomed
 from renderers.composing.tiles import Affine, Rect, overlap, soft_edge, touch
@@ -27,6 +28,8 @@ from renderers.timeline.scene import Canvas, LayerPixels, Placement, SlideState,
 
 GAPS = (8, 4)
 """Frames from one anchor to the next, the largest that will do; while nothing moves, there may be more."""
+SHORTEST = 2 * GAPS[0]
+"""Frames of a stretch in which less moves than before or after it, for it to be looked at by itself."""
 WORTH = 0.5
 """The share of a stretch that has to be predicted for it to be worth while: anchors do without B pictures."""
 
@@ -43,19 +46,44 @@ def known_motion(
     bounds: Callable[[str, Placement | None], Rect | None],
     *,
     hold: bool,
+    is_partly: bool = False,
 ) -> KnownMotion | None:
     """What is known of a stretch's movement; None where the encoder has to find it out.
 
     All layers are painted normally. bounds: the rectangle that a layer touches. hold: the last picture will
-    be held, so the last two are anchors.
+    be held, so the last two are anchors. is_partly: for a part of the time other things move, too; then all
+    frames of that part are anchors.
     """
     slides = [state for state in states if isinstance(state, SlideState)]
     if len(slides) < len(states) or len(states) < GAPS[-1] + 2:
         return None
-    parts = _parts(slides, layers, canvas, bounds)
-    if parts is None:
+    fields = dict[int, Field]()
+    for stretch in _calm(slides) if is_partly else [range(len(slides))]:
+        parts = _parts(slides[stretch.start : stretch.stop], layers, canvas, bounds)
+        if parts is not None:
+            is_held = hold and stretch.stop == len(slides)
+            found = _Stretch(canvas, parts, len(stretch)).fields(is_held)
+            fields |= {stretch.start + frame: field for frame, field in found.items()}
+    if len(fields) < WORTH * len(slides):
         return None
-    return _Stretch(canvas, parts, len(states)).motion(hold)
+    anchors = (frame for frame in range(len(slides)) if frame not in fields)
+    return KnownMotion(len(slides), tuple(anchors), fields)
+
+
+def _calm(slides: Sequence[SlideState]) -> Iterator[range]:
+    """Stretches in which a single layer moves, as a photograph does behind a title that has entered."""
+    changes = [
+        {key for key, _ in set(before.layers) ^ set(after.layers)} for before, after in pairwise(slides)
+    ]
+    first = 0
+    while first < len(slides):
+        moving, end = set[str](), first + 1
+        while end < len(slides) and len(moving | changes[end - 1]) <= 1:
+            moving |= changes[end - 1]
+            end += 1
+        if end - first >= SHORTEST:
+            yield range(first, end)
+        first = end
 
 
 class _Stretch:
@@ -66,26 +94,20 @@ class _Stretch:
         self._moves = sorted({frame for part in parts if not isinstance(part, Fade) for frame in part.moves})
         self._turns = {frame for part in parts if isinstance(part, Fade) for frame in part.turns}
 
-    def motion(self, hold: bool) -> KnownMotion | None:
-        """The anchors, if there are few enough."""
-        last = self._frames - 1
-        end = last - 1 if hold else last
-        anchors, fields = [0], dict[int, Field]()
-        while anchors[-1] < end:
-            first = anchors[-1]
+    def fields(self, hold: bool) -> dict[int, Field]:
+        """How the frames between have moved; all others are anchors, the last two if the last is held."""
+        first, end = 0, self._frames - (2 if hold else 1)
+        fields = dict[int, Field]()
+        while first < end:
             for behind in self._next(first, end):
                 found = self._between(first, behind)
                 if found is not None:
                     break
             else:
                 behind, found = first + 1, {}
-            anchors.append(behind)
+            first = behind
             fields |= found or {}
-        if hold:
-            anchors.append(last)
-        if len(fields) < WORTH * self._frames:
-            return None
-        return KnownMotion(self._frames, tuple(anchors), fields)
+        return fields
 
     def _next(self, first: int, end: int) -> Iterator[int]:
         """Where the anchor after `first` may be, the best first."""

@@ -1,7 +1,8 @@
 """A chunk of the timeline to an encoded one: the way there that takes the least.
 
 A picture at rest is one key picture. A stretch whose movement is known is composed and encoded only at its
-anchors (`renderers.h264.anchors`). Of any other stretch every frame is.
+anchors (`renderers.h264.anchors`). Of any other stretch every frame is, but only as far as it changes
+(`renderers.h264.bands`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from renderers.composing.compose import Compositor
 from renderers.h264.anchors import known_motion
+from renderers.h264.bands import bands, changing_rows, encode_band
 from renderers.h264.video import (
     PUSHED_CRF,
     STOPPED_CRF,
@@ -41,12 +43,36 @@ def encode_chunk(
         return encode_still(spec, compositor.frame(states[0]), _coarser(chunk, states[0]))
     hold = chunk.hold > 0
     if can_predict(spec) and all(mode == "normal" for mode in blend_modes.values()):
-        motion = known_motion(states, layers, canvas, compositor.bounds, hold=hold)
+        made = _spared(spec, compositor, states, layers, canvas, hold=hold, check=check)
+        if made is not None:
+            return made
+    frames = (compositor.frame(state) for state in states)
+    return encode_moving(spec, frames, hold=hold, check=check, count=len(states))
+
+
+def _spared(
+    spec: VideoSpec,
+    compositor: Compositor,
+    states: Sequence[State],
+    layers: Mapping[str, LayerPixels],
+    canvas: Canvas,
+    *,
+    hold: bool,
+    check: Callable[[], None],
+) -> EncodedChunk | None:
+    """A moving stretch of which not every frame is encoded as a whole; None where that cannot be."""
+    for is_partly in (False, True):
+        bounds = compositor.bounds
+        motion = known_motion(states, layers, canvas, bounds, hold=hold, is_partly=is_partly)
         if motion is not None:
             anchors = (compositor.frame(states[number]) for number in motion.anchors)
             return encode_known(spec, anchors, motion, hold=hold, check=check)
-    frames = (compositor.frame(state) for state in states)
-    return encode_moving(spec, frames, hold=hold, check=check, count=len(states))
+        for rows in () if is_partly else bands(changing_rows(states, bounds), spec.height):
+            frames = (compositor.frame(state) for state in states)
+            made = encode_band(spec, frames, rows, hold=hold, check=check, count=len(states))
+            if made is not None:
+                return made
+    return None
 
 
 def _coarser(chunk: PicturePart, state: State) -> float:

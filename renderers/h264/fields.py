@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from renderers._opencv import cv2
+from renderers.composing.sprites import placed
 from renderers.composing.tiles import Affine, Rect
 from renderers.h264.predicted import (
     FARTHEST,
@@ -38,6 +39,9 @@ EDGE, STRAY = 3.0, 0.5
 
 Of a picture whose short side is 1080 or less; of larger ones in proportion, as they are looked at as a whole.
 """
+CROSSED = 6.0
+"""Pixels, likewise, that a picture may go between two anchors for what is seen of it between the letters of a
+text to be a blend of both: the text stays what it is, and nothing jumps."""
 
 FAINT = 1 / 64
 """By how much the opacity of something that fades may be off."""
@@ -55,8 +59,8 @@ Sides = tuple[bool, bool, bool, bool]
 class Draft:
     """A field in the making; `nearer` is the reference of what rests.
 
-    shares: of what fades, how much of it is as in the later anchor (of `ALL`), and by how much of its opacity
-    the anchors differ; one entry a rectangle of macroblocks.
+    shares: of what is between both anchors, how much of it is as in the later one (of `ALL`), and by how much
+    of its opacity the anchors differ; one entry a rectangle of macroblocks, and which of them.
     """
 
     vectors: Ints
@@ -64,7 +68,7 @@ class Draft:
     references: Ints
     moving: Ints
     nearer: int
-    shares: list[tuple[tuple[slice, slice], int, float]] = field(default_factory=list)
+    shares: list[tuple[tuple[slice, slice], Flags | bool, int, float]] = field(default_factory=list)
 
     @classmethod
     def at_rest(cls, canvas: Canvas, nearer: int) -> Draft:
@@ -79,13 +83,14 @@ class Draft:
             return Field(self.vectors, self.others, self.references, self.moving)
         shares = np.full(self.moving.shape, -1, np.int16)
         swings = np.zeros(self.moving.shape)
-        for here, share, swing in self.shares:
-            is_known = shares[here] >= 0
+        for here, which, share, swing in self.shares:
+            is_known = (shares[here] >= 0) & which
             off = np.abs(shares[here] - share) / ALL * np.minimum(swings[here], swing)
             if (off[is_known] > FAINT).any():
                 return None
-            shares[here] = np.where(is_known & (swings[here] > swing), shares[here], share)
-            swings[here] = np.maximum(swings[here], swing)
+            counts = which & ~(is_known & (swings[here] > swing))
+            shares[here] = np.where(counts, share, shares[here])
+            swings[here] = np.where(counts, swing, swings[here])
         weights = sorted(set(np.unique(shares).tolist()) - {-1, 0, ALL})
         if len(weights) > MOST_WEIGHTS:
             return None
@@ -134,9 +139,9 @@ class Zoom:
         # A corner is small, and often has to be taken from the anchor that is further away.
         fine = _fineness(canvas)
         cut = np.where(slides | climbs, 2 * EDGE, np.where(x_cut | y_cut, EDGE, math.inf))
-        limit = np.where(is_seen, STRAY, cut) * fine
         freely = self._along[0] | slides, self._along[1] | climbs
-        self._limits = tuple(np.where(free & ~is_seen, math.inf, limit) for free in freely)
+        self._limits = tuple(np.where(free | is_seen, math.inf, cut * fine) for free in freely)
+        self._is_seen, self._stray, self._crossed = is_seen, STRAY * fine, CROSSED * fine
 
     @property
     def moves(self) -> list[int]:
@@ -167,10 +172,19 @@ class Zoom:
         ):
             return False
         here = self._rows, self._columns
+        strays = self._is_seen & (np.maximum(np.abs(x), np.abs(y)) > 4 * self._stray)
+        if strays.any():
+            gone = np.maximum(np.abs(found[0][0] - found[1][0]), np.abs(found[0][1] - found[1][1]))
+            if (gone[strays] > 4 * self._crossed).any():
+                return False
+            share = round(ALL * (frame - anchors[0]) / (anchors[1] - anchors[0]))
+            into.shares.append((here, strays, share, 1.0))
         into.vectors[0][here], into.vectors[1][here] = x * self._only[0], y * self._only[1]
         into.others[0][here], into.others[1][here] = x * self._along[0], y * self._along[1]
         into.references[here] = np.where(is_there, nearer, 1 - nearer)
         into.moving[here] = self._patterns
+        for vectors in (*into.vectors, *into.others) if strays.any() else ():
+            vectors[here][strays] = 0
         return True
 
     @staticmethod
@@ -278,7 +292,7 @@ class Fade:
         if any(swing * other.swing(anchors) / 4 > FAINT for other in self._crossing):
             return False
         if swing:
-            into.shares.append((self._here, share, swing))
+            into.shares.append((self._here, True, share, swing))
         return True
 
 
@@ -297,15 +311,17 @@ class Cover(NamedTuple):
         rows, columns = -(-canvas.height // MACROBLOCK), -(-canvas.width // MACROBLOCK)
         alpha = np.zeros((rows * MACROBLOCK, columns * MACROBLOCK), np.uint8)
         for pixels, placement, (x0, y0, x1, y1) in layers:
-            height, width = pixels.rgba.shape[:2]
-            left, top = pixels.x, pixels.y
-            there = alpha[max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)]
-            if placement is not None or pixels.scale != 1 or pixels.inside is not None:
+            corner = _corner(pixels, placement)
+            if corner is None:
                 part = alpha[y0:y1, x0:x1]
                 np.maximum(part, 1, out=part)
                 continue
+            height, width = pixels.rgba.shape[:2]
+            left, top = corner
+            there = alpha[max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)]
             own = pixels.rgba[max(0, -top) :, max(0, -left) :, 3][: there.shape[0], : there.shape[1]]
-            np.maximum(there, own, out=there)
+            hides = placement is None or placement.opacity >= 1
+            np.maximum(there, own if hides else np.minimum(own, 254), out=there)
         # A block beside a letter must not be sampled from where the letter was.
         reach = 2 * (math.ceil(STRAY * _fineness(canvas)) + TAPS) + 1
         grown = cv2.dilate(alpha, np.ones((reach, reach), np.uint8))
@@ -318,6 +334,15 @@ class Cover(NamedTuple):
         if veiled.all(axis=(1, 3)).any():
             return None
         return cls(touched.transpose(0, 2, 1, 3), hidden.transpose(0, 2, 1, 3))
+
+
+def _corner(pixels: LayerPixels, placement: Placement | None) -> tuple[int, int] | None:
+    """Where a layer lies, if it does so in whole pixels of its own size."""
+    if pixels.inside is not None:
+        return None
+    if placement is None:
+        return (pixels.x, pixels.y) if pixels.scale == 1 else None
+    return placed(pixels, placement).whole()
 
 
 def _steps(places: Sequence[Affine | None]) -> list[int]:

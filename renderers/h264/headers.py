@@ -27,6 +27,9 @@ P_SLICES, B_SLICES, I_SLICES = 0, 1, 2
 WIDER = 8
 """Bits that `widen` adds to `pic_order_cnt_lsb`."""
 
+REACH = 13
+"""The logarithm of the longest vector to the side in quarters of a pixel (table A-1, for every level)."""
+
 _HEADER_BYTES = 64  # more than what is read of a slice header can take
 SKIP_QP = 26
 _HIGH_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
@@ -42,6 +45,8 @@ class Sequence(NamedTuple):
 
     `reorder` is `max_num_reorder_frames` (E.2.1): by how many frames decoding runs ahead of showing;
     `references` is `max_num_ref_frames`. `poc_at` and `poc_end` are the bits of `log2_max_pic_order_cnt_lsb`.
+    `reach_at` and `reach_end` are those of `log2_max_mv_length_horizontal`, which is `reach`; all are 0 where
+    that is not said.
     """
 
     profile: int
@@ -55,6 +60,9 @@ class Sequence(NamedTuple):
     references: int
     poc_at: int
     poc_end: int
+    reach: int = 0
+    reach_at: int = 0
+    reach_end: int = 0
 
     @classmethod
     def parse(cls, unit: bytes) -> Sequence:
@@ -82,11 +90,10 @@ class Sequence(NamedTuple):
         if r.flag():
             for _ in range(4):
                 r.ue()
-        reorder = _parse_vui(r) if r.flag() else None
-        if reorder is None:
-            reorder = 0 if poc_type == 2 else 16
+        limits = _parse_vui(r) if r.flag() else None
+        reorder, *reach = limits or (0 if poc_type == 2 else 16, 0, 0, 0)
         counts = frame_num_bits, poc_type, poc_bits, mb_width, mb_height, reorder, references
-        return cls(profile, level, *counts, poc_at, poc_end)
+        return cls(profile, level, *counts, poc_at, poc_end, *reach)
 
 
 def _parse_high(r: BitReader) -> None:
@@ -97,8 +104,8 @@ def _parse_high(r: BitReader) -> None:
         raise broken("it has scaling matrices")
 
 
-def _parse_vui(r: BitReader) -> int | None:
-    """`max_num_reorder_frames` of the VUI parameters (E.1.1), None when it does not say."""
+def _parse_vui(r: BitReader) -> tuple[int, int, int, int] | None:
+    """`max_num_reorder_frames` and `reach` of the VUI parameters (E.1.1), None where they do not say."""
     if r.flag() and r.u(8) == 255:
         r.u(32)
     if r.flag():
@@ -118,9 +125,13 @@ def _parse_vui(r: BitReader) -> int | None:
     if not r.flag():
         return None
     r.u(1)
-    for _ in range(4):
-        r.ue()
-    return r.ue()
+    r.ue()
+    r.ue()
+    begin = r.position
+    reach = r.ue()
+    end = r.position
+    r.ue()
+    return r.ue(), reach, begin, end
 
 
 class Picture(NamedTuple):
@@ -310,7 +321,8 @@ class Stream:
         """This stream as `widen` makes it: with a `pic_order_cnt_lsb`, if any, of `WIDER` bits more.
 
         The order of pictures can be told only across half of what the field counts to, and x264 lets it count
-        to 64: 16 pictures. A blend needs as many as it has frames.
+        to 64: 16 pictures. A blend needs as many as it has frames. Likewise vectors may be as long to the
+        side as every level allows, where x264 says that its own are shorter (E.2.1).
         """
         sequence = self.sequence
         if sequence.poc_type != 0:
@@ -318,7 +330,10 @@ class Stream:
         bits = rbsp_bits(self.sps)
         w = bits.part(0, sequence.poc_at)
         w.ue(sequence.poc_bits + WIDER - 4)
-        w.append(bits.part(sequence.poc_end, bits.size))
+        if sequence.reach:
+            w.append(bits.part(sequence.poc_end, sequence.reach_at))
+            w.ue(max(REACH, sequence.reach))
+        w.append(bits.part(sequence.reach_end or sequence.poc_end, bits.size))
         w.trail()
         return Stream(self.sps[:1] + escape(w.to_bytes()), self.pps)
 

@@ -63,6 +63,11 @@ KNOWN_CRF = -1.5
 """The quality of anchors above `crf`."""
 KNOWN_LOOKAHEAD = 6
 """Anchors that x264 looks ahead: each stands for eight frames, and takes as much memory as any frame."""
+CLOSE = 6
+CLOSE_LOOKAHEAD, CLOSE_CRF = 7, -1.63
+"""The same, and the quality above `crf`, where there are fewer frames than `CLOSE` to an anchor."""
+PARTLY_CRF = -1.2
+"""The same where some anchors follow one another, as more moves than is known there."""
 KNOWN_KEY = 1.7
 """As `MOVING_KEY` for known motion: x264 raises a picture's quality by how many are made of it, and sees an
 eighth of them."""
@@ -191,6 +196,7 @@ def encode_moving(
     hold: bool,
     check: Callable[[], None] = nothing,
     count: int | None = None,
+    reach: int | None = None,
 ) -> EncodedChunk:
     """A closed GOP of `frames`, at least one, beginning with an IDR picture.
 
@@ -198,7 +204,8 @@ def encode_moving(
     decoded after it, in the quality of a still. check: called before each frame; may raise.
     count: how many frames there are. It has to be known for a hold and for a cap; where it is not
     given and `frames` has no length, all frames are copied first, up to 300 MB at 1080p. Otherwise
-    a frame's buffer may be used again as soon as the next one is asked for.
+    a frame's buffer may be used again as soon as the next one is asked for. reach: pixels that vectors
+    may have at most, None for as many as the level allows.
     """
     if count is None and (hold or spec.max_bitrate is not None):
         if not isinstance(frames, Sized):
@@ -207,7 +214,7 @@ def encode_moving(
     length = count or 0
     is_smooth = spec.fps > 30 and spec.crf > 0  # 0 is without loss
     crf = spec.still_crf if hold and length == 1 else spec.crf + SMOOTH_CRF * is_smooth
-    encoder = _Encoder(spec, "hold" if hold else "moving", crf, length)
+    encoder = _Encoder(spec, "hold" if hold else "moving", crf, length, reach=reach)
     for index, frame in enumerate(frames):
         check()
         last_two = hold and index >= max(1, length - 2)
@@ -225,11 +232,12 @@ def can_predict(spec: VideoSpec) -> bool:
     """
     if spec.max_bitrate is not None or spec.crf <= 0:
         return False
-    return predicted.can_predict(_stream(spec))
+    return predicted.can_predict(stream_of(spec))
 
 
 @lru_cache(maxsize=16)
-def _stream(spec: VideoSpec) -> headers.Stream:
+def stream_of(spec: VideoSpec) -> headers.Stream:
+    """The parameter sets of all chunks of a video, as x264 writes them."""
     context = _open(spec, _x264_params(spec, "moving", 2, _level(spec)), spec.crf)
     return headers.Stream(*_parameter_sets(context))
 
@@ -250,44 +258,74 @@ def encode_known(
     anchors = motion.anchors
     if hold and len(anchors) > 1 and anchors[-2] != anchors[-1] - 1:
         raise ValueError("the last two pictures of a stretch that is held are anchors")
-    encoder = _Encoder(spec, "hold" if hold else "moving", spec.crf + KNOWN_CRF, len(anchors), anchors)
+    is_close = motion.frames < CLOSE * len(anchors)
+    is_partly = any(_type(anchors, index, len(anchors)) is PictureType.NONE for index in range(len(anchors)))
+    crf = spec.crf + (PARTLY_CRF if is_partly else CLOSE_CRF if is_close else KNOWN_CRF)
+    kind: Kind = "hold" if hold else "moving"
+    ahead = CLOSE_LOOKAHEAD if is_close else KNOWN_LOOKAHEAD
+    encoder = _Encoder(spec, kind, crf, len(anchors), _Anchors(anchors, ahead))
     for index, frame in enumerate(frames):
         check()
-        encoder.send(frame, PictureType.I if index == 0 else PictureType.P)
+        encoder.send(frame, PictureType.I if index == 0 else _type(anchors, index, len(anchors) - 2 * hold))
     chunk = encoder.finish()
-    if chunk.frames != len(anchors) or [packet.pts for packet in chunk.packets] != list(anchors):
+    if chunk.frames != len(anchors) or sorted(packet.pts for packet in chunk.packets) != list(anchors):
         raise InvalidInput("empty_chunk", f"A stretch of {len(anchors)} anchors has {chunk.frames}.")
     return chunk._replace(packets=tuple(_filled(chunk, motion)), frames=motion.frames)
+
+
+def _type(anchors: Sequence[int], index: int, end: int) -> PictureType:
+    """What an anchor is encoded as: x264 decides of one among others, if no written picture comes soon.
+
+    Written pictures refer to the last two references in decoding order: these must be their anchors.
+    """
+    if 0 < index < end - 2 and anchors[index + 2] - anchors[index - 1] == 3:
+        return PictureType.NONE
+    return PictureType.P
 
 
 def _filled(chunk: EncodedChunk, motion: KnownMotion) -> Iterator[Packet]:
     """A chunk's anchors, each followed by the pictures between it and the one before."""
     stream = headers.Stream(chunk.sps, chunk.pps)
-    before = 0
     for packet in chunk.packets:
         yield packet
         frame_num = stream.slice_header(bitstream.split_avcc(packet.data)[0]).frame_num + 1
+        before = packet.pts - 1
+        while before in motion.fields:
+            before -= 1
         between = range(before + 1, packet.pts)
         pictures = [(2 * number, motion.fields[number]) for number in between]
         units = predicted.predicted_pictures(stream, frame_num, pictures)
         for number, unit in zip(between, units, strict=True):
             yield Packet(bitstream.join_avcc([unit]), number, False)
-        before = packet.pts
 
 
 Kind = Literal["still", "moving", "hold"]
+
+
+class _Anchors(NamedTuple):
+    """Places of the pictures that are encoded, if not all of a chunk's are; how many x264 looks ahead."""
+
+    places: Sequence[int]
+    lookahead: int
 
 
 class _Encoder:
     """One x264, for one chunk."""
 
     def __init__(
-        self, spec: VideoSpec, kind: Kind, crf: float, count: int = 1, places: Sequence[int] | None = None
+        self,
+        spec: VideoSpec,
+        kind: Kind,
+        crf: float,
+        count: int = 1,
+        anchors: _Anchors | None = None,
+        reach: int | None = None,
     ) -> None:
-        """places: of the pictures, if not all of the chunk's are encoded."""
         self._spec = spec
-        self._places = places
-        params = _x264_params(spec, kind, count, _level(spec), is_known=places is not None)
+        self._places = None if anchors is None else anchors.places
+        params = _x264_params(spec, kind, count, _level(spec), None if anchors is None else anchors.lookahead)
+        if reach is not None:
+            params["mvrange"] = str(reach)
         self._context = _open(spec, params, crf)
         self._stream = headers.Stream(*_parameter_sets(self._context))
         self._packets: list[Packet] = []
@@ -357,9 +395,12 @@ def _level(spec: VideoSpec) -> str | None:
 
 
 def _x264_params(
-    spec: VideoSpec, kind: Kind, count: int, level: str | None, *, is_known: bool = False
+    spec: VideoSpec, kind: Kind, count: int, level: str | None, anchors: int | None = None
 ) -> dict[str, str]:
-    """The encoder's private options. Of what depends on `kind`, nothing may change SPS or PPS."""
+    """The encoder's private options. Of what depends on `kind`, nothing may change SPS or PPS.
+
+    anchors: where the motion is known, how many of them are looked ahead.
+    """
     params = {
         "stitchable": "1",
         "psy": "0",
@@ -382,7 +423,8 @@ def _x264_params(
     if kind == "still":
         # One third of the time of subme 7 with trellis, for 4 % more bytes and 0.3 dB less, at 51 dB.
         return params | {"mbtree": "0", "rc-lookahead": "0", "subme": "5", "trellis": "0"}
-    lookahead = min(KNOWN_LOOKAHEAD, _lookahead(spec)) if is_known else _lookahead(spec)
+    is_known = anchors is not None
+    lookahead = min(_lookahead(spec), _lookahead(spec) if anchors is None else anchors)
     params |= {"rc-lookahead": str(lookahead)} | (FAST if spec.preset == "veryfast" else {})
     if not is_known and spec.preset == "veryfast":
         params["trellis"] = "1"

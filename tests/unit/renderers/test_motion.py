@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from renderers._opencv import cv2
 from renderers.composing.compose import Compositor
-from renderers.h264.anchors import GAPS, known_motion
+from renderers.h264.anchors import GAPS, WORTH, known_motion
 from renderers.h264.mp4 import join
 from renderers.h264.predicted import LEFT, LOWER, RIGHT, WHOLE, KnownMotion
 from renderers.h264.video import Frame, VideoSpec
@@ -61,12 +61,19 @@ def film(*elements: Document, seconds: float = 2.0, **keys: object) -> Film:
     return Film(project(slides=[made]), (SPEC.width, SPEC.height), photo)
 
 
-def motion(of: Film) -> KnownMotion | None:
+def motion(of: Film, *, is_partly: bool = False) -> KnownMotion | None:
     """What is known of its first stretch."""
     chunk = next(chunk for chunk in of.chunks if chunk.shape == "moving")
     layers, modes = of.layers(chunk)
     compositor = Compositor(of.timeline.canvas, layers, modes)
-    return known_motion(of.states(chunk), layers, of.timeline.canvas, compositor.bounds, hold=chunk.hold > 0)
+    return known_motion(
+        of.states(chunk),
+        layers,
+        of.timeline.canvas,
+        compositor.bounds,
+        hold=chunk.hold > 0,
+        is_partly=is_partly,
+    )
 
 
 KNOWN = {
@@ -89,6 +96,9 @@ KNOWN = {
         image(
             "any", x=40, y=24, width=240, height=136, animations=[move("scale", 0, 2, (1, 1.5), within=True)]
         )
+    ),
+    "a photo grows behind a title": film(
+        image("any", animations=[GROWS]), text("A title", y=10, width=300, color="yellow")
     ),
     "a photo grows behind a box": film(PHOTO, rect("#ffcc00", x=100, y=50)),
     "a title fades in": film(text("A title", animations=[APPEARS])),
@@ -188,6 +198,32 @@ def test_other_movement_is_left_to_the_encoder(name: str) -> None:
     assert motion(UNKNOWN[name]) is None
 
 
+@pytest.mark.parametrize(
+    "title",
+    [
+        text("A title", y=40, color="yellow", animations=[move("x", 0, 0.5, (-300, 0))]),
+        text("A title", y=40, color="yellow", animations=[move("opacity", 1.5, 0.5, (1, 0))]),
+        rect("#ffcc00", x=100, y=50, width=60, height=40, animations=[move("y", 0, 0.5, (60, 0))]),
+    ],
+    ids=["enters", "fades out", "rises"],
+)
+def test_what_is_known_for_a_part_of_the_time_is_told_for_that_part(tmp_path: Path, title: Document) -> None:
+    """A photograph that grows behind a title that moves at first or at last: then every frame is encoded."""
+    of = film(image("any", animations=[move("scale", 0, 2, (1, 1.1), within=True)]), title)
+    assert motion(of) is None
+    known = motion(of, is_partly=True)
+    assert known is not None
+    assert WORTH * known.frames <= len(known.fields) < known.frames
+    assert {*known.anchors, *known.fields} == set(range(known.frames))
+    chunk = of.chunks[0]
+    states = of.states(chunk)
+    for number in known.fields:
+        # What lies on the photograph rests between the anchors around.
+        assert states[number - 1].layers[2:] == states[number].layers[2:]  # type: ignore[union-attr]
+    assert encoded(of, chunk, SPEC).chunk.frames == known.frames
+    assert_looks_as_composed(tmp_path / "partly.mp4", of)
+
+
 def test_a_background_at_rest_stays_bit_for_bit(tmp_path: Path) -> None:
     """Beside what moves, the frames between two anchors repeat one of them."""
     of = KNOWN["a title enters"]
@@ -283,6 +319,8 @@ def moving(draw: st.DrawFn) -> Film:
         elements.append(
             text("Word", x=draw(st.integers(0, 250)), y=draw(st.integers(0, 150)), animations=[way])
         )
+    if draw(st.booleans()):
+        elements.append(text("Rests", x=draw(st.integers(0, 250)), y=draw(st.integers(0, 150))))
     if draw(st.integers(0, 3)) == 0:
         gradient = {"type": "linear-gradient", "angle": 90, "stops": STOPS}
         return film(*elements, seconds=1.5, background=gradient)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from renderers.composing import transitions
 from renderers.composing.yuv import new_frame, planes
+from renderers.h264.headers import Sequence
 from renderers.h264.mp4 import Part, join
 from renderers.h264.pushes import reach
 from renderers.h264.video import Frame, VideoSpec, encode_still
@@ -178,3 +179,11 @@ def test_how_far_vectors_reach_is_a_matter_of_the_level(
 ) -> None:
     """A stream that may be of a low level has shorter ones (ITU-T H.264, table A-1)."""
     assert reach(*size, fps) == (2047, expected)
+
+
+def test_the_stream_says_how_long_its_vectors_are() -> None:
+    """A push's are longer than x264's own, which it names in the parameter set (ITU-T H.264, E.2.1)."""
+    chunk = encode_still(SPEC, noise(0, WIDTH, HEIGHT))
+    sequence = Sequence.parse(chunk.sps)
+    assert 1 << sequence.reach >= 4 * reach(WIDTH, HEIGHT, FPS)[0]
+    assert sequence.reorder == 2
