@@ -13,7 +13,7 @@ from exportstream import exits
 from exportstream.commands.render import read_document
 from exportstream.config import Settings
 from exportstream.early import early_decoder, keep_memory, uncollected
-from exportstream.reporting import check_output
+from exportstream.reporting import check_no_input, check_output
 from schemas.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     """Draw one moment."""
     document, base = read_document(options.file)
     check_output(options.output)
+    check_no_input(options.output, options.file, document, base)
     if not (math.isfinite(options.at) and options.at >= 0):
         raise InvalidInput("bad_time", "A moment is given in seconds from 0 on.")
     keep_memory()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from exportstream.config import Settings
 from exportstream.early import EarlyDecoder, early_decoder, give_memory_back, uncollected
 from exportstream.progress import Progress
-from exportstream.reporting import check_output, report
+from exportstream.reporting import check_no_input, check_output, report
 from schemas import keys
 from schemas.errors import InvalidInput
 from schemas.formats import DEFAULT_FORMAT, FORMATS, format_of_file
@@ -27,6 +27,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     """Export one project to a file."""
     document, base = read_document(options.file)
     check_output(options.output)
+    check_no_input(options.output, options.file, document, base)
     if options.format is None:
         format_of(options.output)  # better refused before the work
     give_memory_back()
