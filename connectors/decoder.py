@@ -25,7 +25,7 @@ import orjson
 
 from connectors.box import Box
 from connectors.places import Places
-from connectors.sandbox import MIB, Limits, started
+from connectors.sandbox import MIB, Limits, cpu_seconds, started
 from connectors.walls import program
 from schemas.checks import nothing
 from schemas.errors import InvalidInput, Unavailable
@@ -35,6 +35,8 @@ PROGRAM = ("-m", "renderers.foreign.decode")
 PACKAGES = ("schemas", "renderers")
 """Ours, of which the program may be."""
 LIMITS = Limits(memory=4096 * MIB, wall_s=60.0, cpu_s=600, stall_s=60.0, open_files=64)
+CPU_S = {"image": 20.0, "font": 20.0}
+"""Processor time that a file of a kind may take: pictures of a hundred megapixels take three seconds."""
 TURN_S = 0.1
 LONGEST_ANSWER = 1 * MIB
 
@@ -104,7 +106,7 @@ class _Process:
             self._box.close()
             raise
         self._owed = 0
-        self._deadline = math.inf
+        self._deadline = self._cpu = math.inf
         self._read = bytearray()  # beyond the last line that was asked for: answers may come together
 
     def warm(self, operation: str) -> None:
@@ -117,6 +119,7 @@ class _Process:
     ) -> dict[str, Any]:
         """The answer to one job. Raises EOFError when the process is gone, TimeoutError when it is late."""
         self._deadline = time.monotonic() + min(self._limits.wall_s, seconds)
+        self._cpu = cpu_seconds(self._process.pid) + CPU_S.get(str(job.get("op")), math.inf)
         self._box.empty()
         self._write(self._box.put(job))
         while self._owed:
@@ -151,7 +154,7 @@ class _Process:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             while b"\n" not in self._read:
                 check()
-                if time.monotonic() > self._deadline:
+                if time.monotonic() > self._deadline or cpu_seconds(self._process.pid) > self._cpu:
                     raise TimeoutError
                 if selector.select(TURN_S):
                     block = os.read(self._process.stdout.fileno(), 65536)

@@ -13,6 +13,7 @@ from exportstream import exits
 from exportstream.commands.render import read_document
 from exportstream.config import Settings
 from exportstream.early import early_decoder, keep_memory, uncollected
+from exportstream.inputs import check_no_input
 from exportstream.outputs import check_output, picture_format
 from schemas.errors import InvalidInput
 
@@ -25,6 +26,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     """Draw one moment."""
     document, base = read_document(options.file)
     check_output(options.output)
+    check_no_input([options.output], options.file, document, base)
     format_ = picture_format(options.output)
     if not (math.isfinite(options.at) and options.at >= 0):
         raise InvalidInput("bad_time", "A moment is given in seconds from 0 on.")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from exportstream.config import Settings
 from exportstream.early import EarlyDecoder, early_decoder, give_memory_back, uncollected
+from exportstream.inputs import check_no_input
 from exportstream.outputs import Output, format_asked, output_of
 from exportstream.progress import Progress
 from exportstream.reporting import report
@@ -30,6 +31,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     document, base = read_document(options.file)
     output = output_of(options)
     assert output is not None, "the parser asks for it"
+    check_no_input([output.path], options.file, document, base)
     format_ = format_asked(options, output)  # better refused before the work
     give_memory_back()
     with early_decoder(document, settings) as decoder:

@@ -9,7 +9,7 @@ import io
 import math
 import re
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -197,13 +197,12 @@ def _of_png(image: Any, png: Png) -> Any:
     image.info["icc_profile"] = png.profile
     key = png.transparency
     if key is not None and png.color_type in (0, 2):
-        samples = _whole_samples(image, png)
         wanted = [int.from_bytes(key[at : at + 2]) for at in range(0, len(key) - 1, 2)]
         if len(wanted) == (3 if png.color_type == 2 else 1):
-            matches = (samples == np.array(wanted)).all(axis=-1)
+            alpha = _alpha(image, png, wanted)
             info = dict(image.info)
             image = _eight_bits(image).convert("RGBA")
-            image.putalpha(Image.fromarray(np.where(matches, 0, 255).astype(np.uint8)))
+            image.putalpha(Image.fromarray(alpha))
             image.info = info
     return _of_space(image, png.space)
 
@@ -234,19 +233,38 @@ def _nclx(data: bytes) -> Space | None:
     return coded_space(primaries, 13 if transfer in (1, 6, 14, 15) else transfer)  # as browsers have AVIF
 
 
+BAND = 1 << 20
+"""Samples that are worked on at once: what is between two forms is small, however large the picture is."""
+
+
+def bands(samples: Any) -> Iterator[slice]:
+    """Rows of an array (height, width, …), some at a time."""
+    rows = max(1, BAND // max(1, samples[0].size)) if len(samples) else 1
+    return (slice(first, first + rows) for first in range(0, len(samples), rows))
+
+
+def _alpha(image: Any, png: Png, key: list[int]) -> Any:
+    """(height, width): 0 where all samples are those of a key, else 255."""
+    samples = _whole_samples(image, png)
+    levels = 1 if image.mode == "1" else (1 << png.depth) - 1
+    alpha = np.empty(samples.shape[:2], np.uint8)
+    for rows in bands(samples):
+        part = samples[rows]
+        if png.depth < 8:
+            part = part.astype(np.int32) * levels // (1 if image.mode == "1" else 255)
+        alpha[rows] = np.where((part == np.array(key)).all(axis=-1), 0, 255)
+    return alpha
+
+
 def _whole_samples(image: Any, png: Png) -> Any:
-    """(height, width, channels) as they are in the file."""
+    """(height, width, channels) as they are in the file; those of less than 8 bits as Pillow widens them."""
     if png.color_type == 2 and png.depth == 16:
         from renderers._opencv import cv2
 
         deep = cv2.imdecode(np.frombuffer(png.data, np.uint8), cv2.IMREAD_UNCHANGED)
         if deep is not None and deep.dtype == np.uint16 and deep.ndim == 3:
             return deep[..., 2::-1]
-    samples = np.asarray(image).astype(np.int64)
-    if png.depth < 8:
-        samples = (
-            samples * (1 if image.mode == "1" else (1 << png.depth) - 1) // (1 if image.mode == "1" else 255)
-        )
+    samples = np.asarray(image)
     return samples if samples.ndim == 3 else samples[..., None]
 
 
@@ -303,10 +321,13 @@ def _eight_bits(image: Any) -> Any:
         return image
     from PIL import Image
 
-    samples = np.asarray(image).astype(np.float64)
-    deep = image.mode != "I" or samples.max(initial=0) > 255
-    values = np.clip(np.rint(samples / 257) if deep and image.mode != "F" else samples, 0, 255)
-    converted = Image.fromarray(values.astype(np.uint8))
+    samples = np.asarray(image)
+    deep = image.mode != "F" and (image.mode != "I" or samples.max(initial=0) > 255)
+    values = np.empty(samples.shape, np.uint8)
+    for rows in bands(samples):
+        part = samples[rows].astype(np.float64)
+        values[rows] = np.clip(np.rint(part / 257) if deep else part, 0, 255)
+    converted = Image.fromarray(values)
     converted.info = dict(image.info)
     converted.info.pop("transparency", None)
     return converted

@@ -16,6 +16,7 @@ import numpy as np
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _KEPT = frozenset((b"IHDR", b"PLTE", b"IDAT", b"IEND"))
 _LARGEST_PROFILE = 16 << 20
+_BAND = 1 << 19  # pixels
 
 _D65 = (0.3127, 0.3290)
 _PRIMARIES = {
@@ -169,10 +170,14 @@ def to_srgb(rgb: Any, space: Space) -> Any:
         matrix = np.linalg.inv(_to_xyz(_PRIMARIES[1], _D65)) @ _to_xyz(space.primaries, space.white)
     except np.linalg.LinAlgError:
         return rgb
-    light = curve.astype(np.float32)[rgb] @ matrix.T.astype(np.float32)
-    light = np.clip(light, 0, 1)
-    coded = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
-    return np.rint(coded * 255).astype(np.uint8)
+    curve, matrix = curve.astype(np.float32), matrix.T.astype(np.float32)
+    out = np.empty(rgb.shape, np.uint8)
+    rows = max(1, _BAND // max(1, rgb.shape[1]))
+    for first in range(0, len(rgb), rows):  # what is between is five times as large as the picture
+        light = np.clip(curve[rgb[first : first + rows]] @ matrix, 0, 1)
+        coded = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+        out[first : first + rows] = np.rint(coded * 255)
+    return out
 
 
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])

@@ -34,6 +34,9 @@ _HSL = re.compile(
     r"hsla?\(\s*([-+]?[\d.]+)(deg|grad|rad|turn|)[\s,]+([\d.]+)%?[\s,]+([\d.]+)%?\s*(?:[,/]\s*([\d.]+)(%)?)?\s*\)",
     re.IGNORECASE,
 )
+_DASHES = re.compile(r"stroke-dasharray\s*:([^;{}]{0,400})", re.IGNORECASE)
+_DASH = re.compile(r"\+?(\d{0,9}\.?\d{1,9}(?:[eE][-+]?\d{1,3})?)(?:px)?")
+_MOST_DASHES = 100
 _LONGEST_COLOUR = 200
 _LONGEST_VALUE = 1 << 20
 _ROUNDS = 8
@@ -131,6 +134,29 @@ def _closing(text: str) -> dict[int, int]:
         elif opened:
             found[opened.pop()] = match.start()
     return found
+
+
+def without_dust(text: str, least: float) -> str:
+    """With a line in the place of dashes whose period is less than `least`: none of them would be seen, and
+    millions would be drawn.
+    """
+    return _DASHES.sub(
+        lambda match: match[0] if _period(match[1]) >= least else "stroke-dasharray:none", text
+    )
+
+
+def is_dust(dashes: str, least: float) -> bool:
+    """Whether `stroke-dasharray` has a period of less than `least`."""
+    return _period(dashes) < least
+
+
+def _period(dashes: str) -> float:
+    """The sum of the dashes and gaps in px; infinite for what is none, or is relative."""
+    lengths = [_DASH.fullmatch(part) for part in dashes.replace(",", " ").split()[:_MOST_DASHES]]
+    found = [match for match in lengths if match is not None]
+    if not found or len(found) < len(lengths):
+        return math.inf
+    return sum(float(match[1]) for match in found) or math.inf
 
 
 def with_colours(text: str) -> str:

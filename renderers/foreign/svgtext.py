@@ -12,8 +12,10 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import math
 import re
 import urllib.parse
+from functools import cached_property
 from typing import Any, NamedTuple
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
@@ -41,8 +43,9 @@ _DROPPED = frozenset(("script", "foreignObject", "animate", "animateTransform", 
 _DEEPEST = 256
 _DEEPEST_PICTURES = 3
 _MOST_ELEMENTS = 100_000
-_MOST_SHOWN = 200_000
+_MOST_AGAIN = 20_000  # elements that are shown more than once, each time
 _MOST_TEXT = 64 << 20
+_MOST_PERIODS = 10_000
 _LONGEST_LENGTH = 100  # characters
 
 
@@ -218,7 +221,8 @@ class Document:
             if kind == "text":
                 parts.append(escape(value))
             elif kind == "sheet":
-                parts.append(escape(_styled(value, self._variables[0])))
+                sheet = _styled(value, self._variables[0])
+                parts.append(escape(stylesheets.without_dust(sheet, self._finest)))
             elif kind == "end":
                 parts.append(f"</{value}>")
             else:
@@ -227,6 +231,7 @@ class Document:
                     key: _styled(text, known) if "(" in text and key != "href" else text
                     for key, text in attributes.items()
                 }
+                self._sweep(kept)
                 if number == 0 and size is not None:
                     kept = self._sized(kept, size, box)
                 parts.append(f"<{name}{''.join(f' {key}={quoteattr(text)}' for key, text in kept.items())}>")
@@ -234,6 +239,20 @@ class Document:
             if length > 2 * _MOST_TEXT:
                 raise InvalidInput("broken_svg", "The SVG is too large once its variables are expanded.")
         return "".join(parts)
+
+    @cached_property
+    def _finest(self) -> float:
+        """The least period of dashes, in px of the document: ten thousand from corner to corner."""
+        box = [float(part) for part in _NUMBER.findall(self._events[0][1][1].get("viewBox", "")[:200])]
+        width, height = box[2:] if len(box) == 4 else self.size
+        return math.hypot(width, height) / _MOST_PERIODS
+
+    def _sweep(self, attributes: dict[str, str]) -> None:
+        """Lines instead of dashes that nobody could see."""
+        if stylesheets.is_dust(attributes.get("stroke-dasharray", ""), self._finest):
+            attributes["stroke-dasharray"] = "none"
+        if "stroke-dasharray" in attributes.get("style", ""):
+            attributes["style"] = stylesheets.without_dust(attributes["style"], self._finest)
 
     def _sized(
         self, root: dict[str, str], size: tuple[int, int], box: tuple[float, float] | None
@@ -261,7 +280,7 @@ class Document:
                         shown[own] = count
                     if totals:
                         totals[-1] = totals[-1][0], totals[-1][1] + count
-                    if count > _MOST_SHOWN:
+                    if count > self._count + _MOST_AGAIN:
                         raise InvalidInput("broken_svg", "The SVG shows its elements too often.")
             if shown == before:
                 return

@@ -45,14 +45,14 @@ class Breaks:
         if not text.isascii() and max(text) > "\uffff":
             self._units = [0, *accumulate(2 if character > "\uffff" else 1 for character in text)]
 
-    def after(self, start: int) -> Iterator[int]:
-        """The places beyond `start`, in order, at which a line that begins there may end.
+    def after(self, start: int, most: int | None = None) -> Iterator[int]:
+        """The places beyond `start`, in order, at which a line that begins there may end, up to `most`.
 
         A place is the index of the character that would begin the next line; the paragraph's end is none.
         """
         text = self._text
         icu: _Icu | None = None
-        for at in range(start + 1, len(text)):
+        for at in range(start + 1, len(text) if most is None else min(len(text), most + 1)):
             before, character = text[at - 1], text[at]
             if character in _SPACES or character == _WIDE_SPACE:
                 continue  # stays at the end of its line, however wide

@@ -106,7 +106,8 @@ class Paragraph:
         text, count = self.text, len(self.text)
         end, at, used, spaces = start, start, self._lead(start), 0.0
         place, squeezed = count, False
-        for place in chain(self._breaks.after(start), (count,)):
+        # No further: in a text without a place to break, each line would look through all that is left.
+        for place in chain(self._breaks.after(start, self._reach(start, limit) + 1), (count,)):
             for index in range(at, place):
                 advance = self._advance(index, used, start)
                 used += advance
@@ -134,6 +135,18 @@ class Paragraph:
         if end == start:
             return 0.0
         return sum(piece.width for piece in self.slices(start, end)) - sum(self.widths[start:end])
+
+    def _reach(self, start: int, limit: float) -> int:
+        """The first character that is on no line from `start` on, wherever that breaks."""
+        used, spaces = self._lead(start), 0.0
+        for index in range(start, len(self.text)):
+            advance = self._advance(index, used, start)
+            used += advance
+            spaces = spaces + advance if self.text[index] in HANGING else 0.0
+            give = self.styles[index].size / 2 if closes(self.text[index]) else 0.0
+            if used - spaces > limit + give:
+                return index
+        return len(self.text)
 
     def _give(self, index: int, end: int) -> float:
         """By how much a line that ends before `end` gets shorter, if that is after this character: the empty

@@ -14,10 +14,11 @@ from connectors.ffmpeg import explain
 from renderers.drawing.svgpath import parse_path
 from renderers.foreign.images import sniff
 from renderers.foreign.svgtext import Document
-from renderers.text.fonts import split_families
+from renderers.text.fonts import FontSet, split_families
+from renderers.text.layout import lay_out
 from schemas.colors import parse_color
 from schemas.easings import check_easing
-from schemas.elements import ShapeElement
+from schemas.elements import ShapeElement, TextElement
 from schemas.errors import ExportError
 from schemas.limits import Limits
 from schemas.reading import load
@@ -54,6 +55,12 @@ def shape(d: str) -> Callable[[], object]:
         parse_path(d)
 
     return read
+
+
+def laid_out(text: str) -> Callable[[], object]:
+    """The layout of a text in a narrow box."""
+    element = TextElement.model_validate({"type": "text", "text": text, "width": 300, "height": 170})
+    return lambda: lay_out(element, FontSet())
 
 
 CASES: dict[str, Callable[[int], Callable[[], object]]] = {
@@ -93,6 +100,12 @@ CASES: dict[str, Callable[[int], Callable[[], object]]] = {
     "outlines with gaps at the end": lambda n: shape("M0 0" + " " * n + ","),
     "outlines of commas": lambda n: shape("M0 0L" + ", " * (n // 2)),
     "outlines of digits": lambda n: shape("M" + "1" * n + "."),
+    "texts without a break": lambda n: laid_out("ﷺ" * (n // 8)),
+    "texts of one word": lambda n: laid_out("w" * (n // 8)),
+    "texts of accents": lambda n: laid_out("e" + "\u0301" * (n // 8)),
+    "texts of joiners": lambda n: laid_out("\u200d" * (n // 8)),
+    "texts of spaces": lambda n: laid_out("a" + " " * (n // 8) + "a"),
+    "texts of overrides": lambda n: laid_out("\u202ea" * (n // 16)),
     "families": lambda n: lambda: split_families.__wrapped__("'a," * (n // 6) + '"b,' * (n // 6)),
     "colours of a document": lambda n: lambda: parse_color.__wrapped__("rgb(" + " " * n),
     "easings": lambda n: lambda: check_easing("cubic-bezier(" + " " * n),
