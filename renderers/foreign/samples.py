@@ -154,8 +154,8 @@ def frame_samples(frame: av.AudioFrame) -> Samples:
 
 
 def _packed(frame: av.AudioFrame) -> av.AudioFrame:
-    """The frame with its channels in turn, as floats: PyAV 18 has no arrays of 64 bits, and reads behind the last
-    of eight planes and more.
+    """The frame with its channels in turn, as floats: PyAV 18 has no arrays of 64 bits, and reads
+    behind the last of eight planes and more.
     """
     packer = _packer(frame.layout.name, frame.sample_rate)
     at, frame.pts = frame.pts, None

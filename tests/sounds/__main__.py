@@ -1,4 +1,4 @@
-"""`python -m tests.sounds`: every pair of muxer and encoder beside FFmpeg, whole, without a length, cut, damaged, late."""
+"""`python -m tests.sounds`: every muxer and encoder beside FFmpeg, whole, cut, damaged and late."""
 
 from __future__ import annotations
 
@@ -13,8 +13,40 @@ from tests.sounds.making import kinds, write
 from tests.sounds.variants import VARIANTS, judged
 
 HEADLESS = frozenset(
-    "data rawvideo mkvtimestamp_v2 alaw mulaw vidc f32be f32le f64be f64le s16be s16le s24be s24le s32be s32le s8 u16be "
-    "u16le u24be u24le u32be u32le u8 g722 g726 g726le aptx aptx_hd dfpwm daud codec2raw".split()
+    [
+        "data",
+        "rawvideo",
+        "mkvtimestamp_v2",
+        "alaw",
+        "mulaw",
+        "vidc",
+        "f32be",
+        "f32le",
+        "f64be",
+        "f64le",
+        "s16be",
+        "s16le",
+        "s24be",
+        "s24le",
+        "s32be",
+        "s32le",
+        "s8",
+        "u16be",
+        "u16le",
+        "u24be",
+        "u24le",
+        "u32be",
+        "u32le",
+        "u8",
+        "g722",
+        "g726",
+        "g726le",
+        "aptx",
+        "aptx_hd",
+        "dfpwm",
+        "daud",
+        "codec2raw",
+    ]
 )
 """Muxers whose files do not say what they are: samples without a head, or nothing but time stamps."""
 

@@ -1,4 +1,4 @@
-"""Files of every container and codec that FFmpeg can write: by the library, or the program for what that lacks."""
+"""Files of every container and codec that FFmpeg can write, by its library or its program."""
 
 from __future__ import annotations
 
