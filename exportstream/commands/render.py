@@ -7,7 +7,8 @@ import hashlib
 import sys
 import tempfile
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,18 +76,22 @@ def _export(
                     decoder.end()  # all is decoded: its memory is wanted, and its end takes a while
 
             job = run_local(request, stages, on_change=changed)
-        written = [] if job.result is None else _deliver(store, job.result, output)
+        guard = partial(check_no_input, file=options.file, document=document, base=base)
+        written = [] if job.result is None else _deliver(store, job.result, output, guard)
         if options.cache is not None:
             _forget(store, job)
     return job, written
 
 
-def _deliver(store: ObjectStore, result: Result, output: Output) -> list[Path]:
-    """Write the finished files; returns their paths."""
+def _deliver(
+    store: ObjectStore, result: Result, output: Output, guard: Callable[[Sequence[Path]], None]
+) -> list[Path]:
+    """Write the finished files; returns their paths. guard: raises for paths that must not be replaced."""
     from schemas.facts import files_of
 
     files = files_of(result, store.get) if output.several else (result,)
     places = output.places([file.name for file in files])
+    guard(places)
     output.prepare()
     for file, place in zip(files, places, strict=True):
         _put(store, file.key, place)
@@ -95,12 +100,12 @@ def _deliver(store: ObjectStore, result: Result, output: Output) -> list[Path]:
 
 def _put(store: ObjectStore, key: str, output: Path) -> None:
     """Write a finished file, whole or not at all."""
-    partial = output.with_name(f".{output.name}.partial")
+    unfinished = output.with_name(f".{output.name}.partial")
     try:
-        store.download(key, partial)
-        partial.replace(output)
+        store.download(key, unfinished)
+        unfinished.replace(output)
     finally:
-        partial.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
 
 
 def _forget(store: ObjectStore, job: Job) -> None:

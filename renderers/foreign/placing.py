@@ -68,7 +68,7 @@ class Clock:
             self.stated_end = self._at(stream.start_time + stream.duration)
 
     def end_of(self, end: int) -> int:
-        """Where the sound ends: where the container says, if that is little less than what its packets have."""
+        """Where the sound ends: where the container says, if its packets have little more."""
         if self.stated_end is not None and 0 < end - self.stated_end < 2 * self.longest:
             return max(1, self.stated_end)
         return end

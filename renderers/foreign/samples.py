@@ -154,8 +154,8 @@ def frame_samples(frame: av.AudioFrame) -> Samples:
 
 
 def _packed(frame: av.AudioFrame) -> av.AudioFrame:
-    """The frame with its channels in turn, as floats: PyAV 18 has no arrays of 64 bits, and reads behind the last
-    of eight planes and more.
+    """The frame with its channels in turn, as floats: PyAV 18 has no arrays of 64 bits, and reads
+    behind the last of eight planes and more.
     """
     packer = _packer(frame.layout.name, frame.sample_rate)
     at, frame.pts = frame.pts, None
@@ -228,15 +228,17 @@ def through(samples: Samples, rate: int, layout: str, filters: str) -> Samples:
     name, _, options = filters.partition("=")
     graph = av.filter.Graph()
     graph.threads = 1
-    source = graph.add_abuffer(format="fltp", sample_rate=rate, layout=layout, time_base=Fraction(1, rate))
+    # In turn, and not in planes: of eight and more PyAV 18 looks for one too many.
+    source = graph.add_abuffer(format="flt", sample_rate=rate, layout=layout, time_base=Fraction(1, rate))
     made = graph.add(name, options)
-    form = graph.add("aformat", "sample_fmts=fltp")
+    form = graph.add("aformat", "sample_fmts=flt")
     sink = graph.add("abuffersink")
     source.link_to(made)
     made.link_to(form)
     form.link_to(sink)
     graph.configure()
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=layout)
+    packed = np.ascontiguousarray(samples.T).reshape(1, -1)
+    frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
     frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
     graph.push(frame)
     graph.push(None)
@@ -244,7 +246,7 @@ def through(samples: Samples, rate: int, layout: str, filters: str) -> Samples:
     while True:
         try:
             pulled: Any = sink.pull()
-            found.append(pulled.to_ndarray())
+            found.append(frame_samples(pulled))
         except (av.error.BlockingIOError, av.error.EOFError):
             break
     return np.concatenate(found, axis=1) if found else np.zeros((2, 0), np.float32)

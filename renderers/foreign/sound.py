@@ -28,7 +28,8 @@ _TRIES = 400
 """Packets to find the first sound in, and of the end to see where the sound ends."""
 _FORMATS = (
     "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dts,dtshd,eac3,flac,flv,ircam,loas,matroska,mov,mp3,mpc,mpc8,mpeg,mpegts,"
-    "nut,ogg,oma,qcp,rm,rso,sox,spdif,tak,truehd,tta,voc,w64,wav,wv,wsaud,dsf,iff,bit,mlp,swf,gxf,mxf,aptx,sbc"
+    "nut,ogg,oma,qcp,rm,rso,sox,spdif,tak,truehd,tta,voc,w64,wav,wv,wsaud,dsf,iff,bit,mlp,swf,gxf,mxf,aptx,sbc,"
+    "adx,alp,apm,argo_asf,argo_cvg,ast,kvag,mmf,nistsphere,smjpeg,wtv"
 )
 """Demuxers that open no other file."""
 _PROBED = 8
@@ -203,7 +204,9 @@ def _stream_of(look: Look, stream: Any) -> Stream:
         extradata = extradata[:10] + bytes(2) + extradata[12:]
     group = GROUPS.get(look.codec, 0)
     layout = "" if look.layout.endswith("channels") else look.layout
-    return Stream(look.codec, look.rate, look.channels, layout, extradata.hex(), group=group)
+    # The other decoder of MP2 dithers, by where it began.
+    codec = "mp2float" if look.codec == "mp2" else look.codec
+    return Stream(codec, look.rate, look.channels, layout, extradata.hex(), group=group)
 
 
 def _trims(packet: Any) -> tuple[int, int]:

@@ -26,7 +26,8 @@ class Report:
 
     def __str__(self) -> str:
         codes = ", ".join(f"{count} {code}" for code, count in self.codes.most_common())
-        return f"{self.kind}: {self.inputs} inputs, {len(self.faults)} faults, slowest {self.slowest:.1f} s ({codes})"
+        found = f"{self.inputs} inputs, {len(self.faults)} faults"
+        return f"{self.kind}: {found}, slowest {self.slowest:.1f} s ({codes})"
 
 
 def run(

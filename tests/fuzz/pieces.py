@@ -146,7 +146,7 @@ _HOLD_ELEMENTS = frozenset(
         "1254C367",
     ]
 )
-"""Segment, Info, Tracks, TrackEntry, Audio, Cluster and the groups in it, encodings, Cues, Tags (RFC 9559)."""
+"""Segment, Info, Tracks, TrackEntry, Audio, Cluster and the groups in it, Cues, Tags (RFC 9559)."""
 
 
 def holds_pieces(name: bytes) -> bool:

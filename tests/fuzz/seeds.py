@@ -19,15 +19,17 @@ from renderers.text import fontfiles
 from tests.fidelity.pictures import files, photo
 from tests.fidelity.typefaces import MADE, made
 from tests.sounds.making import Kind, write
+from tests.unit.builders import PIXEL
 
 _SOUNDS = """
-    wav pcm_s16le, wav pcm_f32le, wav adpcm_ms, wav adpcm_ima_wav, wav pcm_mulaw, wav ac3, wav mp3, w64 pcm_s24le,
-    aiff pcm_s16be, caf alac, caf pcm_s16le, au pcm_mulaw, voc pcm_u8, mp3 libmp3lame, adts aac, mp4 aac, mp4 alac,
-    mp4 flac, mp4 opus, mov pcm_s16be, mov aac, ismv aac, 3gp aac, ipod aac, matroska libvorbis, matroska flac,
-    matroska ac3, matroska pcm_s16le, webm libopus, webm libvorbis, ogg libvorbis, ogg libopus, ogg flac, flac flac,
-    mpegts aac, mpegts mp2, mpegts libopus, mpeg mp2, flv aac, flv nellymoser, asf wmav2, asf wmav1, avi libmp3lame,
-    nut libopus, ac3 ac3, eac3 eac3, dts dca, truehd truehd, tta tta, wv wavpack, amr libopencore_amrnb, rm real_144,
-    oma pcm_s16be, latm aac, sox pcm_s32le, swf mp3, wtv aac, spdif ac3
+    wav pcm_s16le, wav pcm_f32le, wav adpcm_ms, wav adpcm_ima_wav, wav pcm_mulaw, wav ac3, wav mp3, w64
+    pcm_s24le, aiff pcm_s16be, caf alac, caf pcm_s16le, au pcm_mulaw, voc pcm_u8, mp3 libmp3lame, adts
+    aac, mp4 aac, mp4 alac, mp4 flac, mp4 opus, mov pcm_s16be, mov aac, ismv aac, 3gp aac, ipod aac,
+    matroska libvorbis, matroska flac, matroska ac3, matroska pcm_s16le, webm libopus, webm libvorbis,
+    ogg libvorbis, ogg libopus, ogg flac, flac flac, mpegts aac, mpegts mp2, mpegts libopus, mpeg mp2,
+    flv aac, flv nellymoser, asf wmav2, asf wmav1, avi libmp3lame, nut libopus, ac3 ac3, eac3 eac3, dts
+    dca, truehd truehd, tta tta, wv wavpack, amr libopencore_amrnb, rm real_144, oma pcm_s16be, latm
+    aac, sox pcm_s32le, swf mp3, wtv aac, spdif ac3
 """
 """Pairs of FFmpeg's muxers and encoders."""
 
@@ -94,11 +96,8 @@ def profiles(_: Path) -> list[bytes]:
     """Matrix and tables, of RGB, Lab and XYZ; the last is with a table of its own for grey."""
     grey = bytearray(profile("sRGB"))
     grey[16:20] = b"GRAY"
-    plain = files()["wide.png"]
-    start = plain.index(b"iCCP")
-    with Image.open(io.BytesIO(plain)) as image:
+    with Image.open(io.BytesIO(files()["wide.png"])) as image:
         wide: bytes = image.info["icc_profile"]
-    assert start
     return [profile("sRGB"), profile("LAB"), profile("XYZ"), bytes(grey), wide, _table_profile()]
 
 
@@ -119,37 +118,18 @@ def _table_profile() -> bytes:
 
 
 _NAMES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
-_BODIES = (
-    '<rect width="50" height="30" rx="4" fill="#f80" stroke="black" stroke-width="2" stroke-dasharray="3 1"/>'
-    '<circle cx="30" cy="20" r="10" fill="hsl(20,50%,50%)" opacity=".5"/>',
-    '<defs><linearGradient id="a" x1="0" x2="1"><stop offset="0" stop-color="red"/><stop offset="50%"/>'
-    '</linearGradient><radialGradient id="b" xlink:href="#a" r="60%"/></defs>'
-    '<path d="M1 1L50 1C60 20 10 30 5 5Q1 9 4 4T9 9A5 5 0 0 1 20 20z" fill="url(#a)" stroke="url(#b)"/>',
-    '<defs><filter id="a"><feGaussianBlur stdDeviation="2"/><feOffset dx="3"/><feTurbulence baseFrequency=".1"/>'
-    '<feMorphology radius="2"/><feConvolveMatrix order="3" kernelMatrix="1 0 0 0 1 0 0 0 1"/><feBlend in="a"/>'
-    '</filter></defs><g filter="url(#a)" transform="rotate(20 9 9) scale(1.5)"><rect width="40" height="9"/></g>',
-    '<defs><pattern id="a" width="8" height="8" patternUnits="userSpaceOnUse"><circle r="4"/></pattern>'
-    '<mask id="m"><rect width="30" height="30" fill="white"/></mask><clipPath id="c"><circle r="30"/></clipPath>'
-    '</defs><rect width="60" height="40" fill="url(#a)" mask="url(#m)" clip-path="url(#c)"/>',
-    '<symbol id="s" viewBox="0 0 9 9"><path d="M0 0h9v9"/></symbol><use href="#s" x="4" width="20" height="20"/>'
-    '<use xlink:href="#s"/><marker id="k" markerWidth="4" markerHeight="4"><circle r="2"/></marker>'
-    '<polyline points="1,1 20,20 40,5" marker-mid="url(#k)" fill="none" stroke="blue"/>',
-    '<style>.a{fill:var(--x,red)} g > rect:not(.b){stroke:#00f} @media print{rect{display:none}}</style>'
-    '<g class="a"><rect width="20" height="20" style="fill-opacity:.5"/></g>',
-    '<text x="4" y="20" font-size="14" font-family="serif">Ab<tspan dx="3" fill="red">c</tspan></text>'
-    '<text textLength="40" writing-mode="tb">xyz</text>',
-    '<image width="20" height="20" href="data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlE'
-    'QVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="/><switch><g systemLanguage="de"/><rect width="5" height="5"/></switch>',
-)  # fmt: skip
+_BODIES = tuple(
+    body.replace("PIXEL", PIXEL)
+    for body in Path(__file__).with_name("drawings.txt").read_text("utf-8").strip().split("\n\n")
+)
 
 
 def drawings(_: Path) -> list[bytes]:
     """Shapes, paints, filters, references, style sheets, text, pictures and entities."""
     found = [f'<svg {_NAMES} width="60" height="40" viewBox="0 0 60 40">{body}</svg>' for body in _BODIES]
     entity = '<!DOCTYPE svg [<!ENTITY a "red"><!ENTITY b "&a;"><!ATTLIST rect fill CDATA "blue">]>'
-    found.append(
-        f'<?xml version="1.0"?>{entity}<svg {_NAMES} width="4cm" height="30%"><g fill="&b;">{_BODIES[0]}</g></svg>'
-    )
+    root = f'<svg {_NAMES} width="4cm" height="30%"><g fill="&b;">{_BODIES[0]}</g></svg>'
+    found.append(f'<?xml version="1.0"?>{entity}{root}')
     return [text.encode() for text in found]
 
 

@@ -32,7 +32,8 @@ from tests.fuzz.seeds import MAKERS
 SLOW_S = 20.0
 """Seconds from which an answer is a fault, though the sandbox allows more."""
 _LEAKS = re.compile(
-    r"Traceback|File \"|0x[0-9a-f]{6,}|[\w.]+\.py\b|(?<![\w.])/(?:tmp|home|usr|work|var|root|opt)\b|\w+(?:Error|Exception)\b"
+    r"Traceback|File \"|0x[0-9a-f]{6,}|[\w.]+\.py\b"
+    r"|(?<![\w.])/(?:tmp|home|usr|work|var|root|opt)\b|\w+(?:Error|Exception)\b"
 )
 _SENTENCE = re.compile(r"\S.*[.!?]", re.DOTALL)
 _CODE = re.compile(r"[a-z][a-z0-9_]+")

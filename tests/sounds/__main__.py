@@ -1,4 +1,4 @@
-"""`python -m tests.sounds`: every pair of muxer and encoder beside FFmpeg, whole, without a length, cut, damaged, late."""
+"""`python -m tests.sounds`: every muxer and encoder beside FFmpeg, whole, cut, damaged and late."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of every container and codec that FFmpeg writes: by its library, or by the program for the rest."""
+"""Files of every container and codec that FFmpeg can write, by its library or its program."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _END = 2400
 
 
 class Difference(NamedTuple):
-    """samples: how much longer ours is. shift: by how many samples it lies later. error: of the level, in dB."""
+    """samples: how much longer ours is. shift: how many samples later it lies. error: of the level, in dB."""
 
     samples: int
     shift: int

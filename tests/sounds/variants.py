@@ -1,4 +1,4 @@
-"""What happens to files: lengths that are not stated, ends that are lost, damage, late beginnings and gaps."""
+"""What happens to files: lengths that are not stated, ends that are lost, damage, late beginnings."""
 
 from __future__ import annotations
 
