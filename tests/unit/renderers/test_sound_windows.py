@@ -142,6 +142,48 @@ def test_any_cutting_gives_the_same_sound(names: dict[str, list[AudioTrack]], to
     holds()
 
 
+def seconds(most: float) -> st.SearchStrategy[float]:
+    """Places that lie between samples, too."""
+    return st.floats(0, most).map(lambda value: round(value, 5))
+
+
+FIELDS: dict[str, st.SearchStrategy[object]] = {
+    "start": seconds(8),
+    "trimStart": st.just(0.0) | seconds(0.3),
+    "volume": st.sampled_from([0, 0.3, 1, 2]),
+    "loop": st.booleans(),
+    "fadeIn": st.just(0.0) | seconds(5),
+    "fadeOut": st.just(0.0) | seconds(5),
+}
+ANY = {"duration": st.floats(0.01, 9)}
+
+
+@st.composite
+def random_tracks(draw: st.DrawFn) -> list[AudioTrack]:
+    """Up to four tracks with anything that tracks can have."""
+    names = draw(st.lists(st.sampled_from(sorted(SOUNDS)), min_size=1, max_size=4, unique=True))
+    tracks = []
+    for name in names:
+        fields = draw(st.fixed_dictionaries(FIELDS, optional=ANY))
+        others = [other for other in names if other != name]
+        by: str | None = draw(st.none() | st.sampled_from(others)) if others else None
+        if by is not None:
+            fields["duck"] = {"by": by, "amount": draw(st.integers(1, 30))}
+        tracks.append(track(name, **fields))
+    return tracks
+
+
+@given(random_tracks(), CUTS)
+@settings(deadline=None, max_examples=60)
+def test_random_mixes_may_be_cut_anywhere(tracks: list[AudioTrack], cuts: list[int]) -> None:
+    """Trims, loops, fades, volumes and ducking in any mixture: in stretches as in one piece."""
+    spec, read = _spec(tracks), Sources(SOUNDS)
+    whole = mix_stretch(spec, 0, spec.samples, read)
+    bounds = [0, *cuts, spec.samples]
+    stretches = [mix_stretch(spec, a, b - a, read) for a, b in pairwise(bounds)]
+    assert np.abs(np.concatenate(stretches) - whole).max() <= 1e-4
+
+
 def test_there_is_silence_around_a_mix() -> None:
     """Stretches may begin before a mix and go on beyond its end."""
     spec = _spec(PLAIN["placed"])
