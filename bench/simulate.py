@@ -39,7 +39,7 @@ class Costs:
     """Seconds that steps take on a core of their own, for a project of so many `seconds` (see `bench.costs`).
 
     plan: once. open: once for each process that works on the job. render_photo: a chunk whose photograph is
-    not drawn yet; render: any other. encode_frame: for each frame of a chunk. sound: a part. count: a part, by
+    not drawn yet; render: any other. encode_frame: for each frame. sound: a part. count: a part, by
     the worker that counts it. segment: a minute. join, upload: once. hop: from the end of a stage to the
     beginning of the next.
     """
