@@ -20,6 +20,7 @@ from typing import Any
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
+from renderers.foreign.selectors import UNKNOWN, resolved, tree
 from schemas.colors import parse_color
 from schemas.errors import InvalidInput
 
@@ -54,7 +55,6 @@ _HSL = re.compile(
 _OWN_URL = re.compile(r"url\(\s*['\"]?\s*(#[^'\")\s]+)\s*['\"]?\s*\)", re.IGNORECASE)
 _VENDOR = re.compile(r"(?<=[{;])\s*-[\w-]+\s*:[^;{}]*;?")
 _CONDITION = re.compile(r"@(media|supports)\b([^{}]*)\{", re.IGNORECASE)
-_UNMATCHED = re.compile(r"[^{}]*(?:~|:not\(|:nth-|:last-|:only-|:is\(|:where\(|:has\()[^{}]*\{")
 _SVG = "http://www.w3.org/2000/svg"
 _DROPPED = frozenset(("script", "foreignObject", "animate", "animateTransform", "animateMotion", "set"))
 _DEEPEST = 256
@@ -91,7 +91,26 @@ class Document:
             raise InvalidInput("broken_svg", "The SVG is in an encoding that is not known.") from error
         if not self._events or _local(self._events[0][1][0]) != "svg":
             raise InvalidInput("broken_svg", "The root of an SVG is an svg element.")
+        self._select()
         self.size = self._own_size()
+
+    def _select(self) -> None:
+        """Match what resvg does not know of selectors."""
+        sheets = [
+            at for at, (kind, value) in enumerate(self._events) if kind == "sheet" and UNKNOWN.search(value)
+        ]
+        if not sheets:
+            return
+        nodes = tree(
+            (_local(value[0]), value[1]) if kind == "start" else None
+            for kind, value in self._events
+            if kind in ("start", "end")
+        )
+        for at in sheets:
+            sheet, is_whole = resolved(self._events[at][1], nodes, f"matched-{at}-")
+            self._events[at] = "sheet", sheet
+            if not is_whole:
+                self.warnings.add("style rules with selectors that are not known are ignored")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._count += 1
@@ -200,8 +219,6 @@ class Document:
             self.warnings.add("fonts that are embedded are not used")
             sheet = _FONT_FACE.sub("", sheet)
         sheet = _for_screens(sheet)
-        if _UNMATCHED.search(sheet):
-            self.warnings.add("style rules with ~, :not, :nth-child and their kin are ignored")
         if _leads_outside(sheet):
             raise InvalidInput("svg_external", "The SVG refers to another file; put its content into it.")
         if re.search(r"direction\s*:\s*rtl", sheet):
