@@ -19,7 +19,6 @@ _COMMENT = re.compile(r"/\*.*?(?:\*/|$)", re.DOTALL)
 _FONT_FACE = re.compile(r"@font-face\s*\{[^{}]*\}", re.IGNORECASE)
 _IMPORT = re.compile(r"@import", re.IGNORECASE)
 _CONDITION = re.compile(r"@(media|supports)\b(.*)", re.IGNORECASE | re.DOTALL)
-_UNMATCHED = re.compile(r"~|:not\(|:nth-|:last-|:only-|:is\(|:where\(|:has\(")
 _VENDOR = re.compile(r"(?<=[{;])\s*-[\w-]+\s*:[^;{}]*;?")
 _PROPERTY = re.compile(r"(?<![\w-])(--[\w-]+)\s*:\s*([^;{}]*)")
 _DIRECTION = re.compile(r"direction\s*:\s*rtl")
@@ -61,10 +60,7 @@ def cleaned(sheet: str, warnings: set[str]) -> str:
     if _FONT_FACE.search(sheet):
         warnings.add("fonts that are embedded are not used")
         sheet = _FONT_FACE.sub("", sheet)
-    sheet = _for_screens(sheet)
-    if any(end == "{" and _UNMATCHED.search(text) for text, end in _divided(sheet, _BRACES)):
-        warnings.add("style rules with ~, :not, :nth-child and their kin are ignored")
-    return sheet
+    return _for_screens(sheet)
 
 
 def plain(sheet: str) -> str:

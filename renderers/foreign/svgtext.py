@@ -21,6 +21,7 @@ from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
 from renderers.foreign import stylesheets
+from renderers.foreign.selectors import UNKNOWN, resolved, tree
 from schemas.errors import InvalidInput
 
 _UNITS = {
@@ -76,7 +77,26 @@ class Document:
             raise InvalidInput("broken_svg", "The SVG is in an encoding that is not known.") from error
         if not self._events or _local(self._events[0][1][0]) != "svg":
             raise InvalidInput("broken_svg", "The root of an SVG is an svg element.")
+        self._select()
         self.size = self._own_size()
+
+    def _select(self) -> None:
+        """Match what resvg does not know of selectors."""
+        sheets = [
+            at for at, (kind, value) in enumerate(self._events) if kind == "sheet" and UNKNOWN.search(value)
+        ]
+        if not sheets:
+            return
+        nodes = tree(
+            (_local(value[0]), value[1]) if kind == "start" else None
+            for kind, value in self._events
+            if kind in ("start", "end")
+        )
+        for at in sheets:
+            sheet, is_whole = resolved(self._events[at][1], nodes, f"matched-{at}-")
+            self._events[at] = "sheet", sheet
+            if not is_whole:
+                self.warnings.add("style rules with selectors that are not known are ignored")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._count += 1

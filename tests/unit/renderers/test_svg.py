@@ -96,11 +96,67 @@ def test_transparent_is_no_colour(attribute: str) -> None:
         "path + circle",
         ".g .a",
         "path:first-child + circle",
+        "path ~ circle",
+        "path ~ .a.b",
+        "circle:not(.c)",
+        "circle:not([r='9'], .c)",
+        ":not(g):not(svg):not(path)",
+        "circle:nth-child(2)",
+        "circle:nth-child(2n)",
+        "circle:nth-child(even)",
+        "circle:nth-child(n+2)",
+        "circle:nth-child(-n+2)",
+        "circle:nth-last-child(1)",
+        "circle:nth-of-type(odd)",
+        "circle:nth-last-of-type(1)",
+        "circle:last-child",
+        "circle:only-of-type",
+        "circle:first-of-type",
+        "g:last-child > circle",
+        ":is(.a, .c)",
+        ":where(circle)",
+        "g:not(:empty) circle",
+        ":root .g > :last-child",
+        "rect:not(.x), circle",
     ],
 )
 def test_style_rules_are_obeyed(selector: str) -> None:
     """A rule holds for what its selector matches."""
     assert _middle(_styled(f"{selector}{{fill:red}}")) == RED
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        "circle ~ circle",
+        "circle:not(.a)",
+        "circle:nth-child(odd)",
+        "circle:first-child",
+        "path:last-child",
+        "g:only-child circle:nth-of-type(2)",
+        "circle:hover",
+        "circle:nth-child(-n+1)",
+        "path ~ path",
+        ":empty:not(circle)",
+    ],
+)
+def test_other_elements_are_not_matched(selector: str) -> None:
+    """A rule holds for nothing else."""
+    assert _middle(_styled(f".a{{fill:red}}{selector}{{fill:blue}}")) == RED
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        "circle:not(#no).a{fill:red}.a{fill:blue}",
+        ".a.b{fill:red}circle:not(p){fill:blue}",
+        "circle:nth-child(2).a{fill:blue}.a.b:last-child{fill:red}",
+        ".a{fill:red}",
+    ],
+)
+def test_the_heavier_rule_wins(sheet: str) -> None:
+    """By the weight of its selector, whoever matches it."""
+    assert _middle(_styled(sheet)) == RED
 
 
 @pytest.mark.parametrize(
@@ -232,8 +288,8 @@ def test_crisp_edges_leave_no_lines() -> None:
         ("<style>@font-face{font-family:a;src:url(data:font/woff;base64,AA)}</style>", "fonts"),
         ("<text direction='rtl' x='9' y='9'>a</text>", "rtl"),
         ("<style>@import 'a.css';</style>", "imported"),
-        ("<style>g:not(.a){fill:red}</style>", "style rules"),
-        ("<style>path ~ g{fill:red}</style>", "style rules"),
+        ("<style>g:not(.a:has(b)){fill:red}</style>", "style rules"),
+        ("<style>path ~ g::before-x(2){fill:red}</style>", "style rules"),
         ("<image href='data:image/png;base64,AAAA' width='9' height='9'/>", "damaged"),
     ],
 )
