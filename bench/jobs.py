@@ -15,7 +15,9 @@ import http.client
 import itertools
 import multiprocessing
 import random
+import signal
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -306,6 +308,7 @@ def databases(names: Sequence[str]) -> Iterator[dict[str, str]]:
 
 def main() -> None:
     """Run and print."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers end too
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
