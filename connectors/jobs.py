@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Executable,
     Select,
@@ -49,6 +50,7 @@ UNFINISHED = (
 )
 MOST_AT_ONCE = 500
 MOST_COUNTED = 1000
+MOST_PROBED = 2000
 
 
 @dataclass(frozen=True)
@@ -126,9 +128,10 @@ class Jobs:
         self, tenant: str, wanted: JobFilter = JobFilter(), *, cursor: str | None = None, limit: int = 50
     ) -> JobPage:
         """One page of a tenant's jobs, newest first. Raises InvalidInput for a cursor that is none."""
-        statement = _page(tenant, wanted, cursor, limit + 1)
+        after = None if cursor is None else _read_cursor(cursor)
         with self._begin() as connection:
-            rows = connection.execute(statement).all()
+            index = _rarest(connection, tenant, wanted)
+            rows = connection.execute(_page(tenant, wanted, after, limit + 1, index)).all()
         page = tuple(Job.decode(row.snapshot.encode()) for row in rows[:limit])
         more = _cursor(rows[limit - 1].created_at, rows[limit - 1].id) if len(rows) > limit else None
         return JobPage(page, more)
@@ -163,6 +166,8 @@ class Jobs:
                 connection.execute(delete(jobs))
             make = CopyLoader if connection.dialect.name == "postgresql" else RowLoader
             yield make(connection, self._upsert_all)
+            if emptied and connection.dialect.name == "postgresql":
+                connection.execute(text("ANALYZE jobs"))  # or plans are made for the rows of before
 
     def close(self) -> None:
         """Close all connections."""
@@ -197,11 +202,10 @@ def _told(error: BaseException) -> Unavailable:
     return away(f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}")
 
 
-def _filtered(tenant: str, wanted: JobFilter) -> Select[Any]:
+def _filtered(tenant: str, wanted: JobFilter, index: str | None = None) -> Select[Any]:
     """All but the statuses, of which `_page` makes more than a condition."""
     conditions: list[Any] = [jobs.c.tenant == tenant]
-    named = {name: getattr(wanted, name) for name in EQUAL}
-    conditions += [jobs.c[name] == plain(value) for name, value in named.items() if value is not None]
+    conditions += [_column(name, index) == plain(value) for name, value in _equal(wanted).items()]
     if wanted.after is not None:
         conditions.append(jobs.c.created_at >= stamp(wanted.after))
     if wanted.before is not None:
@@ -209,21 +213,64 @@ def _filtered(tenant: str, wanted: JobFilter) -> Select[Any]:
     return select(jobs.c.id, jobs.c.created_at, jobs.c.snapshot).where(*conditions)
 
 
-def _page(tenant: str, wanted: JobFilter, cursor: str | None, limit: int) -> Executable:
-    """The newest `limit` rows below the cursor.
+def _equal(wanted: JobFilter) -> dict[str, str]:
+    named = {name: getattr(wanted, name) for name in EQUAL}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _statuses(wanted: JobFilter) -> list[str] | None:
+    """The statuses asked for, each once; None where they are all."""
+    if wanted.statuses is None or set(wanted.statuses) >= set(TRANSITIONS):
+        return None
+    return list(dict.fromkeys(wanted.statuses))
+
+
+def _column(name: str, index: str | None) -> ColumnElement[Any]:
+    """A column to compare; as an expression, for which there is no index, where another's is to be used."""
+    return jobs.c[name] if index in (None, name) else jobs.c[name].concat("")
+
+
+def _rarest(connection: Connection, tenant: str, wanted: JobFilter) -> str | None:
+    """Of several columns that are compared the one whose values fewest rows have, counted up to a bound.
+
+    So at most that many rows are looked at, or what is asked for is frequent among them. PostgreSQL would
+    believe that matches are spread evenly and read a long index in vain; SQLite knows nothing of its rows.
+    """
+    compared: dict[str, ColumnElement[bool]] = {
+        name: jobs.c[name] == plain(value) for name, value in _equal(wanted).items()
+    }
+    if (statuses := _statuses(wanted)) is not None:
+        compared["status"] = jobs.c.status.in_(statuses)
+    if len(compared) < 2:
+        return None
+    return min(compared, key=lambda name: _counted(connection, tenant, compared[name]))
+
+
+def _counted(connection: Connection, tenant: str, condition: ColumnElement[bool]) -> int:
+    some = select(literal(1).label("one")).where(jobs.c.tenant == tenant, condition).limit(MOST_PROBED)
+    return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())
+
+
+def _page(
+    tenant: str, wanted: JobFilter, after: tuple[str, str] | None, limit: int, index: str | None
+) -> Executable:
+    """The newest `limit` rows below a place, (created_at, id). index: the column whose index is to be used.
 
     Of several statuses each is read in its own index and the heads are merged: together they have no order
     in any index, so all their rows would be read and sorted.
     """
-    filtered = _filtered(tenant, wanted)
-    if cursor is not None:
-        place = tuple_(*map(literal, _read_cursor(cursor)))
-        filtered = filtered.where(tuple_(jobs.c.created_at, jobs.c.id) < place)
-    statuses = list(dict.fromkeys(wanted.statuses)) if wanted.statuses is not None else None
-    if statuses is None or len(statuses) == len(TRANSITIONS):
+    filtered = _filtered(tenant, wanted, index)
+    if after is not None:
+        filtered = filtered.where(tuple_(jobs.c.created_at, jobs.c.id) < tuple_(*map(literal, after)))
+    statuses = _statuses(wanted)
+    if statuses is None:
         return _newest(filtered, limit)
-    if len(statuses) < 2:
-        return _newest(filtered.where(jobs.c.status == statuses[0] if statuses else false()), limit)
+    if not statuses:
+        return _newest(filtered.where(false()), limit)
+    if len(statuses) == 1:
+        return _newest(filtered.where(_column("status", index) == statuses[0]), limit)
+    if index not in (None, "status"):
+        return _newest(filtered.where(_column("status", index).in_(statuses)), limit)
     each = [_newest(filtered.where(jobs.c.status == status), limit).subquery() for status in statuses]
     merged = union_all(*(select(part) for part in each)).subquery()
     return select(merged).order_by(merged.c.created_at.desc(), merged.c.id.desc()).limit(limit)

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from connectors.databases import make_engine
 from connectors.job_rows import row_of, stamp
-from connectors.jobs import MOST_COUNTED, JobFilter, Jobs
+from connectors.jobs import MOST_COUNTED, JobFilter, Jobs, _rarest
 from connectors.migrations import migrate
 from schemas.errors import InvalidInput, Unavailable
 from schemas.facts import Problem
@@ -552,6 +552,32 @@ def test_every_filter_pages_through_all_it_means(jobs: Jobs, wanted: JobFilter) 
             if (cursor := page.next_cursor) is None:
                 break
         assert found == expected
+
+
+PAIRS = (
+    JobFilter(project_id="often", user_id="rare"),
+    JobFilter(project_id="rare", user_id="often"),
+    JobFilter(statuses=("planning",), user_id="often"),
+    JobFilter(statuses=("planning", "failed"), format="mp4"),
+    JobFilter(statuses=("completed",), format="gif"),
+    JobFilter(statuses=("planning", "completed", "failed"), format="mp4", user_id="rare"),
+)
+
+
+@pytest.mark.parametrize("wanted", PAIRS)
+def test_a_rare_value_beside_a_frequent_one_chooses_the_index(jobs: Jobs, wanted: JobFilter) -> None:
+    """No row is looked at but those that have the rare one, whichever of the two that is."""
+    rare = {"project_id": "rare", "user_id": "rare", "status": "planning", "format": "gif"}
+    often = {"project_id": "often", "user_id": "often", "status": "completed", "format": "mp4"}
+    jobs.upsert([job(f"often{n:04}", **often) for n in range(100)])
+    jobs.upsert([job(f"rare{name}", **{**often, name: value}) for name, value in rare.items()])
+    with jobs._begin() as connection:
+        index = _rarest(connection, "a", wanted)
+    values = {"project_id": wanted.project_id, "user_id": wanted.user_id, "format": wanted.format}
+    named = [name for name, value in values.items() if value == rare[name]]
+    assert index in (named or ["status"])
+    all_of_them = jobs.list("a", limit=200).jobs
+    assert jobs.list("a", wanted).jobs == tuple(one for one in all_of_them if _means(wanted, one))[:50]
 
 
 def _means(wanted: JobFilter, one: Job) -> bool:
