@@ -15,9 +15,9 @@ import structlog
 from connectors.kafka import KafkaSettings, Publisher
 from connectors.kafka_topics import check_topics
 from processors.projection import Projector
-from processors.stage import Outgoing, event_id
+from processors.stage import Outgoing
 from schemas import topics
-from schemas.cloudevents import EventHeaders, encode_headers
+from schemas.cloudevents import headers_for
 from schemas.errors import Unavailable
 from schemas.messages import ExportRequest
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 log = structlog.stdlib.get_logger(__name__)
 
+SOURCE = "projection"
 STOP_WITHIN_S = 8.0
 LOOK_S = 0.05
 ACKNOWLEDGED_WITHIN_S = 30.0
@@ -114,7 +115,10 @@ class ProjectionService:
 
 def publish_all(publisher: Publisher, outgoing: Sequence[Outgoing]) -> None:
     """Publish messages and wait until the broker has them all. Raises Unavailable."""
-    futures = [publisher.publish(o.topic, o.key, o.message.encode(), headers_of(o)) for o in outgoing]
+    futures = []
+    for topic, key, message in outgoing:
+        headers = headers_for(message, key, source=SOURCE, time=datetime.now(UTC))
+        futures.append(publisher.publish(topic, key, message.encode(), headers))
     wait_for_all(futures)
 
 
@@ -125,19 +129,6 @@ def wait_for_all(futures: Iterable[Future[None]]) -> None:
             future.result(ACKNOWLEDGED_WITHIN_S)
         except TimeoutError as error:
             raise Unavailable("broker_unavailable", "Kafka did not take a message in time.") from error
-
-
-def headers_of(outgoing: Outgoing) -> list[tuple[str, bytes]]:
-    """The CloudEvents headers of a message."""
-    message = outgoing.message
-    return encode_headers(
-        EventHeaders(
-            type=message.TYPE,
-            version=str(message.VERSION),
-            id=event_id(outgoing),
-            source="exportstream/projection",
-        )
-    )
 
 
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:

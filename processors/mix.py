@@ -37,7 +37,7 @@ REMEMBERED_JOBS = 4096
 
 @dataclass(eq=False)
 class Arrivals:
-    """What of a job is not known to lie in the store."""
+    """Parts of a job that are not known to be in the store."""
 
     missing: set[int]
     completed_by: str | None = None

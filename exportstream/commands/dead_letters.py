@@ -1,4 +1,4 @@
-"""`dlq list|replay`: messages that nobody could handle, with the reason; and sending them back."""
+"""`dlq list|replay`: messages that could not be handled, with the reason; and sending them back."""
 
 from __future__ import annotations
 
