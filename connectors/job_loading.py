@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, bindparam, delete, text
+from sqlalchemy import Connection, bindparam, delete, func, select, text
 
 from connectors.job_rows import KEY, jobs, row_of
 from schemas.identity import JobRef
@@ -37,6 +37,9 @@ class Loader(Protocol):
     def remove(self, refs: Iterable[JobRef]) -> None:
         """Remove rows that are there."""
 
+    def count(self) -> int:
+        """How many rows there are now."""
+
 
 class RowLoader:
     """Writes by one statement, run for each row."""
@@ -54,6 +57,10 @@ class RowLoader:
         """Remove rows that are there."""
         if named := [{"its_tenant": ref.tenant, "its_id": ref.id} for ref in refs]:
             self._connection.execute(_REMOVE, named)
+
+    def count(self) -> int:
+        """How many rows there are now."""
+        return int(self._connection.execute(select(func.count()).select_from(jobs)).scalar_one())
 
 
 class CopyLoader(RowLoader):

@@ -1,4 +1,4 @@
-"""The HTTP application: the canonical API, the dialects, operation, and the documents about them."""
+"""The HTTP application: dialects, monitoring, and their documentation."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from producer_api.threads import Threads
 WORKERS = 8
 READERS = 16
 TAKERS = 64
-"""Requests that are being accepted at once: while a broker is away each waits for it until it gives up."""
+"""Requests accepted at the same time: while the broker is away, each of them occupies a thread."""
 TITLE = "exportstream"
 VERSION = "1"
 EXTRA_SCHEMAS = (ExportBody, ProblemView)
-"""Models that routes name by reference and do not declare to the framework."""
+"""Models that routes reference by name without declaring them to FastAPI."""
 ABOUT = """
 Projects of a design editor become finished files. Ask with `POST /v1/exports`, follow by
 `GET /v1/exports/{id}/events`, download from `GET /v1/exports/{id}/file`.
@@ -41,7 +41,7 @@ export does not exist. `/health`, `/ready`, `/metrics` and these documents are o
 
 
 def create_app(services: Services, dialects: Sequence[Dialect] = DIALECTS) -> FastAPI:
-    """The application over `services`; it starts and stops nothing that it was given."""
+    """The application over `services`; it neither starts nor stops them."""
     threads, readers, takers = (
         Threads(WORKERS, "api"),
         Threads(READERS, "api-files"),
@@ -85,7 +85,7 @@ def create_app(services: Services, dialects: Sequence[Dialect] = DIALECTS) -> Fa
 
 
 def openapi(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI 3.1 document, with the models that routes name by reference and how to present a key."""
+    """The OpenAPI 3.1 document, with referenced models and the ways to send an API key."""
     if app.openapi_schema is None:
         document = get_openapi(title=TITLE, version=VERSION, description=ABOUT, routes=app.routes)
         components = document.setdefault("components", {})
@@ -94,7 +94,7 @@ def openapi(app: FastAPI) -> dict[str, Any]:
             schema = model.model_json_schema(by_alias=False, ref_template="#/components/schemas/{model}")
             schemas.update(schema.pop("$defs", {}))
             schemas[model.__name__] = schema
-        _tell_problems(document)
+        _describe_problems(document)
         components["securitySchemes"] = {
             "bearer": {"type": "http", "scheme": "bearer"},
             "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -104,8 +104,8 @@ def openapi(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
-def _tell_problems(document: dict[str, Any]) -> None:
-    """Write our problems in place of the framework's own idea of an invalid request."""
+def _describe_problems(document: dict[str, Any]) -> None:
+    """Describe our problems instead of FastAPI's own validation errors."""
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)
     for methods in document["paths"].values():

@@ -1,6 +1,6 @@
-"""Who asks: a credential names a caller. Without configured keys every caller is the tenant `default`.
+"""Authentication: a credential identifies a caller. Without configured keys all callers are tenant `default`.
 
-`/health`, `/ready`, `/metrics` and the documents need no key: they tell nothing of any tenant.
+`/health`, `/ready`, `/metrics` and the documents need no key: they contain nothing of any tenant.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="exportstream"'}
 
 
 Role = Literal["service", "user"]
-"""A service sees all jobs of its tenant, a user those of their own."""
+"""Services see all jobs of their tenant, users only their own."""
 
 
 class Caller(NamedTuple):
-    """Who asks. user: the person's id as jobs carry it (`user_id`), None for a service."""
+    """Identity behind a request. user: a person's id, as in a job's `user_id`; None for a service."""
 
     tenant: str
     user: str | None = None
     role: Role = "service"
 
     def sees(self, job: Job) -> bool:
-        """Whether the job exists for this caller."""
+        """True for jobs that this caller may know of."""
         return job.tenant == self.tenant and (self.role == "service" or job.user_id == self.user)
 
 
 class Authenticator:
-    """Finds the caller of a request."""
+    """Identifies callers by their API keys."""
 
     def __init__(self, api_keys: Mapping[str, str]) -> None:
         self._keys = tuple((key.encode(), tenant) for key, tenant in api_keys.items())
 
     def caller(self, request: Request) -> Caller:
-        """Who sends the request; raises ApiProblem 401, or 403 for a foreign web page."""
+        """The caller; raises ApiProblem 401, or 403 for a foreign web page."""
         if not self._keys:
             _refuse_foreign_page(request)
             return Caller(DEFAULT_TENANT)
@@ -58,11 +58,11 @@ class Authenticator:
             )
         tenant = self._tenant_of(presented.encode("utf-8", "surrogatepass"))
         if tenant is None:
-            raise ApiProblem(401, "key_unknown", "This API key is not known.", headers=_CHALLENGE)
+            raise ApiProblem(401, "key_unknown", "This API key is not valid.", headers=_CHALLENGE)
         return Caller(tenant)
 
     def _tenant_of(self, presented: bytes) -> str | None:
-        """Every key is compared, in constant time: how long it takes tells nothing."""
+        """Compares all keys in constant time, so that timing reveals nothing."""
         found = None
         for key, tenant in self._keys:
             if hmac.compare_digest(key, presented):
@@ -96,4 +96,4 @@ async def current_caller(request: Request) -> Caller:
 
 
 Calling = Annotated[Caller, Depends(current_caller)]
-"""Parameter of an endpoint that needs to know who asks."""
+"""Type of an endpoint's parameter that receives the caller."""

@@ -14,16 +14,14 @@ from producer_api.problems import ApiProblem, from_error
 from schemas.errors import InvalidInput
 from schemas.formats import FORMATS, format_named
 from schemas.limits import Limits
-from schemas.messages import Asked
+from schemas.messages import CARRIED_BYTES, Asked
 from schemas.reading import load, validate
 from schemas.settings import parse_settings
 
 ENVELOPE_BYTES = 256 * 1024
-"""What a request may weigh beyond its project."""
+"""Largest size of a request without its project."""
 DRAINED_BYTES = 64 * 1024 * 1024
-"""How much of a body that is too large is still taken, so that the answer reaches who is sending it."""
-CARRIED_BYTES = 16 * 1024
-"""Settings and metadata travel in every snapshot, and a message stays under 64 kB."""
+"""Bytes of an oversized body that are still read, so that its sender gets to read the answer."""
 
 
 def _known_format(name: str) -> str:
@@ -34,7 +32,7 @@ def _known_format(name: str) -> str:
 
 
 class ExportBody(Asked):
-    """What is asked for: exactly one of `project` and `project_ref`, and a format."""
+    """A request for an export: exactly one of `project` and `project_ref`, and a format."""
 
     model_config = ConfigDict(
         extra="forbid",

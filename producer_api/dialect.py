@@ -1,6 +1,6 @@
-"""What a dialect is: how requests are read, jobs shown and problems refused, and the routes for it.
+"""Interface of a dialect: reading requests, showing jobs, reporting problems, and its routes.
 
-docs/adding-a-dialect.md says what a new one needs; `producer_api.dialects` lists those that there are.
+The table is in `producer_api.dialects`; docs/adding-a-dialect.md describes what a new one needs.
 """
 
 from __future__ import annotations
@@ -29,13 +29,12 @@ JSON = "application/json"
 
 @dataclass(frozen=True)
 class Dialect:
-    """One system's words.
+    """The requests and answers of one system.
 
-    source: what its jobs say of where they come from (`Job.source`). read: a request's body as what is
-    asked; raises ApiProblem or InvalidInput. show: a job as its status call answers. refuse: writes a
-    problem. routes: the calls, over the use cases. view, refusal: models of what `show` and `refuse` write.
-    below: paths under which it also answers what no route matches. inline: whether bodies carry the
-    project's document.
+    source: origin recorded in its jobs (`Job.source`). read: parses a body; raises ApiProblem or
+    InvalidInput. show: a job as the status call returns it. refuse: writes an error. routes: builds the
+    routes over the use cases. view, refusal: models of what `show` and `refuse` write. below: path prefixes
+    under which unmatched requests get this dialect's 404. inline: bodies contain the project's document.
     """
 
     name: str
@@ -52,7 +51,7 @@ class Dialect:
     async def take(
         self, exports: Exports, caller: Caller, request: Request, key: str | None = None
     ) -> Accepted:
-        """Begin the export that a request's body asks for; 413 for one that is too large."""
+        """Start the export that a request's body describes; 413 for a body that is too large."""
         limits = exports.services.limits
         data = await read_body(request, ENVELOPE_BYTES + (limits.document_bytes if self.inline else 0))
         return await exports.accept(caller, self.source, partial(self.read, data, limits), key)

@@ -1,6 +1,6 @@
-"""What can be done with exports, for whoever asks, in whatever words: the use cases that dialects share.
+"""Use cases of exports, shared by all dialects.
 
-A caller meets only jobs that exist for them; another's is absent, not hidden.
+Jobs that a caller may not see are reported as absent, never as forbidden.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from producer_api.problems import ApiProblem
 from producer_api.threads import Threads
 from producer_api.uploads import UploadView, take_upload
 from schemas import topics
+from schemas.facts import ResultFile
 from schemas.identity import JobRef
 from schemas.lifecycle import Job
 from schemas.messages import JOB_ID, Control
@@ -31,7 +32,7 @@ from schemas.messages import JOB_ID, Control
 
 @dataclass(frozen=True)
 class Exports:
-    """The use cases. Each raises ApiProblem, and Unavailable when something that it needs is away."""
+    """The use cases. Each raises ApiProblem, and Unavailable when a service is down."""
 
     services: Services
     threads: Threads
@@ -41,7 +42,7 @@ class Exports:
     async def accept(
         self, caller: Caller, source: str, read: Callable[[], ExportBody], key: str | None = None
     ) -> Accepted:
-        """Begin an export. read: parses the request, in a thread; key: the caller's Idempotency-Key."""
+        """Start an export. read: parses the request, in a thread; key: the caller's Idempotency-Key."""
         return await self.acceptor.accept(caller, source, read, key)
 
     async def find(self, caller: Caller, job_id: str) -> Job:
@@ -61,7 +62,7 @@ class Exports:
         return await self.threads.run(table.list, caller.tenant, wanted, cursor=cursor, limit=limit)
 
     async def cancel(self, caller: Caller, job_id: str, *, by: str) -> Job:
-        """Order an export to stop, once or often; 409 when it ended otherwise. by: what the order says."""
+        """Order an export to stop, once or often; 409 when it ended otherwise. by: origin of the order."""
         job = await self.find(caller, job_id)
         if job.terminal and job.status != "cancelled":
             raise ApiProblem(409, "already_ended", f"This export has {job.status} already.")
@@ -71,9 +72,9 @@ class Exports:
         return job
 
     async def follow(self, caller: Caller, job_id: str, show: Show, *, seen: int) -> Response:
-        """Every change of an export as server-sent events, or 204 when its end is known already.
+        """Server-sent events of an export, or 204 when the client has seen its last version.
 
-        seen: the version that the listener knows.
+        seen: last version that the client has seen.
         """
         job = await self.find(caller, job_id)
         if job.terminal and seen == job.version:
@@ -81,14 +82,18 @@ class Exports:
         load = partial(self.threads.run, self.services.jobs.get, job.ref)
         return EventStream(self.services.feed, job, load, show, seen=seen, heartbeat=self.services.heartbeat)
 
-    async def file(self, caller: Caller, job_id: str, request: Request) -> Response:
-        """The finished file, whole or in part."""
-        return await self.downloads.file(request, await self.find(caller, job_id))
+    async def file(self, caller: Caller, job_id: str, request: Request, name: str | None = None) -> Response:
+        """The main file or a named one, whole or in part."""
+        return await self.downloads.file(request, await self.find(caller, job_id), name)
+
+    async def files(self, caller: Caller, job_id: str) -> tuple[ResultFile, ...]:
+        """All files of a finished export, the main one first."""
+        return await self.downloads.files(await self.find(caller, job_id))
 
     async def manifest(self, caller: Caller, job_id: str) -> bytes:
-        """What the file was made of, as JSON."""
+        """The manifest of a finished export, as JSON."""
         return await self.downloads.manifest(await self.find(caller, job_id))
 
     async def upload(self, caller: Caller, request: Request, file_name: str) -> UploadView:
-        """Keep the request's body as a file that documents may name."""
+        """Store the request's body as a file that documents may reference."""
         return await take_upload(request, caller.tenant, file_name, self.services, self.threads)

@@ -3,7 +3,7 @@
     {"type": "about:blank", "title": "Unprocessable Content", "status": 422, "code": "invalid_value",
      "detail": "…a sentence…", "instance": "/v1/exports", "errors": [{"path": "settings.fps", "detail": …}]}
 
-`code` is stable. How a problem is written is the dialect's whose route matched (`Refusals`).
+`code` is stable. The dialect whose route matched writes the problem (`Refusals`).
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ RETRY_AFTER_S = 2
 _STATUS = {"too_large": 413, "message_too_large": 413, "invalid_json": 400}
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 _DETAILS = {
-    404: "There is nothing at this address.",
-    405: "This address does not know that method.",
+    404: "This address does not exist.",
+    405: "This address does not support that method.",
     500: "Something went wrong on our side. It has been logged; please try again.",
 }
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong, and where in the request."""
+    """One error, and its place in the request."""
 
     path: str | None
     detail: str
 
 
 class ApiProblem(Exception):
-    """An answer that is an error: raised anywhere below an endpoint."""
+    """An error response, raised anywhere below an endpoint."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class ApiProblem(Exception):
 
 
 class FaultView(BaseModel):
-    """One thing that is wrong."""
+    """One error in a request."""
 
     path: str | None = Field(description="Where in the request, as in `project.slides[2].duration`.")
     detail: str = Field(description="What is wrong there.")
@@ -112,7 +112,7 @@ class ProblemView(BaseModel):
 
 
 Refuse = Callable[[ApiProblem, Request], Response]
-"""How a dialect writes a problem."""
+"""Writes a problem as an HTTP response."""
 
 
 def as_problem(problem: ApiProblem, request: Request) -> Response:
@@ -145,10 +145,10 @@ def _from_validation(error: RequestValidationError) -> ApiProblem:
 
 
 class Refusals:
-    """Writes whatever is raised in the words of the dialect whose route the request matched.
+    """Error handler that has problems written by the dialect whose route matched the request.
 
-    What no route matches has the words of whoever owns the part of the tree below which it lies, or else the
-    canonical ones.
+    Where no route matched, the dialect with the longest prefix of the path writes them, else the canonical
+    one.
     """
 
     def __init__(self) -> None:
@@ -156,12 +156,12 @@ class Refusals:
         self._below: dict[str, Refuse] = {}
 
     def own(self, routes: Iterable[BaseRoute], below: Iterable[str], refuse: Refuse) -> None:
-        """Have `refuse` write the problems of these routes, and of all that is missing below these paths."""
+        """Register `refuse` for these routes, and for unmatched requests below these paths."""
         self._of_route.update((id(route), refuse) for route in routes)
         self._below.update((path.rstrip("/") + "/", refuse) for path in below)
 
     def install(self, app: FastAPI) -> None:
-        """Take over all errors of `app`."""
+        """Register as handler of all errors of `app`."""
 
         async def problem(request: Request, error: Exception) -> Response:
             return self._writer(request)(to_problem(error), request)
@@ -179,7 +179,7 @@ class Refusals:
 
 
 def to_problem(error: Exception) -> ApiProblem:
-    """What an exception is to the caller: nothing of an unexpected one is told."""
+    """The problem for an exception; nothing of an unexpected one is revealed."""
     match error:
         case ApiProblem():
             return error
@@ -206,6 +206,6 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         413: "Too large.",
         416: "The range begins after the file's end.",
         422: "Something in the request is wrong; `errors` says where.",
-        503: "Something that is needed is away; try again after `Retry-After` seconds.",
+        503: "A required service is down; try again after `Retry-After` seconds.",
     }
     return {status: {"description": texts[status], "content": content} for status in (401, *statuses)}

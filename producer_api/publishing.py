@@ -1,4 +1,4 @@
-"""Messages of the API onto the stream, acknowledged by the broker."""
+"""Publisher of the API: waits until the broker has acknowledged each message."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ SOURCE = "api"
 
 
 class Sender(Protocol):
-    """What is needed of connectors.kafka.Publisher."""
+    """Interface of connectors.kafka.Publisher."""
 
     def publish(
         self, topic: str, key: str | bytes | None, value: bytes | None, headers: Headers
     ) -> Future[None]:
-        """Send a message; the future ends when the broker has it."""
+        """Send a message; the future completes with the broker's acknowledgement."""
 
 
 class StreamPublisher:
     """`producer_api.ports.Publisher` over Kafka.
 
     timeout: seconds that a caller waits. The sender's own delivery timeout should not be longer, or a
-    request may reach the stream after its caller was told to try again.
+    request may reach the stream after its caller got a 503.
     """
 
     def __init__(

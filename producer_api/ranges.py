@@ -1,4 +1,4 @@
-"""Parts of files: `Range` and its conditions. Source: RFC 9110, sections 13 and 14."""
+"""Byte ranges of files: `Range` and its conditions. Source: RFC 9110, sections 13 and 14."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ByteRange:
 
     @property
     def content_range(self) -> str:
-        """The part as `Content-Range` writes it."""
+        """The range as `Content-Range` writes it."""
         return f"bytes {self.start}-{self.start + self.length - 1}/{self.size}"
 
 
@@ -31,9 +31,9 @@ class Unsatisfiable(Exception):
 
 
 def parse_range(header: str | None, size: int) -> ByteRange | None:
-    """The part that a `Range` header asks for; None when the whole file is the answer.
+    """The range that a `Range` header requests; None for the whole file.
 
-    What is not understood, and more than one range, is answered with the whole file (section 14.2).
+    Malformed and multiple ranges are answered with the whole file (section 14.2).
     Raises Unsatisfiable.
     """
     match = _RANGE.fullmatch(header or "")
@@ -54,13 +54,13 @@ def parse_range(header: str | None, size: int) -> ByteRange | None:
 
 
 def range_applies(headers: Mapping[str, str], etag: str, modified: str) -> bool:
-    """Whether `If-Range` lets the range through (section 13.1.5: by strong comparison)."""
+    """True when `If-Range` permits the range (section 13.1.5, strong comparison)."""
     condition = headers.get("if-range")
     return condition is None or condition.strip() in (etag, modified)
 
 
 def not_modified(headers: Mapping[str, str], etag: str) -> bool:
-    """Whether `If-None-Match` names what the caller has already (weak comparison)."""
+    """True when `If-None-Match` names the current version (weak comparison)."""
     given = headers.get("if-none-match")
     if given is None:
         return False

@@ -1,4 +1,4 @@
-"""Documents about the API: a page for people at /docs, AsyncAPI at /asyncapi.json, the project's JSON Schema.
+"""Reference documentation: a page at /docs, AsyncAPI at /asyncapi.json, the project's JSON Schema.
 
 Run as a program it prints the AsyncAPI document, as it is kept in docs/asyncapi.json.
 """
@@ -59,7 +59,7 @@ def document_routes() -> APIRouter:
 
 
 def docs_page(openapi: dict[str, Any]) -> str:
-    """All operations on one page that needs nothing from elsewhere."""
+    """All operations on one page without external resources."""
     info = openapi["info"]
     parts = [
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{html.escape(info['title'])}</title>",

@@ -89,6 +89,19 @@ def decode_headers(
     )
 
 
+def read_type(
+    headers: Mapping[str, str | bytes | None] | Iterable[tuple[str, str | bytes | None]] | None,
+) -> tuple[str | None, str | None]:
+    """(type, version) of a message that we published, as `decode_headers` has them but sooner."""
+    type_name = version = None
+    for name, value in headers.items() if isinstance(headers, Mapping) else headers or ():
+        if name == "ce_type":
+            type_name = _text(value)
+        elif name == "version":
+            version = _text(value)
+    return type_name, version
+
+
 def child_trace(parent: str | None, random_bits: Callable[[int], int]) -> str:
     """A `traceparent` for what follows from a message: the parent's trace or a new one, a new span.
 

@@ -18,12 +18,12 @@ from schemas.values import (
     Many,
     Name,
     Number,
-    Part,
     Point,
     Position,
     Seconds,
     Share,
     Source,
+    StrictModel,
     Text,
     Volume,
     Weight,
@@ -56,7 +56,7 @@ LineHeight = Annotated[Number, Field(gt=0, le=100)]
 Spacing = Annotated[Number, Field(ge=-10_000, le=10_000)]
 
 
-class _Element(Part):
+class _Element(StrictModel):
     """Fields of every element. Lengths in px of the document, times in seconds within the slide."""
 
     id: Name | None = None
@@ -81,7 +81,7 @@ class _Element(Part):
         return end
 
 
-class Span(Part):
+class Span(StrictModel):
     """Characters `start` to `end` (exclusive) in another style.
 
     unit: what `start` and `end` count: `utf16`, the code units of JavaScript's strings, or `codepoint`,
@@ -112,7 +112,7 @@ class Span(Part):
         return end
 
 
-class TextStyle(Part):
+class TextStyle(StrictModel):
     """Style of text, with its defaults."""
 
     font_family: Name = "sans-serif"

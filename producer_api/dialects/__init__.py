@@ -1,7 +1,7 @@
-"""Dialects: the words in which clients of each system ask for exports. One file each, and their table."""
+"""Dialects: how clients of each system request exports. One file each, and their table."""
 
 from producer_api.dialect import Dialect
 from producer_api.dialects import s0, v1
 
 DIALECTS: tuple[Dialect, ...] = (v1.DIALECT, s0.DIALECT)
-"""Those that are served, in the order in which their routes are matched."""
+"""All dialects that are served, in the order in which their routes are matched."""

@@ -1,6 +1,6 @@
 """Dialect S0, the export generator of the design editor: CONTRACTS.md, section S0.
 
-What it cannot say is chosen so: a cancelled job is `failed`, with an error that says so; errors are
+Choices where the contract is silent: a cancelled job is `failed`, with an error that says so; errors are
 `{"success": false, "error": …, "message": …, "code": …}`; bad input is 400; unknown settings are
 ignored; the project is `customer_id/project_id` of the configured source.
 """
@@ -37,7 +37,7 @@ _QUALITIES = {"720": "720p", "1080": "1080p", "1440": "1440p", "2160": "2160p", 
 
 
 class CreatedView(BaseModel):
-    """An export was taken."""
+    """An export was accepted."""
 
     success: Literal[True]
     export_job_id: str
@@ -46,7 +46,7 @@ class CreatedView(BaseModel):
 
 
 class S0Result(BaseModel):
-    """How it ended: a file, or an error."""
+    """Outcome: a file, or an error."""
 
     status: Literal["success", "error"]
     output_url: str | None = Field(None, description="Where the file is downloaded, below this server.")
@@ -92,7 +92,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {"4XX": {"model": RefusalView, "descr
 
 
 def read_s0(data: bytes, limits: Limits) -> ExportBody:
-    """The request in S0's words, in ours. Raises ApiProblem or InvalidInput."""
+    """A request of S0. Raises ApiProblem or InvalidInput."""
     raw = load(data, Limits(depth=limits.depth, document_bytes=ENVELOPE_BYTES))
     ids = {name: _text(raw, name) for name in ("customer_id", "project_id", "user_id")}
     for name in ("project_id", "customer_id"):
@@ -119,7 +119,7 @@ def _text(raw: dict[str, Any], name: str) -> str | None:
 
 
 def _settings(given: Any) -> dict[str, Any]:
-    """The settings that we know, as clients are known to write them."""
+    """Known settings, in the spellings that clients use."""
     if not isinstance(given, dict):
         return {}
     known = {_snake(name): value for name, value in given.items() if value is not None}
@@ -138,7 +138,7 @@ def _snake(name: str) -> str:
 
 
 def status_view(job: Job) -> dict[str, Any]:
-    """The job in S0's words; `result` is there once there is one."""
+    """The job as S0 shows it; `result` only once it has ended."""
     simple = SIMPLE[job.status]
     view: dict[str, Any] = {
         "job_id": job.id,
@@ -169,7 +169,7 @@ def _result(job: Job) -> dict[str, Any]:
 
 
 def refuse(problem: ApiProblem, request: Request) -> Response:
-    """An error as this dialect's clients read it."""
+    """An error as clients of S0 expect it."""
     body: dict[str, Any] = {
         "success": False,
         "error": problem.detail,

@@ -1,4 +1,4 @@
-"""The canonical dialect, under /v1: all that can be done with exports, in our own words."""
+"""The canonical dialect under /v1: everything that can be done with exports."""
 
 from __future__ import annotations
 
@@ -24,10 +24,12 @@ from producer_api.views import (
     SIMPLE,
     ExportList,
     ExportView,
+    FileList,
     ManifestView,
     dump,
     export_path,
     export_view,
+    files_view,
 )
 
 _EXPORTS: list[str | Enum] = ["Exports"]
@@ -37,7 +39,7 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 @dataclass(frozen=True)
 class ListQuery:
-    """The filters of a list, as they came."""
+    """Filters of a list. given: as the client wrote them."""
 
     wanted: JobFilter
     given: dict[str, Any]
@@ -58,7 +60,8 @@ def _filter(
     named = [name.strip() for value in status or () for name in value.split(",") if name.strip()]
     known = {*SIMPLE, *SIMPLE.values()}
     if unknown := [name for name in named if name not in known]:
-        detail = f"{unknown[0]!r} is no status; use {', '.join(dict.fromkeys(SIMPLE.values()))}, or a stage."
+        choices = ", ".join(dict.fromkeys(SIMPLE.values()))
+        detail = f"{unknown[0]!r} is not a valid status; use one of {choices}, or a stage."
         raise ApiProblem(422, "invalid_value", f"status: {detail}", errors=[Fault("status", detail)])
     stages = tuple(stage for stage, simple in SIMPLE.items() if stage in named or simple in named)
     wanted = JobFilter(
@@ -163,7 +166,7 @@ def _add_following(router: APIRouter, exports: Exports) -> None:
         status_code=202,
         response_model=ExportView,
         tags=tags,
-        summary="Call an export off",
+        summary="Cancel an export",
         description="May be repeated. The export is `cancelled` a moment later, unless it completes first.",
         responses=problems(404, 409, 503),
     )
@@ -199,21 +202,33 @@ def _add_files(router: APIRouter, exports: Exports) -> None:
     async def file(request: Request, job_id: str, caller: Calling) -> Response:
         return await exports.file(caller, job_id, request)
 
-    router.get(
-        "/exports/{job_id}/file",
+    async def named(request: Request, job_id: str, name: str, caller: Calling) -> Response:
+        return await exports.file(caller, job_id, request, name)
+
+    for path, summary, download in (
+        ("/exports/{job_id}/file", "Download the finished file", file),
+        ("/exports/{job_id}/files/{name}", "Download one of an export's files", named),
+    ):
+        router.get(
+            path,
+            tags=tags,
+            summary=summary,
+            description="Whole, or in part by `Range`; may redirect to the object store.",
+            response_class=Response,
+            responses=_FILE_ANSWERS,
+        )(download)
+        router.head(path, include_in_schema=False)(download)
+
+    @router.get(
+        "/exports/{job_id}/files",
+        response_model=FileList,
         tags=tags,
-        summary="Download the finished file",
-        description="Whole, or in part by `Range`; may redirect to the object store.",
-        response_class=Response,
-        responses={
-            200: {"content": {"application/octet-stream": _BINARY}, "description": "The file."},
-            206: {"content": {"application/octet-stream": _BINARY}, "description": "A part of it."},
-            304: {"description": "Unchanged."},
-            307: {"description": "The store has it at this address."},
-            **problems(404, 409, 410, 416, 503),
-        },
-    )(file)
-    router.head("/exports/{job_id}/file", include_in_schema=False)(file)
+        summary="List an export's files",
+        description="One, or one for each slide; the main file is the first.",
+        responses=problems(404, 409, 410, 503),
+    )
+    async def files(job_id: str, caller: Calling) -> Response:
+        return _json(dump(files_view(job_id, await exports.files(caller, job_id))))
 
     @router.get(
         "/exports/{job_id}/manifest",
@@ -249,6 +264,14 @@ def _add_files(router: APIRouter, exports: Exports) -> None:
             name=f"upload_{method.__name__}",
         )(upload)
 
+
+_FILE_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/octet-stream": _BINARY}, "description": "The file."},
+    206: {"content": {"application/octet-stream": _BINARY}, "description": "A part of it."},
+    304: {"description": "Unchanged."},
+    307: {"description": "The store has it at this address."},
+    **problems(404, 409, 410, 416, 503),
+}
 
 _BODY: dict[str, Any] = {
     "schema": {"$ref": "#/components/schemas/ExportBody"},

@@ -1,1 +1,1 @@
-"""Live progress: snapshots of jobs on their way to those who listen."""
+"""Live progress: distribution of job snapshots to listeners."""

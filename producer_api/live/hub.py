@@ -1,7 +1,7 @@
-"""The hub of live snapshots: from `export.status` to all listeners of a job.
+"""Hub of live snapshots: from `export.status` to all listeners of a job.
 
 `StatusHub` is fed by the thread that reads the topic. Each listener has a bounded queue: one that is
-too slow for all snapshots gets the latest, for a snapshot tells everything that those before it told.
+too slow for all snapshots gets the latest, because a snapshot contains everything in those before it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ QUEUE = 32
 
 
 class Subscription:
-    """The snapshots of one job for one listener; to be used in the event loop that made it."""
+    """Snapshots of one job for one listener; bound to the event loop that created it."""
 
     def __init__(self, hub: StatusHub, ref: JobRef, capacity: int) -> None:
         self._hub = hub
@@ -56,7 +56,7 @@ class Subscription:
         self._wake.set()
 
     def closed(self) -> bool:
-        """Whether nothing more will come."""
+        """True once no more snapshots will arrive."""
         return self._closed
 
     def put(self, job: Job) -> None:
@@ -69,7 +69,7 @@ class Subscription:
     def _from_thread(self, call: Callable[[], None]) -> None:
         try:
             self._loop.call_soon_threadsafe(call)
-        except RuntimeError:  # The loop is closed: so is whoever listened.
+        except RuntimeError:  # The loop is closed, and its listener with it.
             self._hub._remove(self._ref, self)
 
     def _close(self) -> None:
@@ -78,17 +78,17 @@ class Subscription:
 
 
 class StatusHub:
-    """Hands snapshots to the listeners of their jobs. Safe for threads."""
+    """Distributes snapshots to the listeners of their jobs. Thread-safe."""
 
     def __init__(self, capacity: int = QUEUE) -> None:
-        """capacity: snapshots that wait for one listener at most."""
+        """capacity: most snapshots queued for one listener."""
         self._capacity = capacity
         self._lock = threading.Lock()
         self._listeners: dict[JobRef, set[Subscription]] = {}
         self._closed = False
 
     def publish_threadsafe(self, job: Job) -> None:
-        """Hand a snapshot to whoever listens to its job; called from any thread."""
+        """Pass a snapshot to the listeners of its job; callable from any thread."""
         if job.ref not in self._listeners:
             return
         with self._lock:
@@ -101,7 +101,7 @@ class StatusHub:
         return Subscription(self, ref, self._capacity)
 
     def close(self) -> None:
-        """End all event streams, so that a server can stop; called from any thread."""
+        """End all event streams, so that the server can stop; callable from any thread."""
         with self._lock:
             self._closed = True
             listeners = [one for group in self._listeners.values() for one in group]
@@ -109,7 +109,7 @@ class StatusHub:
             listener._from_thread(listener._close)
 
     def listeners(self) -> int:
-        """How many listen now."""
+        """Number of current listeners."""
         with self._lock:
             return sum(len(group) for group in self._listeners.values())
 

@@ -1,6 +1,6 @@
-"""Server-Sent Events: a job's snapshots as an answer that goes on. Source: WHATWG HTML, section 9.2.
+"""Server-sent events of a job's snapshots. Source: WHATWG HTML, section 9.2.
 
-An event's id is the snapshot's version, its data the job in the words of a dialect.
+An event's id is the snapshot's version, its data the job as a dialect shows it.
 """
 
 from __future__ import annotations
@@ -32,17 +32,16 @@ def event(job: Job, show: Show) -> bytes:
 
 
 def last_seen(last_event_id: str | None) -> int:
-    """The version that a `Last-Event-ID` names; 0 for what is not a version."""
+    """The version in a `Last-Event-ID`; 0 where it is not a version."""
     text = (last_event_id or "").strip()
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
 class EventStream(Response):
-    """An answer that tells of every change of a job, and ends after its last one.
+    """Response with an event for every change of a job; ends after its last one.
 
-    load: reads the job from the table. seen: the version that the listener knows already. show: writes a
-    job. Between events the table is read again with each heartbeat, so that a lost message delays and no
-    more.
+    load: reads the job from the table. seen: last version that the listener has seen. show: writes a job.
+    With each heartbeat the table is read again, so a lost message only delays an event.
     """
 
     def __init__(
@@ -71,7 +70,7 @@ class EventStream(Response):
             # What changed between the look at the table and the subscription is in the table.
             job: Job | None = await self._reload() or self._job
             if job is not None and self._seen > job.version:
-                self._seen = 0  # The table was rebuilt: begin anew.
+                self._seen = 0  # The table was rebuilt: start over.
             while not departure.gone():
                 if job is not None and job.version > self._seen:
                     self._seen = job.version

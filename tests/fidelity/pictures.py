@@ -88,10 +88,10 @@ def _cmyk() -> bytes:
 
 
 def _wide() -> bytes:
-    return _saved(Image.fromarray(photo(300, 200)), "PNG", icc_profile=_profile())
+    return _saved(Image.fromarray(photo(300, 200)), "PNG", icc_profile=profile())
 
 
-def _profile() -> bytes:
+def profile() -> bytes:
     """An ICC profile (ICC.1:2001-04) with the primaries of Display P3 and a plain gamma of 1.8."""
 
     def fixed(*values: float) -> bytes:

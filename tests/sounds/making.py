@@ -1,4 +1,4 @@
-"""Files of every container and codec that FFmpeg can write: by the library, or the program for what that lacks."""
+"""Files of every container and codec that FFmpeg writes: by its library, or by the program for the rest."""
 
 from __future__ import annotations
 
