@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from schemas.motion import exact
 from schemas.project import AudioTrack
@@ -63,13 +63,6 @@ class SoundSpec:
     def seconds(self) -> Fraction:
         """Its length."""
         return Fraction(self.samples, self.rate)
-
-    def canonical(self) -> dict[str, Any]:
-        """All that determines the sound, in JSON, for content hashes (with the engine's version)."""
-        fields = asdict(self)
-        for track in fields["tracks"]:
-            del track["src"]
-        return fields
 
 
 class SoundParts(NamedTuple):
