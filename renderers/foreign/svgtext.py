@@ -101,7 +101,8 @@ class Document:
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._count += 1
         local = _local(name)
-        if self._skipped or local in _DROPPED:
+        is_sheet = attributes.get("type", "").strip().lower() in ("", "text/css")
+        if self._skipped or local in _DROPPED or (local == "style" and not is_sheet):
             self._skipped += 1
             if local == "foreignObject" and "switch" not in self._open:  # where text stands beside it
                 self.warnings.add("HTML in foreignObject is not drawn")

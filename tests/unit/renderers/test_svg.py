@@ -145,6 +145,13 @@ def test_other_elements_are_not_matched(selector: str) -> None:
     assert _middle(_styled(f".a{{fill:red}}{selector}{{fill:blue}}")) == RED
 
 
+def test_a_sheet_of_another_kind_is_not_read() -> None:
+    """What is not CSS by its type styles nothing."""
+    disc = DISC.replace("/>", " fill='red'/>")
+    body = f"<style type='text/x'>circle{{fill:blue}}</style>{disc}"
+    assert _middle(body) == RED
+
+
 @pytest.mark.parametrize(
     "sheet",
     [
