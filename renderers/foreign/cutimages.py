@@ -1,4 +1,4 @@
-"""Pictures that lack their last bytes, as far as they go (docs/decisions/0014).
+"""Pictures that lack their last bytes, as far as they go (docs/decisions/0015).
 
 Skia's codecs stop where the bytes end, as those of browsers do, which are the same: rows that are not there
 are transparent. Pillow fills them, with grey or black, or gives up (WebP).

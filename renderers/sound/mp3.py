@@ -1,7 +1,7 @@
 """Sound to MP3 in parts, each encoded by itself, and the file of them (ISO/IEC 11172-3, Layer III).
 
 A frame may keep its bits in frames before it, the bit reservoir. Here none does, so that frames can be
-joined: what that costs in quality is in docs/decisions/0014. With a few frames of pre-roll an encoder makes
+joined: what that costs in quality is in docs/decisions/0017. With a few frames of pre-roll an encoder makes
 the very frames that it makes of the whole sound in one piece.
 
 The file's first frame is silent and holds the tag of Xing and LAME (Mp3 Info Tag, revision 1): how many
