@@ -21,7 +21,8 @@ from tests.unit.processors.stream import InProcessDecoder
 SECONDS = 2.0
 PAIRS = (
     "wav pcm_s16le", "wav adpcm_ms", "wav pcm_s64le", "aiff pcm_s16be", "mp3 libmp3lame", "adts aac",
-    "mp4 aac", "mov alac", "mp4 eac3", "matroska libvorbis", "webm libopus", "ogg libvorbis", "ogg libopus", "flac flac",
+    "mp4 aac", "mov alac", "mp4 eac3",
+    "matroska libvorbis", "webm libopus", "ogg libvorbis", "ogg libopus", "flac flac",
     "mpegts aac", "mpegts mp2", "flv aac", "asf wmav2", "avi libmp3lame", "ac3 ac3", "tta tta", "nut libopus",
     "amr libopencore_amrnb",
 )  # fmt: skip
@@ -75,7 +76,8 @@ def test_a_codec_without_a_decoder_is_named(tmp_path: Path) -> None:
     ("pair", "variant"),
     [
         ("webm libopus", "late"), ("ogg libopus", "whole"), ("matroska libvorbis", "damaged"),
-        ("mp4 aac", "damaged"), ("ac3 ac3", "whole"), ("mpegts mp2", "damaged"), ("asf wmav2", "whole"), ("mov alac", "whole"),
+        ("mp4 aac", "damaged"), ("ac3 ac3", "whole"),
+        ("mpegts mp2", "damaged"), ("asf wmav2", "whole"), ("mov alac", "whole"),
         ("wav adpcm_ms", "whole"), ("nut libopus", "whole"), ("amr libopencore_amrnb", "whole"),
         ("adts aac", "cut"),
     ],
