@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
+import av
 import numpy as np
 import pytest
 
@@ -15,7 +16,7 @@ from schemas.errors import InvalidInput
 from schemas.plan import Asset
 from tests.sounds.making import Kind, write
 from tests.sounds.reference import difference, ours, reference
-from tests.sounds.variants import VARIANTS, judged
+from tests.sounds.variants import VARIANTS, judged, remuxed
 from tests.unit.processors.stream import InProcessDecoder
 
 SECONDS = 2.0
@@ -61,6 +62,32 @@ def test_eight_channels_are_mixed_down_as_ffmpeg_does(pair: str, tmp_path: Path)
     assert abs(found.samples) <= 1024
     assert found.shift == 0
     assert found.error < -40
+
+
+def test_time_stamps_of_wma_may_be_those_of_the_frame_before(tmp_path: Path) -> None:
+    """Its packets begin with the end of another frame: stamps that are 60 ms late leave no silence."""
+    path, moved = _file("asf wmav2", tmp_path), tmp_path / "moved"
+    with av.open(str(path)) as source, av.open(str(moved), "w", format="asf") as target:
+        stream = target.add_stream_from_template(source.streams.audio[0])
+        for number, packet in enumerate(source.demux(source.streams.audio[0])):
+            if packet.pts is not None:
+                packet.pts = packet.dts = packet.pts + 60 * (number >= 10)
+                packet.stream = stream
+                target.mux(packet)
+    found = difference(ours(moved), ours(path))
+    assert (found.samples, found.shift) == (0, 0)
+    assert found.error < -60
+
+
+def test_a_clock_that_begins_before_zero_loses_nothing(tmp_path: Path) -> None:
+    """What lies before 0 by its time stamps is heard, as FFmpeg plays it."""
+    kind = Kind("ogg", "libopus")
+    early = remuxed("-output_ts_offset", "-0.5", "-avoid_negative_ts", "disabled")
+    path = _file("ogg libopus", tmp_path)
+    changed = early(kind, path.read_bytes(), tmp_path)
+    assert changed is not None
+    path.write_bytes(changed)
+    assert judged(path).word == "alike"
 
 
 def test_a_codec_without_a_decoder_is_named(tmp_path: Path) -> None:
