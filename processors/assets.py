@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-DECODER_VERSION = "4"
+DECODER_VERSION = "5"
 """Part of the name of each normal form: raise it when the decoder writes something else."""
 AT_ONCE = 8
 
