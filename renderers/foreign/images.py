@@ -106,10 +106,17 @@ def decode_image(
     }
 
 
+LONGEST_SIDE = 65_535
+"""Pixels of a side at most, as in JPEG: some decoders take minutes for lines of millions."""
+
+
 def check_size(width: int, height: int, max_megapixels: float) -> None:
     """Raises InvalidInput (`image_too_large`, `broken_image`) for a size that is not to be decoded."""
     if width < 1 or height < 1:
         raise InvalidInput("broken_image", "The picture has no size.")
+    if max(width, height) > LONGEST_SIDE:
+        message = f"The picture has {width:,} × {height:,} pixels; the limit of a side is {LONGEST_SIDE:,}."
+        raise InvalidInput("image_too_large", message)
     if width * height > max_megapixels * 1_000_000:
         raise InvalidInput(
             "image_too_large",

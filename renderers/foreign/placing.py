@@ -30,7 +30,7 @@ def origin_of(container: Any) -> Fraction:
         for stream in container.streams
         if stream.start_time is not None and stream.time_base and stream.type in ("audio", "video")
     ]
-    first = max(Fraction(0), min(starts, default=Fraction(0)))
+    first: Fraction = min(starts, default=Fraction(0))
     is_absolute = container.format.name.startswith(_ABSOLUTE)
     return Fraction(0) if is_absolute and first <= _LATEST else first
 

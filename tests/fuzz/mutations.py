@@ -114,8 +114,10 @@ def _bytes_changed(data: bytes, others: Sequence[bytes], random: Random) -> byte
 _TOKENS = re.compile(rb"<[^<>]*>|[^<>]+")
 _VALUES = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE]-?\d+)?")
 _WORDS = (
-    b"0", b"-1", b"1e9", b"1e38", b"1e-38", b"NaN", b"inf", b"99999999999999999999", b"100%", b"-0.0", b"1e400",
-    b"", b"url(#a)", b"#a", b"none", b"inherit", b"&a;", b"calc(1px/0)", b"matrix(0 0 0 0 0 0)", b"var(--x)",
+    b"0", b"-1", b"1e9", b"1e38", b"1e-38", b"NaN", b"inf", b"99999999999999999999", b"100%",
+    b"-0.0", b"1e400",
+    b"",
+    b"url(#a)", b"#a", b"none", b"inherit", b"&a;", b"calc(1px/0)", b"matrix(0 0 0 0 0 0)", b"var(--x)",
 )  # fmt: skip
 
 
@@ -149,8 +151,10 @@ def xml_mutated(data: bytes, others: Sequence[bytes], random: Random) -> bytes:
 
 _JSON: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 0.5, 1e308, -1e308, 2**63, 10**30, 1e-320, "", "x" * 30_000, "\0", "\ud800",
-    "é\u202e", "#fff", "data:,", "data:image/png;base64,AAAA", "/etc/passwd", "file:///etc/passwd", "../..", [], {},
-    [[]], {"": {}}, [0] * 3000,
+    "é\u202e", "#fff", "data:,", "data:image/png;base64,AAAA", "/etc/passwd", "file:///etc/passwd",
+    "../..", [], {},
+    [[]], {"": {}},
+    [0] * 3000,
 )  # fmt: skip
 
 

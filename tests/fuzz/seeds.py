@@ -173,7 +173,7 @@ _BOX = {"x": 4, "y": 4, "width": 60, "height": 30}
 _SLIDE = {
     "duration": 0.3,
     "background": {
-        "type": "linear",
+        "type": "linear-gradient",
         "angle": 30,
         "stops": [{"offset": 0, "color": "red"}, {"offset": 0.7, "color": "#00f8"}],
     },

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
+import av
 import numpy as np
 import pytest
 
@@ -15,13 +16,14 @@ from schemas.errors import InvalidInput
 from schemas.plan import Asset
 from tests.sounds.making import Kind, write
 from tests.sounds.reference import difference, ours, reference
-from tests.sounds.variants import VARIANTS, judged
+from tests.sounds.variants import VARIANTS, judged, remuxed
 from tests.unit.processors.stream import InProcessDecoder
 
 SECONDS = 2.0
 PAIRS = (
     "wav pcm_s16le", "wav adpcm_ms", "wav pcm_s64le", "aiff pcm_s16be", "mp3 libmp3lame", "adts aac",
-    "mp4 aac", "mov alac", "mp4 eac3", "matroska libvorbis", "webm libopus", "ogg libvorbis", "ogg libopus", "flac flac",
+    "mp4 aac", "mov alac", "mp4 eac3",
+    "matroska libvorbis", "webm libopus", "ogg libvorbis", "ogg libopus", "flac flac",
     "mpegts aac", "mpegts mp2", "flv aac", "asf wmav2", "avi libmp3lame", "ac3 ac3", "tta tta", "nut libopus",
     "amr libopencore_amrnb",
 )  # fmt: skip
@@ -62,6 +64,32 @@ def test_eight_channels_are_mixed_down_as_ffmpeg_does(pair: str, tmp_path: Path)
     assert found.error < -40
 
 
+def test_time_stamps_of_wma_may_be_those_of_the_frame_before(tmp_path: Path) -> None:
+    """Its packets begin with the end of another frame: stamps that are 60 ms late leave no silence."""
+    path, moved = _file("asf wmav2", tmp_path), tmp_path / "moved"
+    with av.open(str(path)) as source, av.open(str(moved), "w", format="asf") as target:
+        stream = target.add_stream_from_template(source.streams.audio[0])
+        for number, packet in enumerate(source.demux(source.streams.audio[0])):
+            if packet.pts is not None:
+                packet.pts = packet.dts = packet.pts + 60 * (number >= 10)
+                packet.stream = stream
+                target.mux(packet)
+    found = difference(ours(moved), ours(path))
+    assert (found.samples, found.shift) == (0, 0)
+    assert found.error < -60
+
+
+def test_a_clock_that_begins_before_zero_loses_nothing(tmp_path: Path) -> None:
+    """What lies before 0 by its time stamps is heard, as FFmpeg plays it."""
+    kind = Kind("ogg", "libopus")
+    early = remuxed("-output_ts_offset", "-0.5", "-avoid_negative_ts", "disabled")
+    path = _file("ogg libopus", tmp_path)
+    changed = early(kind, path.read_bytes(), tmp_path)
+    assert changed is not None
+    path.write_bytes(changed)
+    assert judged(path).word == "alike"
+
+
 def test_a_codec_without_a_decoder_is_named(tmp_path: Path) -> None:
     """A sound whose codec nobody knows is refused with a sentence."""
     data = _file("mov pcm_s16be", tmp_path).read_bytes()
@@ -75,7 +103,8 @@ def test_a_codec_without_a_decoder_is_named(tmp_path: Path) -> None:
     ("pair", "variant"),
     [
         ("webm libopus", "late"), ("ogg libopus", "whole"), ("matroska libvorbis", "damaged"),
-        ("mp4 aac", "damaged"), ("ac3 ac3", "whole"), ("mpegts mp2", "damaged"), ("asf wmav2", "whole"), ("mov alac", "whole"),
+        ("mp4 aac", "damaged"), ("ac3 ac3", "whole"),
+        ("mpegts mp2", "damaged"), ("asf wmav2", "whole"), ("mov alac", "whole"),
         ("wav adpcm_ms", "whole"), ("nut libopus", "whole"), ("amr libopencore_amrnb", "whole"),
         ("adts aac", "cut"),
     ],

@@ -67,7 +67,7 @@ def _whole(kind: Kind, data: bytes, folder: Path) -> bytes:
     return data
 
 
-def _remuxed(*options: str) -> Callable[[Kind, bytes, Path], bytes | None]:
+def remuxed(*options: str) -> Callable[[Kind, bytes, Path], bytes | None]:
     """Muxed by FFmpeg's program to a pipe, where no length can be written afterwards."""
 
     def change(kind: Kind, data: bytes, folder: Path) -> bytes | None:
@@ -96,8 +96,8 @@ def _damaged(kind: Kind, data: bytes, folder: Path) -> bytes:
 
 VARIANTS: dict[str, Callable[[Kind, bytes, Path], bytes | None]] = {
     "whole": _whole,
-    "no length": _remuxed(),
-    "late": _remuxed("-output_ts_offset", "1"),
+    "no length": remuxed(),
+    "late": remuxed("-output_ts_offset", "1"),
     "cut": _cut,
     "damaged": _damaged,
 }
