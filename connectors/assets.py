@@ -1,4 +1,4 @@
-"""Where assets come from: the object store, the web, the document itself, or the folder it lies in."""
+"""Sources of assets: the object store, the web, the document itself, or its folder."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from schemas.errors import InvalidInput, Missing
 _DATA = re.compile(r"data:([^,;]*)((?:;[^,;]*)*),(.*)", re.DOTALL | re.IGNORECASE)
 _S3 = re.compile(r"s3://([^/]+)/(.+)", re.DOTALL)
 RESERVED = ("t/", "projects/")
-"""What bare keys never reach but for the tenant's own uploads: other tenants' work, project records."""
+"""Prefixes closed to bare keys, except for the tenant's own uploads: other tenants' work, project records."""
 
 
 @dataclass(frozen=True)
 class AssetPolicy:
-    """What a document may name. bucket: the deployment's own; prefixes: where bare keys may point besides
+    """Sources that a document may name. bucket: the deployment's; prefixes: where bare keys may point besides
     the tenant's own uploads, None for all that is not reserved; fetch: rules of the web.
     """
 
@@ -74,11 +74,13 @@ class AssetSource:
                 raise InvalidInput("asset_too_large", f"The file has {size} bytes, more than is allowed.")
             store.download(key, path)
         except Missing as error:
-            raise Missing("asset_not_found", f"There is no object {key}.") from error
+            raise Missing(
+                "asset_not_found", f"Object {key} does not exist; upload it, or correct `src`."
+            ) from error
         return _described(path, key)
 
     def version(self, src: str, tenant: str) -> str | None:
-        """What changes when the bytes do, or None when only fetching tells."""
+        """Version of a source, which changes with its bytes; None if only fetching can tell."""
         scheme = src.partition(":")[0].lower()
         if scheme in ("http", "https", "data"):
             return None
@@ -124,7 +126,7 @@ class AssetSource:
             if os.path.commonpath([source.resolve(), base.resolve()]) != str(base.resolve()):
                 raise InvalidInput("forbidden_source", f"{src} leads out of the document's folder.")
             if not source.is_file():
-                raise Missing("asset_not_found", f"There is no file {src} beside the document.")
+                raise Missing("asset_not_found", f"{src} is not next to the document and was not uploaded.")
             if source.stat().st_size > self._policy.fetch.max_bytes:
                 raise InvalidInput("asset_too_large", f"{src} is larger than is allowed.")
             shutil.copyfile(source, path)

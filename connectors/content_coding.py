@@ -14,7 +14,7 @@ Unpack = Callable[[Iterator[bytes]], Iterator[bytes]]
 
 
 def unpacker(coding: str, host: str | None) -> Unpack:
-    """What undoes a coding of RFC 9110. Raises InvalidInput (`unknown_coding`), and when damaged."""
+    """Decoder of a coding of RFC 9110. Raises InvalidInput (`unknown_coding`), and when damaged."""
     if coding in ("gzip", "x-gzip"):
         return lambda blocks: _inflated(blocks, 31, host)
     if coding == "deflate":

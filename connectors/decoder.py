@@ -32,7 +32,7 @@ LONGEST_ANSWER = 1 * MIB
 
 MAPPED_FROM, TRIMMED_FROM = 32 << 20, 256 << 20
 """Bytes, for glibc (mallopt(3)): the memory of one picture is used again for the next. Each of its pages
-would otherwise be given back, mapped and cleared anew, which took a third of the time of decoding."""
+would otherwise be returned, mapped and cleared again, which took a third of the time of decoding."""
 
 
 class _Process:
@@ -167,7 +167,7 @@ class SandboxedDecoder:
                 return self._idle.get(timeout=TURN_S)
 
     def close(self) -> None:
-        """End all processes that are idle; when there is work again they are started anew."""
+        """End idle processes; new ones start when there is work again."""
         ended = 0
         try:
             while True:

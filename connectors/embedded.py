@@ -26,7 +26,7 @@ MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
 
 def _library() -> ctypes.CDLL:
-    """The librdkafka that confluent-kafka has loaded: bundled beside it, or the system's."""
+    """The librdkafka that confluent-kafka has loaded: bundled with it, or the system's."""
     folder = Path(confluent_kafka.__file__).parent
     bundled = [*folder.parent.glob("confluent_kafka.libs/librdkafka*"), *folder.glob(".dylibs/librdkafka*")]
     library = ctypes.CDLL(str(bundled[0]) if bundled else "librdkafka.so.1")

@@ -111,7 +111,7 @@ def _ascii(host: str) -> str:
     try:
         return host.encode("ascii" if host.isascii() else "idna").decode()
     except UnicodeError as error:
-        raise InvalidInput("unknown_host", f"There is no host {host!r}.") from error
+        raise InvalidInput("unknown_host", f"Host {host!r} does not exist.") from error
 
 
 def _request(

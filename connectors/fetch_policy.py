@@ -1,4 +1,4 @@
-"""What may be fetched from the web, and what came of it; apart from `fetch`, which loads an HTTP client."""
+"""Policy and result of web fetches; separate from `fetch`, which loads an HTTP client."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True)
 class FetchPolicy:
-    """What may be fetched. allowed: networks that are reached although they are not public, and hosts
+    """Rules for fetching. allowed: networks that are reached although they are not public, and hosts
     by name; http: without TLS too; max_bytes of a body; seconds: connect, stall between two blocks, total.
 
     headers are sent to the host that is asked first, never to one that it redirects to.

@@ -55,7 +55,7 @@ SENTENCES: tuple[tuple[str, str, str], ...] = (
         "This FFmpeg lacks a part that is needed.",
     ),
 )
-"""What FFmpeg says, the code, and the sentence for the owner; the first that fits."""
+"""FFmpeg's words, the code, and the sentence for the owner; the first match counts."""
 
 
 @cache
@@ -83,7 +83,7 @@ def run(
     *,
     check: Callable[[], None] = nothing,
 ) -> Iterator[bytes]:
-    """What FFmpeg writes to standard output with these arguments, in blocks as they come.
+    """FFmpeg's standard output for these arguments, in blocks as they come.
 
     Raises an ExportError with a code and a sentence when it fails, and what `check` raises.
     """

@@ -29,11 +29,11 @@ class FontEntry(NamedTuple):
 
 
 class FontPlace(Protocol):
-    """Where font files lie. origin: what people call the place."""
+    """A place with font files. origin: its name for people."""
 
     @property
     def origin(self) -> str:
-        """What people call it."""
+        """Name of the place for people."""
 
     def entries(self) -> list[FontEntry]:
         """Its font files in the order of their names. Raises Unavailable."""
@@ -92,7 +92,7 @@ def _entry(root: Path, path: Path) -> FontEntry | None:
 
 @dataclass(frozen=True)
 class FontPrefix:
-    """What lies below a prefix in the object store."""
+    """Font files below a prefix of the object store."""
 
     store: ObjectStore
     prefix: str

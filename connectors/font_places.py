@@ -1,4 +1,4 @@
-"""Where a deployment has fonts besides those that ship. Loaded at every start, unlike the places."""
+"""Settings for a deployment's own fonts. Loaded at every start, unlike the fonts' places."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FontPlaces(NamedTuple):
 
     @property
     def none(self) -> bool:
-        """Whether there is no place."""
+        """True if no place is set."""
         return not self.folders and not self.prefixes
 
     def of(self, tenant: str) -> list[FontPlace]:

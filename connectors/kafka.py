@@ -26,7 +26,7 @@ from schemas.topics import CHUNK_TOPICS, MAX_DEAD_LETTER_BYTES, plain_name, topi
 
 log = logging.getLogger(__name__)
 client_log = logging.getLogger("exportstream.kafka")
-"""What librdkafka says, seldom (`Seldom`)."""
+"""Messages of librdkafka, rate-limited (`Seldom`)."""
 
 GROUP = "exportstream"
 PARTITION_UA = -1
@@ -37,12 +37,12 @@ COUNT_KEPT_S = 60.0
 COUNT_WAIT_S = 1.0
 """For how long a topic's number of partitions is believed, and waited for."""
 BROKER_HEADROOM = 64 * 1024
-"""What a record may weigh beyond its key and value: headers, framing."""
+"""Allowance for a record's headers and framing beyond its key and value."""
 
 
 @dataclass(frozen=True)
 class KafkaSettings:
-    """Where the broker is and how to speak to it.
+    """Address of the broker and how to connect to it.
 
     group_protocol: "consumer" is KIP-848 (Kafka 4, and the embedded broker): joins in 0.1 s;
     "classic" with cooperative-sticky assignment works everywhere. security: librdkafka settings that
@@ -103,14 +103,14 @@ class KafkaSettings:
         return plain_name(name, self.topic_prefix)
 
     def common(self) -> dict[str, Any]:
-        """What every client is configured with."""
+        """Configuration shared by all clients."""
         return {
             "bootstrap.servers": self.bootstrap,
             "client.id": self.client_id,
             "reconnect.backoff.ms": 50,
             "reconnect.backoff.max.ms": 1000,
             "socket.keepalive.enable": True,
-            # With "rebootstrap" the back-off begins anew each time that all brokers are down: 70
+            # With "rebootstrap" the back-off restarts each time that all brokers are down: 70
             # attempts a second as long as a single broker is away.
             "metadata.recovery.strategy": "none",
             # A broker that was just restarted refuses for a moment; that is not worth a line each time.
@@ -128,7 +128,7 @@ def producer_config(settings: KafkaSettings, delivery_timeout: float) -> dict[st
         # The embedded broker never restarts, and asking it for a producer id takes half a second.
         "enable.idempotence": not settings.embedded,
         "linger.ms": 0,
-        # As Java clients and aiokafka choose partitions: one job, one partition, whoever writes.
+        # As Java clients and aiokafka choose partitions: one job, one partition, whichever client writes.
         "partitioner": "murmur2_random",
         "compression.type": "none" if settings.embedded else "lz4",
         "message.max.bytes": settings.max_message_bytes + BROKER_HEADROOM,
@@ -184,7 +184,7 @@ class Seldom(logging.Filter):
         self._last: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the line is let through."""
+        """True if the line is let through."""
         kind = record.getMessage().partition(" ")[0]
         now = self._clock()
         if record.levelno >= logging.CRITICAL or now - self._last.get(kind, -self._seconds) >= self._seconds:
@@ -200,7 +200,7 @@ class Publisher:
     """A producer whose every message is acknowledged by the broker, through a future.
 
     Thread-safe. The buffer is bounded: `publish` waits for room. A background thread serves the
-    acknowledgements, so that nobody has to poll.
+    acknowledgements, so that callers need not poll.
     """
 
     def __init__(
@@ -257,7 +257,7 @@ class Publisher:
                 raise delivery_error(topic, error.args[0]) from error
 
     def _partition(self, topic: str, key: bytes | None) -> int:
-        """The partition of a chunk's message; by the hash of the key for others, and while nobody answers."""
+        """The partition of a chunk's message; by the key's hash for others, or if no broker answers."""
         if topic not in CHUNK_TOPICS or key is None:
             return PARTITION_UA
         count, until = self._counts.get(topic, (0, 0.0))
@@ -271,11 +271,11 @@ class Publisher:
         return chunk_partition(key, count) if count else PARTITION_UA
 
     def _renew(self, broken: Producer) -> None:
-        """Begin anew with another producer: an idempotent one that lost its place stays broken."""
+        """Replace the producer: an idempotent one that lost its sequence stays broken."""
         with self._renewing:
             if self._producer is not broken:
                 return
-            log.error("the producer failed for good, beginning anew")
+            log.error("the producer failed fatally and is replaced")
             self._producer = Producer(self._config)
         broken.purge()
         broken.flush(1.0)
@@ -293,7 +293,7 @@ class Publisher:
             self._producer.poll(0.1)
 
     def pending(self) -> int:
-        """How many messages wait for their acknowledgement."""
+        """Number of messages that wait for their acknowledgement."""
         return len(self._producer)
 
     def flush(self, timeout: float) -> bool:
@@ -301,7 +301,7 @@ class Publisher:
         return self._producer.flush(timeout) == 0
 
     def close(self, timeout: float = 5.0) -> bool:
-        """Flush and stop; False when messages are left that nobody acknowledged."""
+        """Flush and stop; False when unacknowledged messages are left."""
         flushed = self.flush(timeout)
         if not flushed:
             self._producer.purge()
@@ -332,7 +332,7 @@ def _stride(count: int) -> int:
 
 
 def delivery_error(topic: str, error: KafkaError) -> InvalidInput | Unavailable:
-    """What a failed delivery means: too large is for good, everything else may pass."""
+    """The error of a failed delivery: too large is permanent, everything else may pass."""
     if error.code() in (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD):
         return InvalidInput("message_too_large", f"{topic} does not take the message: {error.str()}.")
     return Unavailable(
@@ -341,7 +341,7 @@ def delivery_error(topic: str, error: KafkaError) -> InvalidInput | Unavailable:
 
 
 def lag(consumer: Consumer, committed: Mapping[tuple[str, int], int]) -> dict[tuple[str, int], int]:
-    """Messages behind the end of the log, for each partition whose end is known; asks nobody.
+    """Messages behind the end of the log, for each partition whose end is known; asks no broker.
 
     `committed`: the next offset to handle, by (topic, partition).
     """

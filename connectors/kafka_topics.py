@@ -29,7 +29,7 @@ TIMEOUT = 20.0
 
 @dataclass(frozen=True)
 class TopicReport:
-    """What was done to one topic: "created", "changed" or "unchanged", and a sentence about it."""
+    """Outcome for one topic: "created", "changed" or "unchanged", and a sentence about it."""
 
     topic: str
     action: str

@@ -1,4 +1,4 @@
-"""Where the design editor keeps its projects: the object store, or an HTTP endpoint."""
+"""Project records of the design editor: in the object store, or at an HTTP endpoint."""
 
 from __future__ import annotations
 
@@ -69,4 +69,4 @@ class HttpProjects:
 
 
 def _not_found(ref: str) -> Missing:
-    return Missing("project_not_found", f"There is no project {ref}.", path="project_ref")
+    return Missing("project_not_found", f"Project {ref} does not exist.", path="project_ref")

@@ -54,7 +54,7 @@ class Retrier:
     chance: Callable[[], float] = random.random
 
     def call(self, work: Callable[[], T]) -> T:
-        """What `work` returns, tried again while it raises Unavailable; the last one is raised in the end."""
+        """Result of `work`, retried while it raises Unavailable; when time is up the last error is raised."""
         begin = self.clock()
         attempt = 0
         while True:
@@ -80,7 +80,7 @@ class Retrier:
 
 
 def with_retries(store: ObjectStore, retrier: Retrier = Retrier()) -> RetryingStore:
-    """`store`, whose calls are tried again while it is away. Cheap: made anew for each task's `check`."""
+    """`store` with calls that are retried while it is away. Cheap: one is made for each task's `check`."""
     return RetryingStore(store, retrier)
 
 
@@ -130,11 +130,11 @@ class RetryingStore:
         self._retrier.call(lambda: self._store.put_file(key, path, content_type))
 
     def exists(self, key: str) -> bool:
-        """Whether there is such an object."""
+        """True if the object exists."""
         return self._retrier.call(lambda: self._store.exists(key))
 
     def stat(self, key: str) -> ObjectInfo:
-        """What is known of an object. Raises Missing."""
+        """Metadata of an object. Raises Missing."""
         return self._retrier.call(lambda: self._store.stat(key))
 
     def delete(self, key: str) -> None:

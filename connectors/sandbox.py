@@ -25,14 +25,14 @@ from schemas.errors import InvalidInput, Unavailable
 MIB = 1 << 20
 BLOCK = 1 << 18
 TURN_S = 0.1
-"""How often `check` is called while a command runs."""
+"""Seconds between calls of `check` while a command runs."""
 KEPT_STDERR = 16_384
 NICE = 10
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "XDG_CACHE_HOME")
 
 
 class Limits(NamedTuple):
-    """What a command may use. memory: address space in bytes; wall_s, cpu_s in seconds; stall_s: without
+    """Limits of a command. memory: address space in bytes; wall_s, cpu_s in seconds; stall_s: without
     output and without using the processor; file_bytes: of one file; output_bytes: on standard output; nice:
     how far it stands back behind others (nice(2)).
 
@@ -76,7 +76,7 @@ def isolation() -> tuple[str, ...]:
 
 
 def network_isolation_available() -> bool:
-    """Whether foreign bytes are decoded without network here."""
+    """True if foreign bytes are decoded without network here."""
     return bool(isolation())
 
 
@@ -222,7 +222,7 @@ class _Watch:
         self._last = self._clock()
 
     def resumed(self, pause: float) -> None:
-        """Who reads the output took so many seconds over it: that is not the command's fault."""
+        """Seconds that the reader spent on the output do not count against the command."""
         self._begin += pause
         self._last = self._clock()
 

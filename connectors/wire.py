@@ -1,7 +1,7 @@
 """Connections of the guarded HTTP client: to checked addresses only, and never silent for long.
 
 All waiting is done in short turns, between which `check` is called and the time looked at; so a peer
-that hangs, or sends a byte now and then, holds nobody up beyond the limits, in the headers as little
+that hangs, or sends a byte now and then, holds no caller up beyond the limits, in the headers as little
 as in the body.
 """
 
@@ -33,7 +33,7 @@ NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is out on the internet, seen through IPv4-mapped, 6to4 and NAT64 addresses too.
+    """True if an address is public, also behind IPv4-mapped, 6to4 and NAT64 addresses.
 
     IANA special-purpose registries (RFC 6890) as far as `ipaddress` knows them; besides, shared space
     (RFC 6598), 6to4 relays (RFC 7526), and all IPv6 that is not global unicast (RFC 4291, 2.4).
@@ -57,7 +57,7 @@ def system_resolve(host: str, port: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait: `stall_s` in silence, until `deadline` on `clock` in all, while `check` returns."""
+    """Time limits: `stall_s` in silence, until `deadline` on `clock` in all, while `check` returns."""
 
     check: Callable[[], None]
     stall_s: float
@@ -80,7 +80,7 @@ class Patience:
 
 
 def addresses(host: str, port: int, patience: Patience, resolve: Resolve = system_resolve) -> list[Address]:
-    """All addresses of a host. Raises InvalidInput when there is none, Unavailable when nobody knows."""
+    """All addresses of a host. Raises InvalidInput if there is none, Unavailable if no resolver answers."""
     answer: queue.SimpleQueue[Sequence[str] | Exception] = queue.SimpleQueue()
 
     def ask() -> None:
@@ -100,7 +100,7 @@ def addresses(host: str, port: int, patience: Patience, resolve: Resolve = syste
     if isinstance(found, socket.gaierror) and found.errno == socket.EAI_AGAIN:
         raise Unavailable("source_unavailable", f"The name {host!r} cannot be looked up now.") from found
     if isinstance(found, Exception) or not found:
-        raise InvalidInput("unknown_host", f"There is no host {host!r}.")
+        raise InvalidInput("unknown_host", f"Host {host!r} does not exist.")
     return [ipaddress.ip_address(text.partition("%")[0]) for text in found]
 
 
@@ -170,7 +170,7 @@ def _secured(sock: socket.socket, name: str, patience: Patience, connect_s: floa
 
 
 class Wire:
-    """What http.client needs of a socket, with patience. A context manager that hangs up in the end."""
+    """Socket adapter with timeouts for http.client. A context manager; closes on exit."""
 
     def __init__(self, sock: socket.socket, patience: Patience) -> None:
         self._sock = sock
@@ -215,7 +215,7 @@ class _Reader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """As much as is there; waits for the first byte, turn by turn."""
+        """Available bytes; waits for the first one, checking in between."""
         begin = self._patience.clock()
         while True:
             self._sock.settimeout(max(0.001, self._patience.turn(begin)))

@@ -1,7 +1,7 @@
 """A folder for work files that is gone with its process, at the latest when the next one begins.
 
-A process that is killed cannot tidy up. So each holds a lock on a file beside its folder; a lock that
-nobody holds any more marks a folder whose owner is dead, and whoever begins next removes it.
+A process that is killed cannot tidy up. So each holds a lock on a file next to its folder; a lock that
+is free marks a folder whose owner has died, and the next process to start removes it.
 """
 
 from __future__ import annotations

@@ -32,11 +32,12 @@ from schemas.project import InstalledFont, Project, SourceRef, sources
 if TYPE_CHECKING:
     from processors.fontfinder import FontFinder, PlacedFont
     from renderers.timeline.scene import Canvas
+    from renderers.timeline.sizes import Box
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-DECODER_VERSION = "4"
+DECODER_VERSION = "5"
 """Part of the name of each normal form: raise it when the decoder writes something else."""
 AT_ONCE = 8
 
@@ -49,7 +50,7 @@ class Decoder(Protocol):
 
 
 class Gathered(NamedTuple):
-    """What was gathered: assets in the document's order, fonts that are used, warnings for the owner.
+    """Gathered assets in the document's order, fonts that are used, warnings for the owner.
 
     installed: the deployment's fonts that the project names; their files are the last of the assets.
     """
@@ -66,6 +67,17 @@ class _Installed(NamedTuple):
     fonts: tuple[InstalledFont, ...] = ()
     assets: tuple[Asset, ...] = ()
     problems: Mapping[str, str] = MappingProxyType({})
+
+
+class _Decoded(NamedTuple):
+    """warnings: what the decoder warned of, each with the path of who names the asset. is_drawing: whether it
+    is an SVG; has_ratio: that has a shape of its own, and does not just fill any box.
+    """
+
+    asset: Asset
+    warnings: list[str]
+    is_drawing: bool
+    has_ratio: bool
 
 
 class AssetGatherer:
@@ -105,23 +117,32 @@ class AssetGatherer:
         Raises InvalidInput with the path of the first asset, in document order, that cannot be used.
         """
         refs = distinct([ref for ref in sources(project) if ref.kind in kinds])
-        sizes = needed_sizes(whole or project, canvas)
+        sizes, boxes = needed_sizes(whole or project, canvas)
         with tempfile.TemporaryDirectory(dir=self._work_dir, prefix="assets-") as folder:
 
-            def one(numbered: tuple[int, SourceRef]) -> tuple[Asset, list[str]]:
+            def one(numbered: tuple[int, SourceRef]) -> list[_Decoded]:
                 number, ref = numbered
                 context.check()
                 path = Path(folder) / str(number)
                 try:
                     fetched = self._fetch(ref, tenant, path, context)
-                    return self._decode(ref, tenant, path, fetched, sizes.get(ref.src), context)
+                    found = [self._decode(ref, tenant, path, fetched, sizes.get(ref.src), context)]
+                    if found[0].is_drawing:
+                        found += [
+                            self._decode(
+                                ref, tenant, path, fetched, box.needed, context, box=(name, box.size)
+                            )
+                            for name, box in boxes.get(ref.src, {}).items()
+                            if box.fills or not found[0].has_ratio
+                        ]
+                    return found
                 except InvalidInput as error:
                     raise type(error)(error.code, error.message, path=ref.path) from error
 
             decoded = _in_order(one, list(enumerate(refs)))
-        assets = tuple(asset for asset, _ in decoded)
-        warnings = [warning for _, told in decoded for warning in told]
-        self._check_total(assets)
+        self._check_total([first.asset for first, *_ in decoded])
+        assets = tuple(found.asset for each in decoded for found in each)
+        warnings = [warning for first, *_ in decoded for warning in first.warnings]
         if "font" not in kinds:
             return Gathered(assets, warnings)
         found = self._with_fonts(project, assets, self._installed(project, tenant, context))
@@ -175,9 +196,12 @@ class AssetGatherer:
         context: TaskContext,
         *,
         face: int = 0,
-    ) -> tuple[Asset, list[str]]:
-        """The asset, and what its decoder warned of, each with the path of who names it. face: of several."""
+        box: tuple[str, tuple[float, float]] | None = None,
+    ) -> _Decoded:
+        """The normal form. face: of several. box: of an SVG, its name in it and its size in px."""
         job = decoder_job(ref.kind, size, self._limits) | ({"face": face} if face else {})
+        if box is not None:
+            job |= {"box_width": box[1][0], "box_height": box[1][1]}
         fingerprint = content_hash("normal", DECODER_VERSION, fetched.sha256, job)
         normal_key = _normal_key(ref.kind, tenant, fingerprint)
         probe_key = keys.probe_key(tenant, fingerprint)
@@ -193,7 +217,10 @@ class AssetGatherer:
             self._store.put(probe_key, orjson.dumps(found), content_type="application/json")
         path.unlink(missing_ok=True)
         warnings = [f"{ref.path}: {warning}" for warning in found.get("warnings") or ()]
-        return _asset(ref, tenant, fetched, fingerprint, normal_key, found), warnings
+        asset = _asset(ref, tenant, fetched, fingerprint, normal_key, found)
+        if box is not None:
+            asset = asset.model_copy(update={"box": box[0].rpartition("\t")[2]})
+        return _Decoded(asset, warnings, found.get("format") == "SVG", found.get("ratio", True))
 
     def _read_json(self, key: str) -> dict[str, Any] | None:
         try:
@@ -252,8 +279,7 @@ class AssetGatherer:
         if not self._store.exists(key):
             self._store.put_file(key, path)
         ref = SourceRef("", "font", f"font:{sha256}{f'#{font.face}' if font.face else ''}")
-        asset, _ = self._decode(ref, tenant, path, fetched, None, context, face=font.face)
-        return asset
+        return self._decode(ref, tenant, path, fetched, None, context, face=font.face).asset
 
     def _with_fonts(self, project: Project, assets: tuple[Asset, ...], installed: _Installed) -> Gathered:
         from processors.resources import custom_fonts
@@ -281,17 +307,19 @@ def distinct(refs: Sequence[SourceRef]) -> list[SourceRef]:
     return list(seen.values())
 
 
-def needed_sizes(project: Project, canvas: Canvas | None) -> dict[str, tuple[int, int]]:
-    """The largest size in pixels at which each image is shown."""
+def needed_sizes(
+    project: Project, canvas: Canvas | None
+) -> tuple[dict[str, tuple[int, int]], dict[str, dict[str, Box]]]:
+    """The largest size in pixels at which each image is shown, and the boxes that it is shown in."""
     if canvas is None:
-        return {}
-    from renderers.timeline.sizes import needed_images
+        return {}, {}
+    from renderers.timeline.sizes import needed_images, shown_boxes
 
-    return needed_images(project, canvas)
+    return needed_images(project, canvas), shown_boxes(project, canvas)
 
 
 def decoder_job(kind: str, size: tuple[int, int] | None, limits: Limits) -> dict[str, Any]:
-    """What the decoder is asked to do, without the paths: all that determines the normal form."""
+    """Decoder job without its paths: all that determines the normal form."""
     if kind == "image":
         width, height = size or (1, 1)
         return {"op": "image", "max_width": width, "max_height": height, "max_megapixels": limits.megapixels}

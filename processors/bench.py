@@ -1,4 +1,4 @@
-"""What parts are made with, as a stage has it: the plan, drawn layers, fonts, images, sounds."""
+"""Workbench of a stage: the plan, drawn layers, fonts, images, sounds."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class Bench:
 
     @property
     def subject(self) -> Subject:
-        """What the export is made of."""
+        """The project and its assets."""
         return self._view.subject
 
     @property
     def settings(self) -> ExportSettings:
-        """What was asked for."""
+        """Settings of the request."""
         return self._view.settings
 
     @property
@@ -67,7 +67,7 @@ class Bench:
         return {name: self._layers.get(keys.layer_key(tenant, name)) for name in names}
 
     def picture(self, frame: int) -> Pixels:
-        """What a frame shows, (height, width, 4) uint8, opaque."""
+        """Picture of a frame, (height, width, 4) uint8, opaque."""
         from processors.frames import draw_frame
 
         assert self._resources is not None

@@ -1,4 +1,4 @@
-"""Where a request's project document comes from: the request itself, the store, or a project source."""
+"""Source of a request's project document: the request itself, the store, or a project source."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from schemas.messages import ExportRequest
 
 
 class ProjectSource(Protocol):
-    """Where projects are kept by those who edit them."""
+    """An editor's store of projects."""
 
     def load(self, project_ref: str) -> bytes:
         """The document called "customer/project". Raises Missing, InvalidInput or Unavailable."""
@@ -57,7 +57,7 @@ class Documents:
             return self._store.get(key)
         except Missing as error:
             raise Missing(
-                "project_not_found", f"There is no project document at {key}.", path="project_key"
+                "project_not_found", f"No project document is stored at {key}.", path="project_key"
             ) from error
 
     def _from_source(self, ref: str) -> bytes:

@@ -1,4 +1,4 @@
-"""How stages state facts: the topic, the key, and the fact that ends a job."""
+"""Facts of stages: the topic, the key, and the fact that ends a job."""
 
 from __future__ import annotations
 

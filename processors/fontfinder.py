@@ -136,7 +136,7 @@ class FontFinder:
     def _batch(
         self, place: FontPlace, entries: Sequence[FontEntry], folder: Path, check: Callable[[], None]
     ) -> list[dict[str, Any]]:
-        """What the sandbox says of some files; a file that breaks it is left out by asking for each alone."""
+        """Answers of the sandbox about some files; one that breaks it is found by asking for each alone."""
         check()
         paths: list[Path] = []
         described: dict[int, dict[str, Any]] = {}

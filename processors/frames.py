@@ -29,7 +29,7 @@ class Frames:
     def draw(
         self, project: Project, settings: FilmSettings, seconds: float, tenant: str, context: TaskContext
     ) -> Plane:
-        """What is shown at `seconds`, (height, width, 4) uint8, opaque; the last frame from the end on.
+        """Picture at `seconds`, (height, width, 4) uint8, opaque; the last frame from the end on.
 
         Raises InvalidInput for what is wrong with the project as a whole, or with the slides that are seen.
         """

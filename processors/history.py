@@ -22,7 +22,7 @@ TRIES = 5
 
 
 class ExportHistory(Protocol):
-    """Where a project's exports are noted."""
+    """Record of a project's exports."""
 
     def record(self, plan: Plan, result: Result, finished_at: datetime) -> None:
         """Note one finished export; the same job again changes nothing. Raises Unavailable."""

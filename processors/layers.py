@@ -19,7 +19,7 @@ class Layers(Protocol):
     """Layers by their key in the object store."""
 
     def exists(self, key: str) -> bool:
-        """Whether a layer is drawn."""
+        """True if a layer is drawn."""
 
     def put(self, key: str, layer: LayerPixels) -> None:
         """Keep a drawn layer."""
@@ -35,7 +35,7 @@ class StoredLayers:
         self._store = store
 
     def exists(self, key: str) -> bool:
-        """Whether a layer is drawn."""
+        """True if a layer is drawn."""
         return self._store.exists(key)
 
     def put(self, key: str, layer: LayerPixels) -> None:
@@ -68,7 +68,7 @@ class SharedLayers:
         self._lock = threading.Lock()
 
     def exists(self, key: str) -> bool:
-        """Whether a layer is drawn. Who asks is going to have it read."""
+        """True if a layer is drawn. The caller is going to read it."""
         with self._lock:
             if key in self._layers:
                 self._wanted.add(key)

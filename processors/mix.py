@@ -42,7 +42,7 @@ REMEMBERED_JOBS = 4096
 
 @dataclass(eq=False)
 class Arrivals:
-    """What of a job, or of a segment of it, is not known to lie in the store."""
+    """Parts of a job, or of a segment of it, that are not known to be in the store."""
 
     missing: set[int]
     completed_by: str | None = None

@@ -1,4 +1,4 @@
-"""plan: resolves a request into a plan and sends out the work that nobody did before.
+"""plan: resolves a request into a plan and sends out the work that is not done yet.
 
 The project is validated, its assets are fetched and decoded, the format outlines its parts; what the
 store has already is left out. All that can be known to be wrong is said here, before work starts.
@@ -71,7 +71,7 @@ class PlanStage:
         self.concurrency = concurrency
 
     def parse(self, type_name: str | None, version: str | None, value: bytes) -> ExportRequest:
-        """A request, whoever published it."""
+        """A request, from the API or from any producer."""
         message: Any = read_message(type_name, version, value, ExportRequest)
         return message  # type: ignore[no-any-return]  # the accepted type
 
@@ -101,7 +101,7 @@ class PlanStage:
         return [tell(planned(plan, context.now())), *self._first_tasks(plan)]
 
     def _is_planned(self, plan_key: str) -> bool:
-        """Whether there is a plan that this version can read."""
+        """True if there is a plan that this version can read."""
         try:
             self._plans.get(plan_key)
         except (InvalidInput, Instead):
@@ -126,22 +126,21 @@ class PlanStage:
         subject = Subject(seen, project_key, gathered.assets, gathered.warnings, self._limits)
         outline = maker.outline(subject, settings, maker.timeline(subject, settings))
         files = _files(format_, maker.version, outline, request.tenant)
+        decided = {
+            "project_id": request.project_id or project.id,
+            "width": request.width or self._width,
+        }
         plan = Plan(
             job_id=request.job_id,
             tenant=request.tenant,
-            format=format_.name,
-            settings=request.settings,
+            **request.asked() | decided,
             project_key=project_key,
             project_name=project.name,
-            project_id=request.project_id or project.id,
-            customer_id=request.customer_id,
-            user_id=request.user_id,
             stages=_stages(outline),
             assets=gathered.assets,
             fonts=gathered.fonts,
             installed_fonts=gathered.installed,
             parts=tuple(outline.parts),
-            width=request.width or self._width,
             expected=outline.expected,
             files=files,
             joined=outline.joined,
@@ -198,7 +197,7 @@ class PlanStage:
 
 
 def _stages(outline: Outline) -> tuple[StageName, ...]:
-    """The stages that these parts go through; one that is a file by itself needs nobody who counts."""
+    """Stages of these parts; a single part that is a file by itself needs no counting."""
     needed: set[StageName] = {"plan", "upload"}
     for part in outline.parts:
         needed.update(ROUTES[part.kind])
@@ -226,7 +225,7 @@ def _files(format_: Format, version: str, outline: Outline, tenant: str) -> tupl
 
 
 def planned(plan: Plan, now: datetime) -> Planned:
-    """What is told about a plan."""
+    """The fact about a plan."""
     sounds = {part.key for part in plan.parts if part.kind == "sound"}
     others = {part.key for part in plan.parts if part.kind != "sound"}
     waiting = [plan.parts[position] for position in plan.todo]

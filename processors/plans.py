@@ -15,7 +15,7 @@ from processors.stage import Instead, Outgoing
 from schemas import topics
 from schemas.errors import InvalidInput, Missing
 from schemas.limits import DEFAULT, Limits
-from schemas.messages import ExportRequest
+from schemas.messages import Asked, ExportRequest
 from schemas.plan import Plan
 from schemas.project import InstalledFont, Project, parse_project
 from schemas.settings import ExportSettings, parse_settings
@@ -45,7 +45,7 @@ class PlanView:
 
     @cached_property
     def settings(self) -> ExportSettings:
-        """What the request asked for, with defaults filled in."""
+        """Settings of the request, with defaults filled in."""
         return parse_settings({**self.plan.settings, "format": self.plan.format})
 
     @cached_property
@@ -57,7 +57,7 @@ class PlanView:
 
     @cached_property
     def subject(self) -> Subject:
-        """What the export is made of: valid, as it was when it was planned."""
+        """The project and its assets, as they were when planned."""
         from renderers.recipes.maker import Subject
 
         project = parse_project(self.document, self._limits)
@@ -120,5 +120,5 @@ def asked_by_old(data: bytes) -> ExportRequest | None:
     raw = orjson.loads(data)
     if "parts" in raw:
         return None
-    named = ("job_id", "tenant", "format", "settings", "project_key", "customer_id", "user_id", "project_id")
-    return ExportRequest(**{name: raw.get(name) for name in named}, width=raw.get("width"), source="upgrade")
+    named = {"job_id", "tenant", "project_key", *Asked.model_fields} - {"project_ref"}
+    return ExportRequest(**{name: raw[name] for name in named if name in raw}, source="upgrade")

@@ -2,7 +2,7 @@
 
 Each batch is written to the table, then published to `export.status`, then acknowledged by the
 caller (processors/projection_app.py). What is repeated after a crash folds to nothing new and is
-published again under the same version, so nobody misses a change and nobody sees one that was not.
+published again under the same version: no change is missed, and none is seen that was not made.
 
 Cancel orders are turned into facts, so that the end of a job has one place in one log.
 """
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class JobTable(Protocol):
-    """What the projection needs of the job table."""
+    """The projection's view of the job table."""
 
     def get_many(self, refs: Sequence[JobRef]) -> Mapping[JobRef, Job]:
         """The jobs that are there. Raises Unavailable."""

@@ -25,7 +25,7 @@ WITHIN_S = 0.02
 FETCH_WAIT_MS = 20
 METADATA_MS = 2000
 """How soon topics and partitions are noticed. A broker that has just come back may name none for a moment;
-whoever joins the group then is given nothing until it looks again, by default a minute later."""
+a member that joins the group then is given nothing until it looks again, by default a minute later."""
 
 
 for _name in ("client", "conn", "consumer.fetcher", "consumer.group_coordinator", "cluster"):
@@ -149,7 +149,7 @@ class FaustProjection:
 
     @property
     def live(self) -> bool:
-        """Whether partitions are assigned, so that the next fact will be folded."""
+        """True once partitions are assigned, so that the next fact will be folded."""
         consumer = self.app.consumer
         try:
             return bool(self.app.started and consumer is not None and consumer.assignment())

@@ -28,7 +28,7 @@ def part_task(plan: Plan, position: int, stage: str | None = None, *, again: boo
 
 
 def after_part(plan: Plan, position: int, *, again: bool) -> list[Outgoing]:
-    """What follows from a part that is done: the next one of its kind, and word to whoever counts them."""
+    """Messages that follow a finished part: the next one of its kind, and the announcement to `mix`."""
     following = None if again else plan.following(position)
     following_task = [] if following is None else [part_task(plan, following)]
     if not plan.joined and len(plan.parts) == 1:

@@ -84,7 +84,7 @@ class SoundReader:
 
     def _keep(self, key: str, number: int, block: NDArray[float32]) -> None:
         with self._lock:
-            self._kept[key, number] = block.copy()  # or it would keep those beside it
+            self._kept[key, number] = block.copy()  # a view would keep its neighbours in memory
             while len(self._kept) > _KEPT_BLOCKS:
                 self._kept.popitem(last=False)
 

@@ -1,4 +1,4 @@
-"""What a stage is, to whoever runs it: the loop on Kafka, or one process without Kafka.
+"""Interface of a stage, for the loop on Kafka and for one process without Kafka.
 
 A stage reads messages of one topic and answers with messages for others. It knows neither
 partitions nor offsets. `handle` may block and runs in a worker thread; it may be called again with
@@ -12,8 +12,6 @@ from datetime import datetime
 from typing import NamedTuple, Protocol, TypeVar
 
 from schemas.errors import ExportError
-from schemas.facts import Fact
-from schemas.lifecycle import Job
 from schemas.messages import Message
 
 MessageT = TypeVar("MessageT", bound=Message)
@@ -38,24 +36,8 @@ class Instead(Exception):
         self.outputs = tuple(outputs)
 
 
-def event_id(outgoing: Outgoing) -> str:
-    """The CloudEvents id of a message: the same however often it is published, and unique for its source.
-
-    A fact has an id of its own; a snapshot is named by its job and version, a task by its key and type, with
-    the part's position where the key is the job's (CloudEvents 1.0.2, section "id").
-    """
-    message = outgoing.message
-    if isinstance(message, Job):
-        return f"{message.ref}:{message.TYPE}:{message.version}"
-    if isinstance(message, Fact):
-        return message.id
-    position = getattr(message, "position", None)
-    named = f"{outgoing.key}:{message.TYPE}"
-    return named if position is None else f"{named}:{position}"
-
-
 class TaskContext(NamedTuple):
-    """What a task may use of its surroundings.
+    """Environment of a task.
 
     check: raises Cancelled when the job was cancelled or the worker gives the task back; called
     often, at least every half second of work. emit: publishes at once, for progress that is seen
@@ -80,11 +62,11 @@ class Stage(Protocol[MessageT]):
 
     @property
     def concurrency(self) -> int:
-        """How many of its tasks one process has in flight; 1 a partition unless `unordered`."""
+        """Number of its tasks that one process has in flight; 1 a partition unless `unordered`."""
 
     @property
     def unordered(self) -> bool:
-        """Whether several messages of one partition may be in flight (stages that wait for networks)."""
+        """True if several messages of one partition may be in flight (stages that wait for networks)."""
 
     def parse(self, type_name: str | None, version: str | None, value: bytes) -> MessageT:
         """The message in `value`; raises InvalidMessage."""
@@ -99,4 +81,4 @@ class Stage(Protocol[MessageT]):
         """
 
     def on_failure(self, message: MessageT, error: ExportError, now: datetime) -> Iterable[Outgoing]:
-        """What to tell when the message cannot be handled: the fact that ends its job."""
+        """The fact that ends the job of a message that cannot be handled."""

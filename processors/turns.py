@@ -22,7 +22,7 @@ class Turns:
 
     @contextmanager
     def of(self, name: str, check: Callable[[], None]) -> Iterator[None]:
-        """The block, while nobody else is in one of the same name; `check` may end the waiting by raising."""
+        """A block that excludes others of the same name; `check` may end the wait by raising."""
         with self._changed:
             while name in self._taken:
                 check()

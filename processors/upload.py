@@ -83,7 +83,7 @@ class Upload:
             job_id=message.job_id,
             tenant=message.tenant,
             at=datetime.fromisoformat(manifest["finished_at"]),
-            result=Result.model_validate(manifest["result"]),
+            result=Result.model_validate(manifest["result"]).told(),
         )
         return [tell(completed)]
 
@@ -187,6 +187,7 @@ def _result(plan: Plan, files: Sequence[ResultFile], manifest_key: str, *, reuse
         manifest_key=manifest_key,
         reused=reused,
         files=tuple(files) if len(files) > 1 else (),
+        file_count=len(files),
     )
 
 
@@ -195,7 +196,7 @@ def _half_way(plan: Plan, now: datetime) -> Outgoing:
 
 
 def file_name(plan: Plan, number: int = 0) -> str:
-    """What a file is called when it is downloaded: the project's name, kept readable in any script.
+    """Name of a download: the project's name, kept readable in any script.
 
     Where there are several, the name that the plan gives each follows.
     """
@@ -243,7 +244,14 @@ def build_manifest(plan: Plan, result: Result, finished_at: datetime) -> dict[st
         ],
         "fonts": [{"family": font.family, "sha256": font.sha256} for font in plan.fonts],
         "chunks": [
-            {"key": p.key, "first_frame": p.first_frame, "frames": p.frames, "hold": p.hold, "lead": p.lead}
+            {
+                "key": p.key,
+                "first_frame": p.first_frame,
+                "frames": p.frames,
+                "hold": p.hold,
+                "lead": p.lead,
+                "way": p.way,
+            }
             for p in plan.chunks
         ],
         "sound": content_hash("sound", sounds) if sounds else None,

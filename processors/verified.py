@@ -1,4 +1,4 @@
-"""What a finished file must be, judged in the store: read once for its hash, in front for all else."""
+"""Verification of a finished file in the store: read once for its hash, and its head for all else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an owner should know although the export goes on: fonts replaced, text that shows as boxes."""
+"""Warnings for the owner of an export that goes on: fonts replaced, text that shows as boxes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from renderers.text.fonts import FontSet
 from schemas.project import Project
 
 MOST = 50
-"""Warnings about one kind of thing: nobody reads more, and a job's snapshot stays small."""
+"""Most warnings of one kind: more are not read, and a job's snapshot stays small."""
 
 
 def text_warnings(project: Project, fonts: FontSet, problems: Mapping[str, str] | None = None) -> list[str]:

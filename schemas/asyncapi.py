@@ -105,7 +105,7 @@ def _dead_letter() -> dict[str, Any]:
     return {
         "name": "dead-letter",
         "title": "DeadLetter",
-        "summary": "A message nobody could handle, as it was; headers say why and where it came from.",
+        "summary": "A message that could not be handled, unchanged; headers give the reason and the origin.",
         "payload": {},
     }
 
@@ -130,7 +130,7 @@ def _configuration(spec: topics.TopicSpec) -> dict[str, Any]:
 
 
 def _operations() -> dict[str, Any]:
-    """What can be done with the stream; `action` is what the system does about it."""
+    """An operation on the stream; `action` is the system's side of it."""
     texts = {
         "ask": ("receive", topics.REQUESTS, "Ask for an export"),
         "cancel": ("receive", topics.CONTROL, "Call an export off"),

@@ -1,7 +1,7 @@
-"""What long work looks at while it goes on: a function that raises when the work is to end."""
+"""Cancellation of long work: a function that is called now and then and raises to end it."""
 
 from __future__ import annotations
 
 
 def nothing() -> None:
-    """A check that never ends anything: for work that nobody can cancel."""
+    """A check that never raises, for work that cannot be cancelled."""

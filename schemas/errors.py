@@ -1,10 +1,10 @@
-"""What can go wrong, named for what the caller does next.
+"""Errors, named for what the caller does next.
 
     ExportError                a code, a sentence for the owner of the input, optionally a path into it
     ├── InvalidInput           deterministic: the job fails at once, a retry cannot help
     │   └── Missing            what was asked for does not exist (an asset, a project, an object)
     ├── Unavailable            infrastructure: retried with jittered back-off within a budget
-    ├── InvalidMessage         a message nobody can handle: dead-letter topic, then the next one
+    ├── InvalidMessage         a message that cannot be handled: dead-letter topic, then the next one
     └── Cancelled              the job was cancelled while the work was under way
 
 Codes are snake_case and stable: clients and alerts may match on them.

@@ -2,7 +2,7 @@
 
 The command line, the API, dialects and the fold read it; it imports nothing but the standard library and
 `schemas`. What a format is made of is in `renderers.formats`, one file a format, loaded by name when needed.
-docs/adding-a-format.md says what a row needs beside it.
+docs/adding-a-format.md says what else a new row needs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from schemas.errors import InvalidInput
 from schemas.stages import STAGES, StageName
 
 Recipe = Literal["film", "sound", "pages", "file"]
-"""What a result consists of: moving pictures, sound alone, single pictures, or one file that is written."""
+"""Kinds of results: moving pictures, sound alone, single pictures, or one document."""
 
 STAGES_OF: dict[Recipe, tuple[StageName, ...]] = {
     "film": STAGES,

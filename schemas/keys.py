@@ -1,14 +1,14 @@
-"""Where things lie in the object store: one prefix for each tenant, and below it one for each kind.
+"""Keys of the object store: one prefix for each tenant, and below it one for each kind.
 
 What is named by a hash is written once and never changed. No key is ever the folder of another
-(S3 servers on files cannot have `k/x` beside `k/x/y`).
+(S3 servers on files cannot have both `k/x` and `k/x/y`).
 """
 
 from __future__ import annotations
 
 
 def tenant_prefix(tenant: str) -> str:
-    """All that belongs to a tenant: nobody learns from a fast answer that another has the same."""
+    """Prefix of a tenant. Nothing is shared: a fast answer would reveal that another tenant has the same."""
     return f"t/{tenant}/"
 
 
@@ -18,7 +18,7 @@ def asset_key(tenant: str, sha256: str) -> str:
 
 
 def source_key(tenant: str, source_hash: str) -> str:
-    """What a source was found to be at a certain size and time: saves fetching it again."""
+    """Cached result of fetching one version of a source."""
     return f"t/{tenant}/sources/{source_hash}.json"
 
 
@@ -38,7 +38,7 @@ def font_key(tenant: str, sha256: str) -> str:
 
 
 def probe_key(tenant: str, probe_hash: str) -> str:
-    """What a decoder found out about an asset."""
+    """Cached answer of a decoder about an asset."""
     return f"t/{tenant}/probes/{probe_hash}.json"
 
 
@@ -91,7 +91,7 @@ def export_key(tenant: str, job_id: str, name: str) -> str:
 
 
 def manifest_key(tenant: str, job_id: str) -> str:
-    """What a published file was made of."""
+    """Manifest of a published file."""
     return f"t/{tenant}/exports/{job_id}/manifest.json"
 
 
@@ -101,5 +101,5 @@ def library_key(tenant: str, video_id: str) -> str:
 
 
 def project_record_key(customer_id: str, project_id: str) -> str:
-    """Where the design editor keeps a project."""
+    """Project record of the design editor."""
     return f"projects/{customer_id}/{project_id}.json"

@@ -30,7 +30,7 @@ from schemas.facts import (
 )
 from schemas.formats import FORMATS, STAGES_OF
 from schemas.identity import JobRef
-from schemas.messages import ExportRequest, JobId, Message, Tenant
+from schemas.messages import Asked, ExportRequest, JobId, Tenant
 
 Status = Literal["queued", "planning", "rendering", "uploading", "completed", "failed", "cancelled"]
 
@@ -43,19 +43,19 @@ TRANSITIONS: dict[Status, tuple[Status, ...]] = {
     "failed": (),
     "cancelled": (),
 }
-"""What may follow what. A state without followers is terminal."""
+"""Allowed transitions. A state without any is terminal."""
 
 TERMINAL: frozenset[Status] = frozenset(status for status, after in TRANSITIONS.items() if not after)
 
 WEIGHTS: dict[StageName, int] = {"plan": 5, "render": 15, "encode": 60, "mix": 12, "upload": 8}
-"""How much of a job's progress each stage stands for, before those that a format skips are left out."""
+"""Each stage's share of a job's progress, before the stages that a format skips are left out."""
 
 
 MIXED = 0.8
-"""How far `mix` is when all sound is mixed and only joining is left."""
+"""Progress of `mix` when all sound is mixed and only the join is left."""
 
 
-class Job(Message):
+class Job(Asked):
     """A job after some of its facts: what is in the job table, on `export.status` and in every answer.
 
     `version` counts the changes, so that a listener can tell old from new. `rendered`, `encoded` and
@@ -68,18 +68,9 @@ class Job(Message):
     tenant: Tenant
     status: Status = "queued"
     version: int = 0
-    format: str | None = None
-    settings: dict[str, Any] = Field(default_factory=dict)
-    metadata: dict[str, Any] = Field(default_factory=dict)
     source: str | None = None
-    customer_id: str | None = None
-    user_id: str | None = None
-    project_id: str | None = None
-    project_ref: str | None = None
     project_key: str | None = None
     project_name: str | None = None
-    batch_id: str | None = None
-    width: int | None = None
     request_hash: str | None = None
     stages: tuple[StageName, ...] = STAGES
     chunks: int | None = None
@@ -103,12 +94,16 @@ class Job(Message):
 
     @property
     def ref(self) -> JobRef:
-        """What identifies the job."""
+        """Identity of the job."""
         return JobRef(self.tenant, self.id)
+
+    def event_id(self, key: str, cause: str | None = None) -> str:
+        """Each version is an event of its own."""
+        return f"{self.ref}:{self.TYPE}:{self.version}"
 
     @property
     def terminal(self) -> bool:
-        """Whether the job has ended."""
+        """True once the job has ended."""
         return self.status in TERMINAL
 
     @computed_field  # type: ignore[prop-decorator]
@@ -122,7 +117,7 @@ class Job(Message):
         return min(99, int(100 * sum(WEIGHTS[s] * share for s, share in shares.items()) / total))
 
     def stage_progress(self) -> dict[StageName, float]:
-        """How far each stage of this job has come, 0 to 1, in the order of the stream."""
+        """Progress of each stage, 0 to 1, in the order of the stream."""
         if self.status == "completed":
             return dict.fromkeys(self.stages, 1.0)
         planned = self.chunks is not None
@@ -169,20 +164,12 @@ def fold(job: Job | None, fact: Fact | ExportRequest, *, at: datetime | None = N
 
 
 def _requested(job: Job | None, request: ExportRequest, at: datetime | None) -> dict[str, Any]:
-    """What a request adds: known once, never overwritten by a second one with the same id."""
+    """Fields from the request: set once, never overwritten by a second one with the same id."""
     if job is not None and job.format is not None:
         return {}
     given: dict[str, Any] = {
-        "format": request.format,
-        "settings": request.settings,
-        "metadata": request.metadata,
+        **request.asked(),
         "source": request.source,
-        "customer_id": request.customer_id,
-        "user_id": request.user_id,
-        "project_id": request.project_id,
-        "project_ref": request.project_ref,
-        "batch_id": request.batch_id,
-        "width": request.width,
         "request_hash": request.request_hash,
         "created_at": request.requested_at or at,
     }

@@ -1,4 +1,4 @@
-"""What a job may ask for at most: checked before any work starts, and named in the error."""
+"""Upper limits of a job, checked before any work starts and named in the error."""
 
 from typing import NamedTuple
 

@@ -5,13 +5,13 @@ of the first time, and positions mean the same for ever.
 """
 
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from schemas import keys
 from schemas.errors import InvalidInput
-from schemas.messages import JobId, Message, StoreKey, Tenant
+from schemas.messages import AboutJob, Asked, FormatName, Message, StoreKey
 from schemas.parts import AnyPart, Part, PartKind, PicturePart
 from schemas.project import InstalledFont
 from schemas.stages import StageName
@@ -24,7 +24,8 @@ class Asset(Message):
 
     key: the file as fetched; normal_key: its normal form, which is all that later stages read;
     width, height in pixels of an image; duration in seconds of a sound, and its
-    samples at 48 kHz; family of a font.
+    samples at 48 kHz; family of a font. box: of an SVG that was drawn for a box, how and into which one,
+    as it stands in the picture's name.
     """
 
     src: str
@@ -40,6 +41,12 @@ class Asset(Message):
     duration: float | None = None
     samples: int | None = None
     family: str | None = None
+    box: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What the asset is asked for by; see `schemas.paint.picture_name`."""
+        return self.src if self.box is None else f"{self.src}\t{self.box}"
 
 
 class UsedFont(Message):
@@ -50,7 +57,7 @@ class UsedFont(Message):
 
 
 class Expected(Message):
-    """What the finished file has to be: None and 0 for what its format does not have.
+    """Expected properties of the finished file: None and 0 for what its format lacks.
 
     duration in seconds; samples of the mix at 48 kHz; frames, fps, width and height of the picture.
     """
@@ -88,15 +95,15 @@ class Segment(Message):
         return (*range(*self.pictures), *range(*self.sounds))
 
 
-class Plan(Message):
-    """What a job consists of.
+class Plan(Asked, AboutJob):
+    """The work of a job.
 
     parts: in the order of the file. todo: indices into `parts` of those that were missing in the store, each
     key once, those of a kind together and what takes longest first; a task's `position` is such an index.
     width: how many parts of a kind are in flight at once. files: the result, the main file first. joined:
     whether `mix` makes the files of the parts; otherwise the parts are the files. instructions: what encoders
     are given on the machine that planned (`renderers.instructions`). installed_fonts: those of the deployment
-    that the document names, each with its file among the assets: whoever draws needs no other.
+    that the document names, each with its file among the assets: drawing needs no other.
     segments: of a result that is long enough for them; missing_segments: numbers of those that were not in
     the store. The parts of others are not asked for.
     """
@@ -104,15 +111,9 @@ class Plan(Message):
     TYPE: ClassVar[str] = "job.plan"
     VERSION: ClassVar[int] = 2
 
-    job_id: JobId
-    tenant: Tenant
-    format: str
-    settings: dict[str, Any]
+    format: FormatName
     project_key: StoreKey
     project_name: str | None = None
-    project_id: str | None = None
-    customer_id: str | None = None
-    user_id: str | None = None
     stages: tuple[StageName, ...]
     assets: tuple[Asset, ...] = ()
     fonts: tuple[UsedFont, ...] = ()
@@ -131,7 +132,7 @@ class Plan(Message):
 
     @property
     def output_key(self) -> str:
-        """Where the main file lies, named by all that determines it."""
+        """Key of the main file, named by all that determines it."""
         return self.files[0].key
 
     @property

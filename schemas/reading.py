@@ -147,7 +147,7 @@ def validate(model: type[Model], raw: Mapping[str, Any]) -> Model:
 
 
 def _urgency(error: Any) -> int:
-    """An unknown key often explains the missing one beside it, so it is told first."""
+    """An unknown key often explains a missing one next to it, so it is reported first."""
     return 0 if error["type"] == "extra_forbidden" else 1
 
 

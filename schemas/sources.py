@@ -1,4 +1,4 @@
-"""What a `src` may look like: judged by its letters alone, before anything is fetched."""
+"""Syntax of a `src`, checked before anything is fetched."""
 
 from __future__ import annotations
 

@@ -27,16 +27,16 @@ MIB = 1024 * 1024
 JOB_KEY = "tenant/job_id"
 TASK_KEY = "tenant/job_id:part"
 MIX_KEY = "tenant/job_id, or tenant/job_id:segment"
-"""How keys are made: schemas/identity.py."""
+"""Formats of keys; schemas/identity.py makes them."""
 
 MAX_REQUEST_BYTES = 8 * MIB
 """A request may inline its project; every other message stays under 64 kB."""
 MAX_DEAD_LETTER_BYTES = 9 * MIB
-"""A request that nobody could read, with the headers that say why."""
+"""An unreadable request, with the headers that give the reason."""
 
 
 class TopicSpec(NamedTuple):
-    """How a topic is declared. `retention_ms` counts for cleanup "delete" only."""
+    """Declaration of a topic. `retention_ms` applies to cleanup "delete" only."""
 
     name: str
     key: str
@@ -79,7 +79,7 @@ TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec(
         DEAD_LETTER,
         "the original key",
-        "a message nobody could handle, with the reason and its origin in headers",
+        "a message that could not be handled, with reason and origin in headers",
         retention_ms=28 * DAY_MS,
         max_message_bytes=MAX_DEAD_LETTER_BYTES,
     ),

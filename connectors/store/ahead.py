@@ -20,7 +20,7 @@ T = TypeVar("T")
 READERS = 8
 """Objects that are read at a time."""
 BUDGET = 64 << 20
-"""Bytes that may wait for whoever reads; an object that is larger is read alone."""
+"""Bytes that may wait for the reader; a larger object is read alone."""
 RANGE = 4 << 20
 """Bytes of a large object that are read at a time."""
 
@@ -60,7 +60,7 @@ def blocks(store: ObjectStore, key: str, size: int, length: int = RANGE) -> Iter
 
 
 def _in_order(calls: Iterable[Callable[[], T]], depth: Callable[[], int]) -> Iterator[T]:
-    """What the calls return, in their order, while up to `depth` more of them are at work or done."""
+    """Results of the calls in their order, while up to `depth` more run ahead."""
     waiting = iter(calls)
     begun: deque[Future[T]] = deque()
     with ThreadPoolExecutor(READERS, thread_name_prefix="ahead") as pool:

@@ -1,4 +1,4 @@
-"""What an object store is to the rest: keys to bytes, written whole or not at all."""
+"""Interface of an object store: keys to bytes, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CONTENT_TYPES = {
 
 
 class ObjectInfo(NamedTuple):
-    """What is known of an object without its bytes; `modified` in UTC."""
+    """Metadata of an object; `modified` in UTC."""
 
     key: str
     size: int
@@ -63,10 +63,10 @@ class ObjectStore(Protocol):
         """Write an object from a file, which is left as it is."""
 
     def exists(self, key: str) -> bool:
-        """Whether there is such an object."""
+        """True if the object exists."""
 
     def stat(self, key: str) -> ObjectInfo:
-        """What is known of an object."""
+        """Metadata of an object."""
 
     def delete(self, key: str) -> None:
         """Remove an object; nothing happens when there is none."""
@@ -117,18 +117,18 @@ def _encodable(key: str) -> bool:
 
 
 def content_type_of(key: str) -> str:
-    """What a key's extension says the object is."""
+    """Media type by a key's extension."""
     _, dot, extension = key.rpartition("/")[2].rpartition(".")
     return CONTENT_TYPES.get(extension.lower(), DEFAULT_TYPE) if dot else DEFAULT_TYPE
 
 
 def missing(key: str) -> Missing:
     """The error for an object that is not there."""
-    return Missing("object_missing", f"There is no object {key}.")
+    return Missing("object_missing", f"Object {key} does not exist.")
 
 
 def disk_error(error: OSError) -> Unavailable:
-    """What trouble with a disk means: it may pass when somebody makes room or mounts it again."""
+    """The error for a failing disk: it may pass when there is room or the disk is mounted again."""
     if error.errno in FULL:
         return Unavailable("disk_full", "The disk is full: make room, and the export goes on by itself.")
     return Unavailable("store_unavailable", f"The object store on disk does not work: {error.strerror}.")

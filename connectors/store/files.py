@@ -1,6 +1,6 @@
 """An object store on files: an object is the file of its key below one folder.
 
-Objects are written to `.partial` in the same folder and renamed, so nobody ever reads half of one, and
+Objects are written to `.partial` in the same folder and renamed, so half of one is never read, and
 what a killed process left there is no object; it is swept when it is an hour old. A file is never
 changed once it has its name, which is why `copy` may link it.
 """
@@ -76,7 +76,7 @@ class FileStore:
             self._write(key, lambda part: _copy_bytes(source.fileno(), part))
 
     def exists(self, key: str) -> bool:
-        """Whether there is such an object."""
+        """True if the object exists."""
         try:
             self.stat(key)
         except InvalidInput as error:
@@ -86,7 +86,7 @@ class FileStore:
         return True
 
     def stat(self, key: str) -> ObjectInfo:
-        """What is known of an object. Raises Missing."""
+        """Metadata of an object. Raises Missing."""
         with self._reading(key):
             found = os.stat(self._path(key))
         if not _is_file(found):

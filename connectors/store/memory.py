@@ -67,13 +67,13 @@ class MemoryStore:
         self.put(key, data, content_type)
 
     def exists(self, key: str) -> bool:
-        """Whether there is such an object."""
+        """True if the object exists."""
         check_key(key)
         with self._lock:
             return key in self._objects
 
     def stat(self, key: str) -> ObjectInfo:
-        """What is known of an object."""
+        """Metadata of an object."""
         return self._find(key)[1]
 
     def delete(self, key: str) -> None:
@@ -109,7 +109,7 @@ class MemoryStore:
         self.put(target, b"".join(found))
 
     def presign(self, key: str, seconds: int, file_name: str) -> str | None:
-        """None: nobody else can read this memory."""
+        """None: no other process can read this memory."""
         return None
 
     def _find(self, key: str) -> tuple[bytes, ObjectInfo]:

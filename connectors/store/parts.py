@@ -1,4 +1,4 @@
-"""How the parts of a multipart upload are cut, so that the server copies nearly all of them itself.
+"""Cuts the parts of a multipart upload so that the server copies nearly all of them itself.
 
 S3 takes a part from another object, or a range of one, if it has at least 5 MiB; only the last may be smaller
 ("Amazon S3 multipart upload limits"). Sources that are smaller are read and sent, several in one part.

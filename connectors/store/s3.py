@@ -49,7 +49,7 @@ PASSING = ("SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", 
 
 @dataclass(frozen=True)
 class S3Settings:
-    """Where the server is. endpoint: host:port without a scheme; secure: TLS.
+    """Address of the server. endpoint: host:port without a scheme; secure: TLS.
 
     region is signed into each request; named, because asking for it costs a call. public_endpoint: an
     http(s) address under which clients outside reach the same server, for presigned addresses.
@@ -136,7 +136,7 @@ class S3Store:
             )
 
     def exists(self, key: str) -> bool:
-        """Whether there is such an object."""
+        """True if the object exists."""
         try:
             self.stat(key)
         except InvalidInput as error:
@@ -146,7 +146,7 @@ class S3Store:
         return True
 
     def stat(self, key: str) -> ObjectInfo:
-        """What is known of an object."""
+        """Metadata of an object."""
         with _errors(key):
             return _info(self._client.stat_object(self._bucket, check_key(key)), key)
 

@@ -1,4 +1,4 @@
-"""An object as a file that is read by ranges: for whoever needs its beginning, or bytes here and there."""
+"""An object as a file that is read by ranges, for readers that need parts of it."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""What lies between the loop and its worker threads: messages that were read and not yet handled.
+"""Queue between the loop and its worker threads: messages that were read and not yet handled.
 
 The loop adds what it polled; worker threads claim what may run now and finish it; the loop asks
 what to commit, and which partitions to pause. One lock, no I/O, no Kafka.
 
 A partition's state lives as long as it is assigned. When it is revoked its waiting messages are
-forgotten (whoever owns it next reads them), and what is still running may finish and publish, but
+forgotten (its next owner reads them), and what is still running may finish and publish, but
 commits nothing: its state is no longer here, and a new assignment begins with a new one.
 """
 
@@ -47,7 +47,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Limits:
-    """How much of a topic may be in flight: tasks in all, and more than one a partition if `unordered`."""
+    """Limits of a topic's work in flight: tasks in all, and more than one a partition if `unordered`."""
 
     concurrency: int = 1
     unordered: bool = False
@@ -55,7 +55,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Buffering:
-    """How much of a partition is kept ready: paused at `high` messages or `size` bytes, resumed at `low`."""
+    """Watermarks of a partition's backlog: paused at `high` messages or `size` bytes, resumed at `low`."""
 
     high: int = 128
     low: int = 64
@@ -164,13 +164,13 @@ class Backlog:
 
     @property
     def in_flight(self) -> int:
-        """How many messages are being handled, those of revoked partitions included."""
+        """Number of messages being handled, those of revoked partitions included."""
         with self._changed:
             return len(self._claims)
 
     @property
     def assigned(self) -> int:
-        """How many partitions are ours."""
+        """Number of assigned partitions."""
         with self._changed:
             return len(self._partitions)
 

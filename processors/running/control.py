@@ -42,11 +42,11 @@ class CancelledJobs:
                 self._jobs.popitem(last=False)
 
     def __contains__(self, job: tuple[str, str]) -> bool:
-        """Whether (job id, tenant) is called off."""
+        """True if the job is cancelled."""
         return job in self._jobs
 
     def __len__(self) -> int:
-        """How many are known."""
+        """Number of known orders."""
         return len(self._jobs)
 
 
@@ -100,7 +100,7 @@ class ControlReader:
             if time.monotonic() > look_again:
                 look_again = time.monotonic() + 60
                 if len(consumer.list_topics(name, timeout=10).topics[name].partitions) != count:
-                    return  # the topic grew: read it anew
+                    return  # the topic grew: read it again
 
     def _take(self, message: Message) -> None:
         value = message.value()

@@ -19,7 +19,7 @@ TASK_SECONDS = Histogram(
 )
 TASKS_IN_FLIGHT = Gauge("exportstream_tasks_in_flight", "Messages being handled now.", ("stage",))
 RETRIES = Counter("exportstream_task_retries", "Attempts repeated after an infrastructure fault.", ("stage",))
-DEAD_LETTERS = Counter("exportstream_dead_letters", "Messages that nobody could handle.", ("topic", "code"))
+DEAD_LETTERS = Counter("exportstream_dead_letters", "Messages that could not be handled.", ("topic", "code"))
 CONSUMER_LAG = Gauge(
     "exportstream_consumer_lag",
     "Messages between the next one to handle and the end of the log, for partitions of this process.",

@@ -45,7 +45,7 @@ LAG_EVERY = 5.0
 
 @dataclass(frozen=True)
 class RunnerOptions:
-    """How a worker behaves in trouble and at its end: `grace` in seconds, the rest takes 3 more."""
+    """Behaviour of a worker in trouble and at its end: `grace` in seconds, the rest takes 3 more."""
 
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     dlq: DlqPolicy = field(default_factory=DlqPolicy)
@@ -54,7 +54,7 @@ class RunnerOptions:
 
 @dataclass(frozen=True)
 class Health:
-    """What a worker knows of itself: ages in seconds; `waiting` is what lies in Kafka for it, if known."""
+    """State of a worker: ages in seconds; `waiting` is what lies in Kafka for it, if known."""
 
     since_poll: float
     since_progress: float
@@ -109,7 +109,7 @@ class Runner:
         return self._ready.wait(timeout)
 
     def health(self) -> Health:
-        """How the worker is."""
+        """State of the worker."""
         now = self._clock.monotonic()
         return Health(
             since_poll=now - self._last_poll,
@@ -124,7 +124,7 @@ class Runner:
 
         Raises Missing when topics are missing and Unavailable when no broker answers at the start;
         TooManyDeadLetters; KafkaException for what librdkafka calls fatal. Then the process should
-        end, and be started again by whoever supervises it.
+        end, and be restarted by its supervisor.
         """
         check_topics(self._settings, [*self._stages, PROGRESS, CONTROL, DEAD_LETTER])
         publisher = Publisher(self._settings)
@@ -255,7 +255,7 @@ class Runner:
         self._resume -= set(places)
 
     def _owed_commits(self) -> dict[Place, int]:
-        """What is to be committed, and what was sent and not answered: a broker that restarts forgets it."""
+        """Offsets to commit, and those sent but unanswered: a restarting broker forgets them."""
         return self._unanswered | self._backlog.commits()
 
     # The threads

@@ -3,8 +3,8 @@
     done         handled, outputs acknowledged by the broker
     failed       the job's owner was told why it cannot be done
     cancelled    the job was called off: dropped
-    dead_letter  nobody can read it: published to the dead-letter topic
-    handed_back  the worker stops: not handled, whoever gets the partition next begins anew
+    dead_letter  unreadable: published to the dead-letter topic
+    handed_back  the worker stops: not handled, the partition's next owner begins again
 
 All but the last count as handled: their offset may be committed.
 """
@@ -27,8 +27,8 @@ from connectors.store.base import FULL, disk_error
 from processors.running import metrics
 from processors.running.backlog import Record
 from processors.running.policies import RetryPolicy
-from processors.stage import JOB_CANCELLED, Instead, Outgoing, Stage, TaskContext, event_id
-from schemas.cloudevents import EventHeaders, Headers, child_trace, encode_headers
+from processors.stage import JOB_CANCELLED, Instead, Outgoing, Stage, TaskContext
+from schemas.cloudevents import Headers, child_trace, headers_for
 from schemas.errors import Cancelled, ExportError, InvalidInput, InvalidMessage, Unavailable
 from schemas.topics import DEAD_LETTER
 
@@ -41,7 +41,7 @@ WAIT_STEP = 0.2
 
 
 class Publishes(Protocol):
-    """What is needed of a publisher (connectors.kafka.Publisher)."""
+    """The part of a publisher that is needed (connectors.kafka.Publisher)."""
 
     def publish(
         self, topic: str, key: str | bytes | None, value: bytes | None, headers: Headers
@@ -234,22 +234,20 @@ class _Task:
                     raise _HandedBack from error
 
     def _publish(self, outgoing: Outgoing) -> Future[None]:
-        message = outgoing.message
-        headers = encode_headers(
-            EventHeaders(
-                type=message.TYPE,
-                version=str(message.VERSION),
-                id=event_id(outgoing),
-                source=f"exportstream/{self.stage}",
-                time=self._clock.now(),
-                traceparent=child_trace(self.record.headers.traceparent, self._clock.random.getrandbits),
-            )
+        record, message = self.record, outgoing.message
+        headers = headers_for(
+            message,
+            outgoing.key,
+            source=self.stage,
+            time=self._clock.now(),
+            traceparent=child_trace(record.headers.traceparent, self._clock.random.getrandbits),
+            cause=record.headers.id or _place(record),
         )
         return self._publisher.publish(outgoing.topic, outgoing.key, message.encode(), headers)
 
 
 def _handled(stage: Stage[Any], message: Any, context: TaskContext) -> list[Outgoing]:
-    """What a stage answers. Raises as it does, and Unavailable where the disk of the work folder is full."""
+    """Messages that a stage emits. Raises as it does, and Unavailable if the work folder's disk is full."""
     try:
         return list(stage.handle(message, context))
     except Instead as other:

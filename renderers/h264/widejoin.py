@@ -48,7 +48,7 @@ class Mp4Segments:
                     segment.is_last,
                     packets and [packets.start, packets.stop],
                 ],
-                [(part.key, part.hold, part.lead) for part in own],
+                [(part.key, part.hold, part.lead, part.way, part.run) for part in own],
                 [(part.key, part.first) for part in sounds[heard.start : heard.stop]],
             ]
             found.append(Cut((segment.first, segment.end), (heard.start, heard.stop), identity))

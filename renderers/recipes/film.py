@@ -159,7 +159,7 @@ class Film(Generic[SpecT]):
             width=timeline.canvas.width,
             height=timeline.canvas.height,
         )
-        identity = [fields, [(c.hold, c.lead) for c in chunks]]
+        identity = [fields, [(c.hold, c.lead, c.way, c.run) for c in chunks]]
         segments = self._segments(spec, fields, chunks, sounds)
         return Outline([*chunks, *sounds], identity, expected, segments=segments)
 
