@@ -14,6 +14,7 @@ import hashlib
 import os
 import statistics
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime
@@ -31,6 +32,7 @@ from exportstream.config import Settings
 from exportstream.wiring import make_stages
 from processors.plans import PlanCache, PlanView
 from processors.stage import TaskContext
+from processors.verified import sha256_of
 from schemas import keys
 from schemas.messages import (
     DEFAULT_TENANT,
@@ -153,7 +155,10 @@ def _joined(costs: Costs, view: PlanView, about: Any) -> dict[str, float]:
     for _ in range(REPEATS):
         store.delete(keys.manifest_key(plan.tenant, plan.job_id))
         publish.append(costs.task("upload", UploadTask(**about, output_key=plan.output_key)))
+    size, began = store.stat(plan.output_key).size, time.process_time()
+    sha256_of(store, plan.output_key, size)
     return {
+        "hash": time.process_time() - began,
         "count": count,
         "segment": statistics.mean(segment) if segment else 0.0,
         "join": statistics.mean(join),

@@ -40,7 +40,8 @@ class Costs:
 
     plan: once. open: once for each process that works on the job. render_photo: a chunk whose photograph is
     not drawn yet; render: any other. encode_frame: for each frame. sound: a part. count: a part, by
-    the worker that counts it. segment: a minute. join, upload: once. hop: from the end of a stage to the
+    the worker that counts it. segment: a minute. join, upload: once; of the latter hash by one
+    core, however many the store has. hop: from the end of a stage to the
     beginning of the next.
     """
 
@@ -55,10 +56,16 @@ class Costs:
     segment: float
     join: float
     upload: float
+    hash: float
     hop: float = 0.01
 
 
-MEASURED: dict[str, Costs] = {}
+MEASURED = {
+    "5": Costs(300.0, 0.30333, 0.02, 0.1, 0.0125, 0.00332, 0.1, 0.0015, 0.116, 0.23, 0.28, 0.075),
+    "60": Costs(
+        3600.0, 1.88667, 0.34, 0.15333, 0.015, 0.00375, 0.09833, 0.00155, 0.12383, 2.51333, 3.75333, 0.897
+    ),
+}
 """What docs/scaling.md says was measured, by minutes."""
 
 
@@ -66,8 +73,7 @@ MEASURED: dict[str, Costs] = {}
 class Setup:
     """How wide: cores that encode, of which a process has `cores`; cores that draw; cores that mix and join.
 
-    in_segments: whether joins are wide; otherwise one worker joins when all parts are there. store: how many
-    cores the store has for what it copies for one job.
+    store: how many cores the store has for what it copies for one job.
     """
 
     encoders: int
@@ -76,7 +82,6 @@ class Setup:
     width: int
     cores: int = 1
     partitions: int = DEFAULT_PARTITIONS
-    in_segments: bool = True
     store: int = 1
 
 
@@ -127,7 +132,7 @@ class _Job:
         self._name = b"t/job-%d" % seed
         self._chunks = round(costs.seconds / SLIDE_S)
         self._sounds = math.ceil(costs.seconds / SOUND_S)
-        self._segments = max(1, round(costs.seconds / SEGMENT_S)) if setup.in_segments else 1
+        self._segments = max(1, round(costs.seconds / SEGMENT_S))
         chance = np.random.default_rng(seed)
         self._pools = {
             "render": _Pool(setup.renderers, setup, chance, ordered=True),
@@ -162,9 +167,9 @@ class _Job:
             self._pools[stage].end(process, partition)
             self._begin(now, stage, process)
             self._after(now, stage, what, number)
-        serial = (costs.hop + costs.join / setup.store) + (costs.hop + costs.upload / setup.store)
         self.ends["parts and segments"] = now
-        return now + serial
+        upload = max(costs.hash, (costs.upload - costs.hash) / setup.store)
+        return now + costs.hop + costs.join / setup.store + costs.hop + upload
 
     def _arrive(self, now: float, stage: str, what: str, number: int) -> None:
         key = b"%b:%d" % (self._name, self._segment_of(what, number) if stage == "mix" else number)
@@ -190,7 +195,7 @@ class _Job:
         elif what != "segment":
             segment = self._segment_of(what, number)
             self._missing[segment] -= 1
-            if not self._missing[segment] and self._setup.in_segments:
+            if not self._missing[segment]:
                 self._at(now, "arrives", "mix", (segment,), "segment")
 
     def _at(self, time: float, event: str, stage: str, given: tuple[int, ...], what: str) -> None:
@@ -227,7 +232,6 @@ def setups(encoders: int, costs: Mapping[str, Costs]) -> dict[str, tuple[Costs, 
     # A multiple of the processes: the 12 that topics have are one for 1, 2 and 4 of them.
     partitions = processes * max(1, DEFAULT_PARTITIONS // processes)
     narrow = Setup(encoders, others, others, 8, cores, partitions)
-    one = Setup(encoders, others, others, wide, cores, partitions, in_segments=False)
     segments = Setup(encoders, others, others, wide, cores, partitions)
     quick = Setup(encoders, others, others, wide, cores, partitions, store=8)
     last = max(costs, key=float)
@@ -235,8 +239,7 @@ def setups(encoders: int, costs: Mapping[str, Costs]) -> dict[str, tuple[Costs, 
     return {
         f"{first} min, width 8": (costs[first], narrow),
         f"{first} min, width 2 N + 8": (costs[first], segments),
-        f"{last} min, joined by one": (costs[last], one),
-        f"{last} min, in segments": (costs[last], segments),
+        f"{last} min, width 2 N + 8": (costs[last], segments),
         f"{last} min, the store has 8 cores": (costs[last], quick),
     }
 

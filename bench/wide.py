@@ -3,7 +3,7 @@
 Starts a Kafka broker and an S3 server (tests/servers), one worker for plan, mix and upload, one for render,
 and as many encode workers of one core each as `--workers` says, then exports a project whose every frame
 differs: photographs that zoom, titles that slide. Each run has a tenant of its own, so nothing is found.
-Prints a table, and with `--save FILE` writes the stages' times for `bench.simulate`.
+Prints a table, and with `--save FILE` writes the stages' times, which `bench.costs` measures one by one.
 
 A machine of two cores has none to spare for a second encoder beside broker, store and the rest.
 `--share 0.3` lets each encode worker run for three tenths of the time (SIGSTOP and SIGCONT, twice a
@@ -72,7 +72,7 @@ class Run:
         return max(self.at("chunk.encoded")) - self.at("job.planned")[0]
 
     def times(self, seconds: float, frames: int) -> dict[str, float]:
-        """The stages' times, as `bench.simulate` wants them."""
+        """The stages' times."""
         encoded, total = max(self.at("chunk.encoded")), self.stages["encode"][0]
         upload = self.stages["upload"][0]
         hop = max(0.0, self.at("plan.started")[0] - self.asked)
