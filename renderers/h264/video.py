@@ -66,7 +66,7 @@ KNOWN_LOOKAHEAD = 6
 CLOSE = 6
 CLOSE_LOOKAHEAD, CLOSE_CRF = 7, -1.63
 """The same, and the quality above `crf`, where there are fewer frames than `CLOSE` to an anchor."""
-PARTLY_CRF = -1.2
+PARTLY_CRF = -1.1
 """The same where some anchors follow one another, as more moves than is known there."""
 KNOWN_KEY = 1.7
 """As `MOVING_KEY` for known motion: x264 raises a picture's quality by how many are made of it, and sees an
