@@ -25,7 +25,17 @@ import imageio_ffmpeg
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from bench.projects import CASES, PHOTO_BOX, SLIDE_IN, TITLE_BOX, TITLE_SIZE, ZOOM, Case, background, title
+from bench.projects import (
+    CASES,
+    FADE_IN,
+    SLIDE_IN,
+    TITLE_BOX,
+    TITLE_SIZE,
+    ZOOM,
+    Case,
+    background,
+    title,
+)
 
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 FONTS = ("/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf", "DejaVuSans-Bold.ttf", "Arial Bold.ttf")
@@ -42,7 +52,7 @@ class Slide:
     def __init__(self, case: Case, index: int, folder: Path) -> None:
         self._case = case
         scale = case.height / 1080
-        self._photo_box = tuple(round(v * scale) for v in PHOTO_BOX)
+        self._photo_box = tuple(round(v * scale) for v in case.photo_box)
         self._title_box = tuple(round(v * scale) for v in TITLE_BOX)
         self._scale = scale
         _, _, width, height = self._photo_box
@@ -57,11 +67,11 @@ class Slide:
         self._plain[:] = color
         self._text, self._alpha = self._drawn(title(index))
         self._static = self._plain.copy()
-        if not case.zoom:
+        if not (case.zoom or case.appears):
             self._put_photo(self._static, 1.0)
-        if not case.title_moves:
+        if not (case.title_moves or case.appears or (case.full and case.zoom)):
             self._put_title(self._static, 0)
-        self._cache: tuple[tuple[float, float], Picture] | None = None
+        self._cache: tuple[Any, Picture] | None = None
 
     def _drawn(self, text: str) -> tuple[Picture, Picture]:
         _, _, width, height = self._title_box
@@ -76,37 +86,51 @@ class Slide:
         zoom = 1 + (ZOOM - 1) * min(1.0, seconds / case.seconds) if case.zoom else 1.0
         share = min(1.0, seconds / SLIDE_IN)
         offset = -1800 * self._scale * (1 - share) ** 2 if case.title_moves else 0.0
-        if self._cache is not None and self._cache[0] == (zoom, offset):
+        photo, words = (_opacity(seconds, *FADE_IN[name]) if case.appears else 1.0 for name in FADE_IN)
+        shown = zoom, offset, photo, words
+        if self._cache is not None and self._cache[0] == shown:
             return self._cache[1]
-        if not (case.zoom or case.title_moves):
+        if case.still:
             return self._static
         frame = self._static.copy()
-        if case.zoom:
-            self._put_photo(frame, zoom)
-        if case.title_moves:
-            self._put_title(frame, round(offset))
-        self._cache = (zoom, offset), frame
+        if case.zoom or case.appears:
+            self._put_photo(frame, zoom, photo)
+        if case.title_moves or case.appears or (case.full and case.zoom):
+            self._put_title(frame, round(offset), words)
+        self._cache = shown, frame
         return frame
 
-    def _put_photo(self, frame: Picture, zoom: float) -> None:
+    def _put_photo(self, frame: Picture, zoom: float, opacity: float = 1.0) -> None:
+        if opacity <= 0:
+            return
         x, y, width, height = self._photo_box
         fitted = max(width / self._photo.shape[1], height / self._photo.shape[0]) * zoom
         shift = (width - self._photo.shape[1] * fitted) / 2, (height - self._photo.shape[0] * fitted) / 2
         matrix = np.array([[fitted, 0, shift[0]], [0, fitted, shift[1]]], np.float64)
-        frame[y : y + height, x : x + width] = cv2.warpAffine(
+        there = frame[y : y + height, x : x + width]
+        drawn = cv2.warpAffine(
             self._photo, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
+        there[:] = drawn if opacity >= 1 else cv2.addWeighted(there, 1 - opacity, drawn, opacity, 0)
 
-    def _put_title(self, frame: Picture, offset: int) -> None:
+    def _put_title(self, frame: Picture, offset: int, opacity: float = 1.0) -> None:
         x, y, width, height = self._title_box
         left, right = max(0, x + offset), min(frame.shape[1], x + offset + width)
         if left >= right:
             return
         part = slice(left - x - offset, right - x - offset)
         alpha = self._alpha[:, part]
+        if opacity < 1:
+            alpha = cv2.convertScaleAbs(alpha, alpha=opacity)
         there = frame[y : y + height, left:right]
         above = cv2.multiply(self._text[:, part], alpha, scale=1 / 255)
         there[:] = cv2.add(above, cv2.multiply(there, cv2.bitwise_not(alpha), scale=1 / 255))
+
+
+def _opacity(seconds: float, start: float, duration: float) -> float:
+    """How far something has faded in, faster at first."""
+    share = min(1.0, max(0.0, (seconds - start) / duration))
+    return 1 - (1 - share) ** 2
 
 
 def font(size: float) -> Any:
@@ -137,7 +161,11 @@ def frames(case: Case, folder: Path) -> Iterator[Picture]:
         picture = slide(index).at(inside)
         if index and case.fade and inside < case.fade - 1e-9:
             before = slide(index - 1).at(inside + step)
-            picture = cv2.addWeighted(before, 1 - inside / case.fade, picture, inside / case.fade, 0)
+            if case.transition == "fade":
+                picture = cv2.addWeighted(before, 1 - inside / case.fade, picture, inside / case.fade, 0)
+            else:
+                shift = round(case.width * inside / case.fade)
+                picture = np.concatenate([before[:, shift:], picture[:, :shift]], axis=1)
         yield picture
 
 

@@ -21,6 +21,8 @@ ZOOM = 1.15
 """How far a photograph has grown at the end of its slide."""
 SLIDE_IN = 0.8
 """Seconds that a title needs to slide in."""
+FADE_IN = {"photo": (0.2, 0.8), "title": (0.6, 0.8)}
+"""Where `Case.appears`: when each begins to fade in, and for how long."""
 COLORS = (
     "#1d3557",
     "#2a9d8f",
@@ -37,14 +39,21 @@ COLORS = (
 
 @dataclass(frozen=True)
 class Case:
-    """One project and how it is exported."""
+    """One project and how it is exported.
+
+    fade: seconds of the transition between slides. full: the photograph fills the slide, its title lies on
+    it. appears: photograph and title fade in, one after the other.
+    """
 
     name: str
     title: str
     slides: int
     seconds: float
     fade: float = 0.0
+    transition: str = "fade"
     zoom: bool = False
+    full: bool = False
+    appears: bool = False
     title_moves: bool = False
     sounds: int = 2
     fps: int = 30
@@ -68,7 +77,12 @@ class Case:
     @property
     def still(self) -> bool:
         """Whether nothing moves."""
-        return not (self.fade or self.zoom or self.title_moves)
+        return not (self.fade or self.zoom or self.title_moves or self.appears)
+
+    @property
+    def photo_box(self) -> tuple[int, int, int, int]:
+        """Left, top, width and height of the photograph in the coordinates of 1920×1080."""
+        return FULL_BOX if self.full else PHOTO_BOX
 
 
 CASES = (
@@ -77,6 +91,12 @@ CASES = (
     Case("crossfades", "the same with 0.5 s crossfades", 10, 3.0, fade=0.5),
     Case("zoom", "a photo zooming on every slide, title sliding in", 10, 3.0, zoom=True, title_moves=True),
     Case("titles", "only the titles sliding in", 10, 3.0, title_moves=True),
+    Case("pushes", "10 slides that push one another for 0.5 s", 10, 3.0, fade=0.5, transition="slide-left"),
+    Case("appear", "photograph and title fade in on every slide", 10, 3.0, appears=True),
+    Case(
+        "over", "titles sliding in over photographs that fill the slide", 10, 3.0, full=True, title_moves=True
+    ),
+    Case("captions", "titles on photographs that fill the slide and grow", 10, 3.0, full=True, zoom=True),
     Case("minute", "2 static slides × 30 s (1 min)", 2, 30.0),
     Case("minutes", "20 static slides × 30 s (10 min)", 20, 30.0),
     Case("fps60", "crossfades and titles at 60 fps", 10, 3.0, fade=0.5, title_moves=True, fps=60),
@@ -169,6 +189,7 @@ def project(case: Case) -> dict[str, Any]:
 
 
 PHOTO_BOX = (120, 90, 1680, 780)
+FULL_BOX = (0, 0, 1920, 1080)
 TITLE_BOX = (120, 900, 1680, 120)
 TITLE_SIZE = 72
 
@@ -184,7 +205,7 @@ def background(index: int) -> str:
 
 
 def _slide(case: Case, index: int) -> dict[str, Any]:
-    x, y, width, height = PHOTO_BOX
+    x, y, width, height = case.photo_box
     picture: dict[str, Any] = {
         "id": "photo", "type": "image", "src": f"photo{index % 10}.jpg",
         "x": x, "y": y, "width": width, "height": height,
@@ -203,11 +224,23 @@ def _slide(case: Case, index: int) -> dict[str, Any]:
         text["animations"] = [
             {"property": "x", "from": -1800, "to": 0, "start": 0, "duration": SLIDE_IN, "easing": "ease-out"}
         ]
+    for element in (picture, text) if case.appears else ():
+        start, duration = FADE_IN[element["id"]]
+        element["animations"] = [
+            {
+                "property": "opacity",
+                "from": 0,
+                "to": 1,
+                "start": start,
+                "duration": duration,
+                "easing": "ease-out",
+            }
+        ]
     slide: dict[str, Any] = {
         "id": f"s{index}", "duration": case.seconds,
         "background": {"type": "solid", "color": background(index)},
         "elements": [picture, text],
     }  # fmt: skip
     if case.fade and index + 1 < case.slides:
-        slide["transition"] = {"type": "fade", "duration": case.fade}
+        slide["transition"] = {"type": case.transition, "duration": case.fade}
     return slide

@@ -9,12 +9,9 @@ import hashlib
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import cv2
 import imageio_ffmpeg
 
 from bench.peers import COLORS
@@ -58,9 +55,12 @@ def main(project: str, fps: str, quality: str, out: str) -> None:
         ]
         with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
             assert process.stdin is not None
-            last: Any = None
+            timeline = view.timeline
             for chunk in view.plan.chunks:
-                drawn = view.timeline.layers(chunk)
+                whole = chunk.model_copy(
+                    update={"first_frame": chunk.begin, "frames": len(chunk.lead) + chunk.frames}
+                )
+                drawn = timeline.layers(whole)
                 layers = {
                     layer.key: draw_layer(
                         layer, view.subject.project, picture, resources.image, resources.fonts
@@ -68,21 +68,11 @@ def main(project: str, fps: str, quality: str, out: str) -> None:
                     for layer in drawn
                 }
                 compositor = Compositor(picture, layers, {layer.key: layer.blend_mode for layer in drawn})
-                states = view.timeline.states(chunk)
-                if chunk.lead:
-                    _fade(last, compositor.frame(states[0]), len(chunk.lead), process.stdin.write)
+                states = timeline.states(whole)
                 for state in [*states, *states[-1:] * chunk.hold]:
-                    last = compositor.frame(state).copy()
-                    process.stdin.write(last.data)
+                    process.stdin.write(compositor.frame(state).data)
             process.stdin.close()
         decoder.close()
-
-
-def _fade(before: Any, after: Any, frames: int, write: Callable[[Any], Any]) -> None:
-    """A linear fade as exact as samples can be, whatever weights the file's has."""
-    for number in range(1, frames + 1):
-        share = number / (frames + 1)
-        write(cv2.addWeighted(before, 1 - share, after, share, 0).data)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def share_off(svg: Path) -> float:
         expected = _over_white(np.asarray(image.convert("RGBA"), np.float64))
     height, width = expected.shape[:2]
     try:
-        pixels, _, _ = draw_svg(svg.read_bytes(), (width, height), MEGAPIXELS)
+        pixels = draw_svg(svg.read_bytes(), (width, height), MEGAPIXELS).pixels
     except InvalidInput:
         return 1.0
     drawn = pixels.astype(np.float64)

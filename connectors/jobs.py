@@ -7,31 +7,20 @@ version never goes back, so writers that overtake one another do no harm.
 from __future__ import annotations
 
 import base64
-import sqlite3
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 import orjson
 from sqlalchemy import (
-    Column,
     Connection,
-    Engine,
     Executable,
-    Integer,
-    MetaData,
     Select,
-    String,
-    Table,
-    Text,
-    create_engine,
     delete,
-    event,
     false,
+    func,
     literal,
     literal_column,
     select,
@@ -41,34 +30,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
 
+from connectors.databases import away, make_engine
+from connectors.job_loading import CopyLoader, Loader, RowLoader
+from connectors.job_rows import KEY, jobs, plain, row_of, stamp
 from connectors.migrations import migrate
-from connectors.private import private_file
 from schemas.errors import InvalidInput, Unavailable
 from schemas.identity import JobRef
 from schemas.lifecycle import TERMINAL, TRANSITIONS, Job
 
-jobs = Table(
-    "jobs",
-    MetaData(),
-    Column("tenant", String(63), primary_key=True),
-    Column("id", String(100), primary_key=True),
-    Column("status", String(16)),
-    Column("format", String(20)),
-    Column("project_id", String(200)),
-    Column("batch_id", String(200)),
-    Column("user_id", String(200)),
-    Column("video_id", String(200)),
-    Column("source", String(200)),
-    Column("lane", String(20)),
-    Column("version", Integer),
-    Column("created_at", String(32)),
-    Column("ended_at", String(32)),
-    Column("expires_at", String(32)),
-    Column("snapshot", Text),
-)
-KEY = ["tenant", "id"]
 EQUAL = ("format", "project_id", "batch_id", "user_id", "video_id")
 """Columns that a filter compares with a value."""
 UNFINISHED = (
@@ -78,8 +48,7 @@ UNFINISHED = (
     .order_by(jobs.c.created_at)
 )
 MOST_AT_ONCE = 500
-BUSY_S = 5
-CONNECT_S = 5
+MOST_COUNTED = 1000
 
 
 @dataclass(frozen=True)
@@ -108,7 +77,7 @@ class Jobs:
     """The job table behind a database address; safe for threads. All methods raise Unavailable."""
 
     def __init__(self, url: str) -> None:
-        self._engine = _engine(url)
+        self._engine = make_engine(url)
         # Built once: building a statement costs more than running it.
         self._insert_new, self._upsert_all = self._statements()
 
@@ -125,7 +94,7 @@ class Jobs:
     def insert_if_absent(self, job: Job) -> bool:
         """Write a new job; False when its id is taken, and then nothing is changed."""
         with self._begin(write=True) as connection:
-            return connection.execute(self._insert_new, _row(job)).first() is not None
+            return connection.execute(self._insert_new, row_of(job)).first() is not None
 
     def get(self, ref: JobRef) -> Job | None:
         """One job."""
@@ -150,7 +119,7 @@ class Jobs:
             return
         with self._begin(write=True) as connection:
             connection.execute(
-                self._upsert_all, [_row(job) for job in sorted(changed, key=lambda job: job.ref)]
+                self._upsert_all, [row_of(job) for job in sorted(changed, key=lambda job: job.ref)]
             )
 
     def list(
@@ -164,6 +133,18 @@ class Jobs:
         more = _cursor(rows[limit - 1].created_at, rows[limit - 1].id) if len(rows) > limit else None
         return JobPage(page, more)
 
+    def count(self, tenant: str, wanted: JobFilter = JobFilter()) -> int:
+        """How many jobs a filter means, as far as `MOST_COUNTED`; one more stands for any number beyond.
+
+        An exact count of a large tenant reads an entry of the index for each job that it ever had.
+        """
+        matching = _filtered(tenant, wanted).with_only_columns(literal(1).label("one"))
+        if wanted.statuses is not None:
+            matching = matching.where(jobs.c.status.in_(wanted.statuses))
+        some = matching.limit(MOST_COUNTED + 1).subquery()
+        with self._begin() as connection:
+            return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
+
     def unfinished(self) -> Iterator[Job]:
         """All jobs that have not ended, oldest first; read from the database as they are taken."""
         with self._begin() as connection:
@@ -171,10 +152,17 @@ class Jobs:
             for (snapshot,) in rows:
                 yield Job.decode(snapshot.encode())
 
-    def delete_all(self) -> None:
-        """Empty the table."""
+    @contextmanager
+    def loading(self, *, emptied: bool = False) -> Iterator[Loader]:
+        """Write many jobs in one transaction: until it ends readers see the table as it was before.
+
+        emptied: begin with no rows. An error within leaves everything as it was.
+        """
         with self._begin(write=True) as connection:
-            connection.execute(delete(jobs))
+            if emptied:
+                connection.execute(delete(jobs))
+            make = CopyLoader if connection.dialect.name == "postgresql" else RowLoader
+            yield make(connection, self._upsert_all)
 
     def close(self) -> None:
         """Close all connections."""
@@ -198,93 +186,26 @@ class Jobs:
                     connection.exec_driver_sql("BEGIN IMMEDIATE")
                 yield connection
         except DBAPIError as error:
-            raise _away(
-                f"{type(error.orig).__name__}: {str(error.orig).partition(chr(10))[0][:200]}"
-            ) from error
+            raise _told(error.orig or error) from error
         except SQLAlchemyError as error:
-            raise _away(type(error).__name__) from error
+            raise away(type(error).__name__) from error
+        except self._engine.dialect.loaded_dbapi.Error as error:  # of COPY, which SQLAlchemy does not wrap
+            raise _told(error) from error
 
 
-def _engine(url: str) -> Engine:
-    """The engine for a database address as deployments write it: postgres:// and a bare path too."""
-    if url.startswith(("postgres://", "postgresql://")):
-        url = f"postgresql+psycopg://{url.partition('://')[2]}"
-    elif "://" not in url:
-        url = f"sqlite:///{url}"
-    if not url.startswith("sqlite"):
-        return create_engine(
-            url, pool_pre_ping=True, pool_size=8, pool_timeout=5, connect_args={"connect_timeout": CONNECT_S}
-        )
-    path = url.removeprefix("sqlite:///")
-    try:
-        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        private_file(Path(path))
-    except OSError as error:
-        raise _away(f"{path} cannot be made: {error.strerror}") from error
-    engine = create_engine(
-        url,
-        poolclass=None if path else NullPool,
-        connect_args={"timeout": BUSY_S, "check_same_thread": False},
-    )
-
-    @event.listens_for(engine, "connect")
-    def _pragmas(connection: Any, _: Any) -> None:
-        # Readers do not wait for the writer; a commit survives the process, not a power cut.
-        _switch_to_wal(connection)
-        connection.execute("PRAGMA synchronous=NORMAL").close()
-
-    return engine
-
-
-def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    """Have SQLite write ahead. For this it does not wait for others who do the same, so we do."""
-    begin = time.monotonic()
-    while True:
-        try:
-            return connection.execute("PRAGMA journal_mode=WAL").close()
-        except sqlite3.OperationalError:
-            if time.monotonic() - begin > BUSY_S:
-                raise
-            time.sleep(0.02)
-
-
-def _plain(value: str | None) -> str | None:
-    """A text as PostgreSQL can hold it: without NUL. The snapshot keeps what was sent."""
-    return value and value.replace("\0", "\N{REPLACEMENT CHARACTER}")
-
-
-def _row(job: Job) -> dict[str, Any]:
-    return {
-        "id": job.id,
-        "tenant": job.tenant,
-        "status": job.status,
-        "format": _plain(job.format),
-        "project_id": _plain(job.project_id),
-        "batch_id": _plain(job.batch_id),
-        "user_id": _plain(job.user_id),
-        "video_id": None,
-        "source": _plain(job.source),
-        "version": job.version,
-        "lane": None,
-        "created_at": _stamp(job.created_at or datetime.fromtimestamp(0, UTC)),
-        "ended_at": job.completed_at and _stamp(job.completed_at),
-        "expires_at": None,
-        "snapshot": job.encode().decode(),
-    }
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+def _told(error: BaseException) -> Unavailable:
+    return away(f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}")
 
 
 def _filtered(tenant: str, wanted: JobFilter) -> Select[Any]:
+    """All but the statuses, of which `_page` makes more than a condition."""
     conditions: list[Any] = [jobs.c.tenant == tenant]
     named = {name: getattr(wanted, name) for name in EQUAL}
-    conditions += [jobs.c[name] == _plain(value) for name, value in named.items() if value is not None]
+    conditions += [jobs.c[name] == plain(value) for name, value in named.items() if value is not None]
     if wanted.after is not None:
-        conditions.append(jobs.c.created_at >= _stamp(wanted.after))
+        conditions.append(jobs.c.created_at >= stamp(wanted.after))
     if wanted.before is not None:
-        conditions.append(jobs.c.created_at < _stamp(wanted.before))
+        conditions.append(jobs.c.created_at < stamp(wanted.before))
     return select(jobs.c.id, jobs.c.created_at, jobs.c.snapshot).where(*conditions)
 
 
@@ -332,7 +253,3 @@ def _read_cursor(cursor: str) -> tuple[str, str]:
     except ValueError:
         pass
     raise InvalidInput("bad_cursor", "The cursor is not one of ours; begin without one.")
-
-
-def _away(why: str) -> Unavailable:
-    return Unavailable("database_unavailable", f"The job table's database does not answer ({why}).")

@@ -23,7 +23,7 @@ Turns projects of a design editor into MP4, MP3 and JSON, as a stream of events 
 Try it
   demo                     export the example project with everything on this machine
   render FILE -o OUT       export one project in this process, without Kafka
-  frame FILE --at S -o PNG draw one moment of a project
+  frame FILE --at S -o OUT draw one moment of a project
   up                       run all of it on this machine: API, workers, job table
 
 Run it
@@ -72,6 +72,10 @@ def _export_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--bitrate", metavar="RATE", help="cap on the picture's bit rate, such as 5M")
     command.add_argument("--audio-bitrate", metavar="RATE", help="bit rate of the sound (192k)")
     command.add_argument("--no-audio", action="store_true", help="leave the sound out")
+    command.add_argument("--at", type=float, metavar="SECONDS", help="the moment of a single picture (0)")
+    command.add_argument(
+        "--each-slide", action="store_true", help="a picture of each slide: OUT-01, OUT-02 …"
+    )
     command.add_argument("--json", action="store_true", help="print the result as JSON")
     command.add_argument("-q", "--quiet", action="store_true", help="no progress")
 
@@ -84,7 +88,9 @@ def _render(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "file", type=Path, help="the project; paths in it are relative to it; - for standard input"
     )
-    command.add_argument("-o", "--output", type=Path, required=True, help="the file to write")
+    command.add_argument(
+        "-o", "--output", metavar="OUT", required=True, help="the file to write; a folder with --each-slide"
+    )
     _export_options(command)
     command.add_argument(
         "--cache", type=Path, help="folder to keep chunks in, so that the next time is faster"
@@ -96,7 +102,9 @@ def _frame(command: argparse.ArgumentParser) -> None:
         "file", type=Path, help="the project; paths in it are relative to it; - for standard input"
     )
     command.add_argument("--at", type=float, default=0.0, metavar="SECONDS", help="the moment (0)")
-    command.add_argument("-o", "--output", type=Path, required=True, help="the PNG to write")
+    command.add_argument(
+        "-o", "--output", type=Path, required=True, help="the picture to write: PNG, JPEG or WebP"
+    )
 
 
 def _up(command: argparse.ArgumentParser) -> None:
@@ -126,6 +134,11 @@ def _worker(command: argparse.ArgumentParser) -> None:
 
 def _projection(command: argparse.ArgumentParser) -> None:
     command.add_argument("action", nargs="?", choices=["run", "rebuild"], default="run", help="default: run")
+    command.add_argument(
+        "--from-progress",
+        action="store_true",
+        help="rebuild from the requests and facts themselves, and publish the snapshots again",
+    )
     command.add_argument("--metrics-port", type=int, default=None, help="serve Prometheus metrics here")
 
 
@@ -138,7 +151,7 @@ def _submit(command: argparse.ArgumentParser) -> None:
         "file", type=Path, help="the project; files that it names by a relative path are uploaded"
     )
     command.add_argument(
-        "-o", "--output", type=Path, help="download the finished file to this; implies --follow"
+        "-o", "--output", metavar="OUT", help="download the finished file to this; implies --follow"
     )
     command.add_argument("--follow", action="store_true", help="show progress until the job has ended")
     command.add_argument("--idempotency-key", metavar="KEY", help="the same key twice is one job")

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -264,24 +264,14 @@ def request_of(job: Job) -> ExportRequest | None:
     """The request that began a job, or None when its project is not known any more."""
     if job.format is None or (job.project_key is None and job.project_ref is None):
         return None
-    given: dict[str, Any] = {
-        name: getattr(job, name)
-        for name in (
-            "tenant",
-            "format",
-            "settings",
-            "metadata",
-            "customer_id",
-            "user_id",
-            "project_id",
-            "batch_id",
-            "width",
-        )
-    }
-    place = {"project_key": job.project_key} if job.project_key else {"project_ref": job.project_ref}
+    place = {"project_key": job.project_key, "project_ref": None} if job.project_key else {}
     source = job.source or "kafka"
     return ExportRequest(
-        job_id=job.id, **given, **place, source=source, requested_at=job.created_at or datetime.now(UTC)
+        job_id=job.id,
+        tenant=job.tenant,
+        **job.asked() | place,
+        source=source,
+        requested_at=job.created_at or datetime.now(UTC),
     )
 
 

@@ -11,17 +11,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import structlog
-from confluent_kafka import KafkaException, Message, TopicPartition
 
-from connectors.kafka import KafkaSettings, Publisher, make_consumer
+from connectors.kafka import KafkaSettings, Publisher
 from connectors.kafka_topics import check_topics
 from processors.projection import Projector
-from processors.stage import Outgoing, event_id
+from processors.stage import Outgoing
 from schemas import topics
-from schemas.cloudevents import EventHeaders, encode_headers
-from schemas.errors import InvalidMessage, Unavailable
-from schemas.identity import JobRef
-from schemas.lifecycle import Job
+from schemas.cloudevents import headers_for
+from schemas.errors import Unavailable
 from schemas.messages import ExportRequest
 
 if TYPE_CHECKING:
@@ -30,6 +27,7 @@ if TYPE_CHECKING:
 
 log = structlog.stdlib.get_logger(__name__)
 
+SOURCE = "projection"
 STOP_WITHIN_S = 8.0
 LOOK_S = 0.05
 ACKNOWLEDGED_WITHIN_S = 30.0
@@ -117,7 +115,10 @@ class ProjectionService:
 
 def publish_all(publisher: Publisher, outgoing: Sequence[Outgoing]) -> None:
     """Publish messages and wait until the broker has them all. Raises Unavailable."""
-    futures = [publisher.publish(o.topic, o.key, o.message.encode(), headers_of(o)) for o in outgoing]
+    futures = []
+    for topic, key, message in outgoing:
+        headers = headers_for(message, key, source=SOURCE, time=datetime.now(UTC))
+        futures.append(publisher.publish(topic, key, message.encode(), headers))
     wait_for_all(futures)
 
 
@@ -128,83 +129,6 @@ def wait_for_all(futures: Iterable[Future[None]]) -> None:
             future.result(ACKNOWLEDGED_WITHIN_S)
         except TimeoutError as error:
             raise Unavailable("broker_unavailable", "Kafka did not take a message in time.") from error
-
-
-def headers_of(outgoing: Outgoing) -> list[tuple[str, bytes]]:
-    """The CloudEvents headers of a message."""
-    message = outgoing.message
-    return encode_headers(
-        EventHeaders(
-            type=message.TYPE,
-            version=str(message.VERSION),
-            id=event_id(outgoing),
-            source="exportstream/projection",
-        )
-    )
-
-
-def rebuild(kafka: KafkaSettings, jobs: Jobs) -> int:
-    """Drop all rows and fill the table from the newest snapshot of each job on `export.status`.
-
-    Returns the number of jobs. Stop the projection before, or it writes between.
-    """
-    newest: dict[JobRef, Job] = {}
-    for value in read_topic(kafka, topics.STATUS):
-        try:
-            job = Job.decode(value)
-        except InvalidMessage as error:
-            log.warning("a snapshot cannot be read", reason=error.message)
-            continue
-        if job.ref not in newest or newest[job.ref].version <= job.version:
-            newest[job.ref] = job
-    jobs.delete_all()
-    jobs.upsert(list(newest.values()))
-    return len(newest)
-
-
-def read_topic(kafka: KafkaSettings, topic: str) -> list[bytes]:
-    """All values on a topic, from its beginning to the end it has now; deletions left out."""
-    return [value for message in read_messages(kafka, topic) if (value := message.value()) is not None]
-
-
-def read_messages(kafka: KafkaSettings, topic: str) -> list[Message]:
-    """All messages on a topic, from its beginning to the end it has now. Raises Unavailable."""
-    try:
-        return _read_messages(kafka, topic)
-    except KafkaException as error:
-        sentence = f"Kafka does not answer at {kafka.bootstrap}: {error.args[0].str()}."
-        raise Unavailable("broker_unavailable", sentence) from error
-
-
-def _read_messages(kafka: KafkaSettings, topic: str) -> list[Message]:
-    consumer = make_consumer(kafka, group=f"{kafka.group}-reader")
-    try:
-        name = kafka.name(topic)
-        metadata = consumer.list_topics(name, timeout=20)
-        partitions = [TopicPartition(name, p) for p in metadata.topics[name].partitions]
-        ends = {p.partition: consumer.get_watermark_offsets(p, timeout=20) for p in partitions}
-        left = {p: end for p, (begin, end) in ends.items() if end > begin}
-        consumer.assign([TopicPartition(name, p, ends[p][0]) for p in left])
-        messages: list[Message] = []
-        while left:
-            message = consumer.poll(1.0)
-            if message is None:
-                left = {p: end for p, end in left.items() if _position(consumer, name, p) < end}
-                continue
-            if message.error():
-                continue
-            partition, offset = message.partition(), message.offset()
-            messages.append(message)
-            if partition is not None and offset is not None and offset + 1 >= left.get(partition, 0):
-                left.pop(partition, None)
-        return messages
-    finally:
-        consumer.close()
-
-
-def _position(consumer: object, name: str, partition: int) -> int:
-    position = consumer.position([TopicPartition(name, partition)])[0].offset  # type: ignore[attr-defined]
-    return int(position)
 
 
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:

@@ -33,8 +33,9 @@ from schemas.project import InstalledFont, Project, SourceRef, sources
 if TYPE_CHECKING:
     from processors.fontfinder import FontFinder, PlacedFont
     from renderers.timeline.scene import Canvas
+    from renderers.timeline.sizes import Box
 
-DECODER_VERSION = "5"
+DECODER_VERSION = "6"
 """Part of the name of each normal form: raise it when the decoder writes something else."""
 
 
@@ -82,6 +83,17 @@ class _Installed(NamedTuple):
     problems: Mapping[str, str] = MappingProxyType({})
 
 
+class _Decoded(NamedTuple):
+    """warnings: what the decoder warned of, each with the path of who names the asset. is_drawing: whether it
+    is an SVG; has_ratio: that has a shape of its own, and does not just fill any box.
+    """
+
+    asset: Asset
+    warnings: list[str]
+    is_drawing: bool
+    has_ratio: bool
+
+
 class AssetGatherer:
     """Fetches and decodes the assets of projects."""
 
@@ -119,22 +131,29 @@ class AssetGatherer:
         Raises InvalidInput with the path of the first asset, in document order, that cannot be used.
         """
         refs = distinct([ref for ref in sources(project) if ref.kind in kinds])
-        sizes = needed_sizes(whole or project, canvas)
+        sizes, boxes = needed_sizes(whole or project, canvas)
         with self._effort(tenant, context) as effort, self._folder("assets-") as folder:
 
-            def one(numbered: tuple[int, SourceRef], check: Callable[[], None]) -> tuple[Asset, list[str]]:
+            def one(numbered: tuple[int, SourceRef], check: Callable[[], None]) -> list[_Decoded]:
                 number, ref = numbered
                 mine = effort._replace(check=check)
                 path = folder / str(number)
                 try:
                     fetched = self._fetch(ref, path, mine)
-                    return self._decode(ref, path, fetched, sizes.get(ref.src), mine)
+                    found = [self._decode(ref, path, fetched, sizes.get(ref.src), mine)]
+                    if found[0].is_drawing:
+                        found += [
+                            self._decode(ref, path, fetched, box.needed, mine, box=(name, box.size))
+                            for name, box in boxes.get(ref.src, {}).items()
+                            if box.fills or not found[0].has_ratio
+                        ]
+                    return found
                 except InvalidInput as error:
                     raise type(error)(error.code, error.message, path=ref.path) from error
 
             decoded = in_order(one, list(enumerate(refs)), context.check)
-            assets = tuple(asset for asset, _ in decoded)
-            warnings = [warning for _, told in decoded for warning in told]
+            assets = tuple(found.asset for each in decoded for found in each)
+            warnings = [warning for first, *_ in decoded for warning in first.warnings]
             if "font" not in kinds:
                 return Gathered(assets, warnings)
             found = self._with_fonts(project, assets, self._installed(project, effort))
@@ -208,10 +227,13 @@ class AssetGatherer:
         effort: _Effort,
         *,
         face: int = 0,
-    ) -> tuple[Asset, list[str]]:
-        """The asset, and what its decoder warned of, each with the path of who names it. face: of several."""
+        box: tuple[str, tuple[float, float]] | None = None,
+    ) -> _Decoded:
+        """The normal form. face: of several. box: of an SVG, its name in it and its size in px."""
         tenant = effort.tenant
         job = decoder_job(ref.kind, size, self._limits) | ({"face": face} if face else {})
+        if box is not None:
+            job |= {"box_width": box[1][0], "box_height": box[1][1]}
         fingerprint = content_hash("normal", DECODER_VERSION, fetched.sha256, job)
         normal_key = _normal_key(ref.kind, tenant, fingerprint)
         probe_key = keys.probe_key(tenant, fingerprint)
@@ -228,7 +250,10 @@ class AssetGatherer:
             effort.kept.put_json(probe_key, orjson.dumps(found))
         path.unlink(missing_ok=True)
         warnings = [f"{ref.path}: {warning}" for warning in found.get("warnings") or ()]
-        return _asset(ref, tenant, fetched, fingerprint, normal_key, found), warnings
+        asset = _asset(ref, tenant, fetched, fingerprint, normal_key, found)
+        if box is not None:
+            asset = asset.model_copy(update={"box": box[0].rpartition("\t")[2]})
+        return _Decoded(asset, warnings, found.get("format") == "SVG", found.get("ratio", True))
 
     def _read_json(self, key: str) -> dict[str, Any] | None:
         try:
@@ -276,8 +301,7 @@ class AssetGatherer:
         fetched = Download(sha256, path.stat().st_size, "application/octet-stream")
         effort.kept.put_file(keys.asset_key(effort.tenant, sha256), path)
         ref = SourceRef("", "font", f"font:{sha256}{f'#{font.face}' if font.face else ''}")
-        asset, _ = self._decode(ref, path, fetched, None, effort, face=font.face)
-        return asset
+        return self._decode(ref, path, fetched, None, effort, face=font.face).asset
 
     def _with_fonts(self, project: Project, assets: tuple[Asset, ...], installed: _Installed) -> Gathered:
         from processors.resources import custom_fonts
@@ -305,13 +329,15 @@ def distinct(refs: Sequence[SourceRef]) -> list[SourceRef]:
     return list(seen.values())
 
 
-def needed_sizes(project: Project, canvas: Canvas | None) -> dict[str, tuple[int, int]]:
-    """The largest size in pixels at which each image is shown."""
+def needed_sizes(
+    project: Project, canvas: Canvas | None
+) -> tuple[dict[str, tuple[int, int]], dict[str, dict[str, Box]]]:
+    """The largest size in pixels at which each image is shown, and the boxes that it is shown in."""
     if canvas is None:
-        return {}
-    from renderers.timeline.sizes import needed_images
+        return {}, {}
+    from renderers.timeline.sizes import needed_images, shown_boxes
 
-    return needed_images(project, canvas)
+    return needed_images(project, canvas), shown_boxes(project, canvas)
 
 
 def decoder_job(kind: str, size: tuple[int, int] | None, limits: Limits) -> dict[str, Any]:

@@ -126,22 +126,21 @@ class PlanStage:
         subject = Subject(seen, project_key, gathered.assets, gathered.warnings, self._limits)
         outline = maker.outline(subject, settings, maker.timeline(subject, settings))
         files = _files(format_, maker.version, outline, request.tenant)
+        decided = {
+            "project_id": request.project_id or project.id,
+            "width": request.width or self._width,
+        }
         plan = Plan(
             job_id=request.job_id,
             tenant=request.tenant,
-            format=format_.name,
-            settings=request.settings,
+            **request.asked() | decided,
             project_key=project_key,
             project_name=project.name,
-            project_id=request.project_id or project.id,
-            customer_id=request.customer_id,
-            user_id=request.user_id,
             stages=_stages(outline),
             assets=gathered.assets,
             fonts=gathered.fonts,
             installed_fonts=gathered.installed,
             parts=tuple(outline.parts),
-            width=request.width or self._width,
             expected=outline.expected,
             files=files,
             joined=outline.joined,

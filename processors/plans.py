@@ -15,7 +15,7 @@ from processors.stage import Instead, Outgoing
 from schemas import topics
 from schemas.errors import InvalidInput, Missing
 from schemas.limits import DEFAULT, Limits
-from schemas.messages import ExportRequest
+from schemas.messages import Asked, ExportRequest
 from schemas.plan import Plan
 from schemas.project import InstalledFont, Project, parse_project
 from schemas.settings import ExportSettings, parse_settings
@@ -120,5 +120,5 @@ def asked_by_old(data: bytes) -> ExportRequest | None:
     raw = orjson.loads(data)
     if "parts" in raw:
         return None
-    named = ("job_id", "tenant", "format", "settings", "project_key", "customer_id", "user_id", "project_id")
-    return ExportRequest(**{name: raw.get(name) for name in named}, width=raw.get("width"), source="upgrade")
+    named = {"job_id", "tenant", "project_key", *Asked.model_fields} - {"project_ref"}
+    return ExportRequest(**{name: raw[name] for name in named if name in raw}, source="upgrade")

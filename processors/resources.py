@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from connectors.store.base import ObjectStore
+from schemas.paint import picture_source
 from schemas.plan import Asset
 from schemas.project import Font, InstalledFont
 
@@ -51,13 +52,13 @@ class Resources:
     """The images and fonts of one project."""
 
     def __init__(self, assets: Iterable[Asset], images: ImageCache, fonts: FontSet) -> None:
-        self._keys = {a.src: a.normal_key for a in assets if a.kind == "image" and a.normal_key}
+        self._keys = {a.name: a.normal_key for a in assets if a.kind == "image" and a.normal_key}
         self._images = images
         self.fonts = fonts
 
-    def image(self, src: str) -> Pixels:
-        """An image by what the document calls it; raises KeyError for one that was not planned."""
-        return self._images.get(self._keys[src])
+    def image(self, name: str) -> Pixels:
+        """An image by its name (see `picture_name`); raises KeyError for one that was not planned."""
+        return self._images.get(self._keys.get(name) or self._keys[picture_source(name)])
 
 
 class ResourcePool:

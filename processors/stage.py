@@ -12,8 +12,6 @@ from datetime import datetime
 from typing import NamedTuple, Protocol, TypeVar
 
 from schemas.errors import ExportError
-from schemas.facts import Fact
-from schemas.lifecycle import Job
 from schemas.messages import Message
 
 MessageT = TypeVar("MessageT", bound=Message)
@@ -36,22 +34,6 @@ class Instead(Exception):
     def __init__(self, outputs: Iterable[Outgoing]) -> None:
         super().__init__("replaced by other messages")
         self.outputs = tuple(outputs)
-
-
-def event_id(outgoing: Outgoing) -> str:
-    """The CloudEvents id of a message: the same however often it is published, and unique for its source.
-
-    A fact has an id of its own; a snapshot is named by its job and version, a task by its key and type, with
-    the part's position where the key is the job's (CloudEvents 1.0.2, section "id").
-    """
-    message = outgoing.message
-    if isinstance(message, Job):
-        return f"{message.ref}:{message.TYPE}:{message.version}"
-    if isinstance(message, Fact):
-        return message.id
-    position = getattr(message, "position", None)
-    named = f"{outgoing.key}:{message.TYPE}"
-    return named if position is None else f"{named}:{position}"
 
 
 class TaskContext(NamedTuple):

@@ -82,7 +82,7 @@ class Upload:
             job_id=message.job_id,
             tenant=message.tenant,
             at=datetime.fromisoformat(manifest["finished_at"]),
-            result=Result.model_validate(manifest["result"]),
+            result=Result.model_validate(manifest["result"]).told(),
         )
         return [tell(completed)]
 
@@ -181,6 +181,7 @@ def _result(plan: Plan, files: Sequence[ResultFile], manifest_key: str, *, reuse
         manifest_key=manifest_key,
         reused=reused,
         files=tuple(files) if len(files) > 1 else (),
+        file_count=len(files),
     )
 
 
@@ -237,7 +238,14 @@ def build_manifest(plan: Plan, result: Result, finished_at: datetime) -> dict[st
         ],
         "fonts": [{"family": font.family, "sha256": font.sha256} for font in plan.fonts],
         "chunks": [
-            {"key": p.key, "first_frame": p.first_frame, "frames": p.frames, "hold": p.hold, "lead": p.lead}
+            {
+                "key": p.key,
+                "first_frame": p.first_frame,
+                "frames": p.frames,
+                "hold": p.hold,
+                "lead": p.lead,
+                "way": p.way,
+            }
             for p in plan.chunks
         ],
         "sound": content_hash("sound", sounds) if sounds else None,

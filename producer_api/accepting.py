@@ -1,16 +1,16 @@
-"""Taking an export: one way for all dialects, as short as it can be.
+"""Accepting an export: one path for all dialects, kept as short as possible.
 
-The order is: check, keep the document, publish the request, write the row. Publishing comes first, so
-that there is no row without a request: when the broker is away nothing was accepted (503), and when
-the database is away the projection writes the row from the request, by the same fold. A request that
-the broker took without saying so in time begins a job that nobody was told of; with an
-`Idempotency-Key` a retry finds it, for the key decides the job's id, and the same id is one job.
+The order is: check, store the document, publish the request, write the row. Publishing precedes the row,
+so there is no row without a request: without a broker nothing is accepted (503), and without a database the
+projection writes the row from the request, by the same fold. A request that the broker acknowledges too late
+starts a job although its caller got a 503; with an `Idempotency-Key` a retry finds that job, because the key
+determines the job's id.
 
-Requests with one key wait for one another in this process. Between processes the table decides: of two
-different requests with one key at the same instant one is refused, though both reached the stream, where
-the first counts.
+Requests with the same key are serialised in this process. Across processes the table decides: of two
+different requests with the same key at the same moment one is refused, although both reached the stream,
+where the first one counts.
 
-All of it happens in one thread: each change of threads may wait for whoever holds the interpreter.
+All steps run in one thread: every switch of threads may wait for the interpreter lock.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from producer_api.auth import Caller
 from producer_api.bodies import ExportBody
 from producer_api.ports import Services
 from producer_api.problems import ApiProblem, from_error
@@ -44,14 +45,14 @@ LONGEST_KEY = 255
 
 @dataclass(frozen=True)
 class Accepted:
-    """A job, and whether this request began it."""
+    """A job. created: this request started it."""
 
     job: Job
     created: bool
 
 
 class Acceptor:
-    """Takes exports."""
+    """Accepts exports."""
 
     def __init__(self, services: Services, threads: Threads) -> None:
         self._services = services
@@ -59,24 +60,26 @@ class Acceptor:
         self._locks = KeyedLocks()
 
     async def accept(
-        self, tenant: str, source: str, read: Callable[[], ExportBody], idempotency_key: str | None = None
+        self, caller: Caller, source: str, read: Callable[[], ExportBody], idempotency_key: str | None = None
     ) -> Accepted:
-        """Begin an export; `read` parses the request, in a thread.
+        """Start an export; `read` parses the request, in a thread.
 
         Raises what `read` raises, ApiProblem for a project that cannot be exported or a key that was used
         for another request, and Unavailable when the store or the broker is away.
         """
         if idempotency_key is None:
             job_id = self._services.new_id()
-            return await self._threads.run(self._accept, job_id, tenant, source, read, keyed=False)
-        job_id = job_id_of(tenant, idempotency_key)
+            return await self._threads.run(self._accept, job_id, caller, source, read, keyed=False)
+        job_id = job_id_of(caller, idempotency_key)
         async with self._locks.hold(job_id):
-            return await self._threads.run(self._accept, job_id, tenant, source, read, keyed=True)
+            return await self._threads.run(self._accept, job_id, caller, source, read, keyed=True)
 
     def _accept(
-        self, job_id: str, tenant: str, source: str, read: Callable[[], ExportBody], *, keyed: bool
+        self, job_id: str, caller: Caller, source: str, read: Callable[[], ExportBody], *, keyed: bool
     ) -> Accepted:
-        body = read()
+        body, tenant = read(), caller.tenant
+        if caller.user is not None:
+            body = body.model_copy(update={"user_id": caller.user})
         document = None if body.project is None else orjson.dumps(body.project)
         digest = None if document is None else hashlib.sha256(document).hexdigest()
         request = ExportRequest(
@@ -86,7 +89,7 @@ class Acceptor:
             requested_at=self._services.clock(),
             project_key=None if digest is None else keys.project_key(tenant, digest),
             request_hash=_hash(body, digest) if keyed else None,
-            **body.model_dump(exclude={"project"}),
+            **body.asked(),
         )
         if keyed and (known := self._services.jobs.get(request.ref)) is not None:
             return Accepted(_same(known, request), created=False)
@@ -107,7 +110,7 @@ class Acceptor:
             self._services.store.put(key, document, "application/json")
 
     def _record(self, job: Job) -> Job | None:
-        """Write the row; the row that was there already, if any."""
+        """Write the row; the existing row, if any."""
         try:
             return None if self._services.jobs.insert_if_absent(job) else self._services.jobs.get(job.ref)
         except Unavailable as error:
@@ -116,14 +119,14 @@ class Acceptor:
 
 
 class KeyedLocks:
-    """One lock for each name that is in use."""
+    """One lock for each name in use."""
 
     def __init__(self) -> None:
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
 
     @asynccontextmanager
     async def hold(self, name: str) -> AsyncIterator[None]:
-        """Be the only one with this name."""
+        """Hold the lock of a name."""
         lock, users = self._locks.get(name, (asyncio.Lock(), 0))
         self._locks[name] = lock, users + 1
         try:
@@ -137,11 +140,15 @@ class KeyedLocks:
                 self._locks[name] = lock, users - 1
 
 
-def job_id_of(tenant: str, idempotency_key: str) -> str:
-    """The id of the job that a key of a tenant stands for. Raises ApiProblem for a key that is none."""
+def job_id_of(caller: Caller, idempotency_key: str) -> str:
+    """Id of the job that a caller's key determines: keys of different users are independent.
+
+    Raises ApiProblem for a key of the wrong length.
+    """
     if not 0 < len(idempotency_key) <= LONGEST_KEY:
         raise ApiProblem(422, "bad_idempotency_key", f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.")
-    return str(uuid.uuid5(NAMESPACE, f"{tenant}\n{idempotency_key}"))
+    whose = caller.tenant if caller.user is None else f"{caller.tenant}\n{caller.user}"
+    return str(uuid.uuid5(NAMESPACE, f"{whose}\n{idempotency_key}"))
 
 
 def _hash(body: ExportBody, digest: str | None) -> str:

@@ -1,8 +1,8 @@
-"""The HTTP application: the canonical API, the dialects, operation, and the documents about them."""
+"""The HTTP application: dialects, monitoring, and their documentation."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,21 +11,25 @@ from fastapi.openapi.utils import get_openapi
 
 from producer_api.accepting import Acceptor
 from producer_api.auth import Authenticator
-from producer_api.canonical import EXTRA_SCHEMAS, Exports, canonical_routes, problems
-from producer_api.documents import document_routes
+from producer_api.bodies import ExportBody
+from producer_api.dialect import Dialect
+from producer_api.dialects import DIALECTS
 from producer_api.downloads import Downloads
+from producer_api.exports import Exports
 from producer_api.monitoring import ApiMetrics, Measured, monitoring_routes
 from producer_api.ports import Services
-from producer_api.problems import ErrorHandlers
-from producer_api.s0 import STYLE, s0_routes
+from producer_api.problems import ProblemView, Refusals, problems
+from producer_api.reference import document_routes
 from producer_api.threads import Threads
 
 WORKERS = 8
 READERS = 16
 TAKERS = 64
-"""Requests that are being accepted at once: while a broker is away each waits for it until it gives up."""
+"""Requests accepted at the same time: while the broker is away, each of them occupies a thread."""
 TITLE = "exportstream"
 VERSION = "1"
+EXTRA_SCHEMAS = (ExportBody, ProblemView)
+"""Models that routes reference by name without declaring them to FastAPI."""
 ABOUT = """
 Projects of a design editor become finished files. Ask with `POST /v1/exports`, follow by
 `GET /v1/exports/{id}/events`, download from `GET /v1/exports/{id}/file`.
@@ -36,8 +40,8 @@ export does not exist. `/health`, `/ready`, `/metrics` and these documents are o
 """
 
 
-def create_app(services: Services) -> FastAPI:
-    """The application over `services`; it starts and stops nothing that it was given."""
+def create_app(services: Services, dialects: Sequence[Dialect] = DIALECTS) -> FastAPI:
+    """The application over `services`; it neither starts nor stops them."""
     threads, readers, takers = (
         Threads(WORKERS, "api"),
         Threads(READERS, "api-files"),
@@ -62,15 +66,18 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.authenticator = Authenticator(services.api_keys)
     app.add_middleware(Measured, metrics=ApiMetrics.register(services.registry, services.feed))
-    ErrorHandlers((STYLE,)).install(app)
     exports = Exports(
         services,
         threads,
         Acceptor(services, takers),
         Downloads(services.store, readers, services.presign_seconds),
     )
-    app.include_router(canonical_routes(exports))
-    app.include_router(s0_routes(exports))
+    refusals = Refusals()
+    for dialect in dialects:
+        router = dialect.routes(exports)
+        app.include_router(router)
+        refusals.own(router.routes, dialect.below, dialect.refuse)
+    refusals.install(app)
     app.include_router(monitoring_routes(services))
     app.include_router(document_routes(), include_in_schema=False)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
@@ -78,7 +85,7 @@ def create_app(services: Services) -> FastAPI:
 
 
 def openapi(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI 3.1 document, with the models that routes name by reference and how to present a key."""
+    """The OpenAPI 3.1 document, with referenced models and the ways to send an API key."""
     if app.openapi_schema is None:
         document = get_openapi(title=TITLE, version=VERSION, description=ABOUT, routes=app.routes)
         components = document.setdefault("components", {})
@@ -87,7 +94,7 @@ def openapi(app: FastAPI) -> dict[str, Any]:
             schema = model.model_json_schema(by_alias=False, ref_template="#/components/schemas/{model}")
             schemas.update(schema.pop("$defs", {}))
             schemas[model.__name__] = schema
-        _tell_problems(document)
+        _describe_problems(document)
         components["securitySchemes"] = {
             "bearer": {"type": "http", "scheme": "bearer"},
             "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -97,8 +104,8 @@ def openapi(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
-def _tell_problems(document: dict[str, Any]) -> None:
-    """Write our problems in place of the framework's own idea of an invalid request."""
+def _describe_problems(document: dict[str, Any]) -> None:
+    """Describe our problems instead of FastAPI's own validation errors."""
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)
     for methods in document["paths"].values():

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import orjson
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
 from starlette.requests import Request
 
 from connectors.projects import split_ref
@@ -13,19 +14,14 @@ from producer_api.problems import ApiProblem, from_error
 from schemas.errors import InvalidInput
 from schemas.formats import FORMATS, format_named
 from schemas.limits import Limits
-from schemas.messages import Label
+from schemas.messages import CARRIED_BYTES, Asked
 from schemas.reading import load, validate
 from schemas.settings import parse_settings
-from schemas.values import Part
 
 ENVELOPE_BYTES = 256 * 1024
-"""What a request may weigh beyond its project."""
+"""Largest size of a request without its project."""
 DRAINED_BYTES = 64 * 1024 * 1024
-"""How much of a body that is too large is still taken, so that the answer reaches who is sending it."""
-CARRIED_BYTES = 16 * 1024
-"""Settings and metadata travel in every snapshot, and a message stays under 64 kB."""
-
-Ref = Annotated[str, StringConstraints(min_length=3, max_length=500)]
+"""Bytes of an oversized body that are still read, so that its sender gets to read the answer."""
 
 
 def _known_format(name: str) -> str:
@@ -35,26 +31,21 @@ def _known_format(name: str) -> str:
         raise ValueError(error.message) from error
 
 
-class ExportBody(Part):
-    """What is asked for: exactly one of `project` and `project_ref`, and a format."""
+class ExportBody(Asked):
+    """A request for an export: exactly one of `project` and `project_ref`, and a format."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        allow_inf_nan=False,
+    )
 
     project: dict[str, Any] | None = Field(None, description="The project document itself.")
-    project_ref: Ref | None = Field(None, description="`customer/project`, found in the configured source.")
     format: Annotated[str, AfterValidator(_known_format)] = Field(
         description="What to make.", json_schema_extra={"enum": list(FORMATS)}
-    )
-    settings: dict[str, Any] = Field(
-        default_factory=dict,
-        description="quality, fps, includeAudio, codec, bitrate, audioBitrate; what is absent has a default.",
-        examples=[{"quality": "1080p", "fps": 30, "includeAudio": True}],
-    )
-    metadata: dict[str, Any] = Field(default_factory=dict, description="Comes back unchanged.")
-    customer_id: Label | None = None
-    user_id: Label | None = None
-    project_id: Label | None = None
-    batch_id: Label | None = Field(None, description="Exports with the same one belong together.")
-    width: Annotated[int, Field(strict=True, ge=1, le=1024)] | None = Field(
-        None, description="How many chunks are in flight at once: the export's weight against others."
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Finished files, streamed from the store in blocks, whole or in part, or handed over to the store."""
+"""Downloads of finished files: streamed from the store, whole or in part, or redirected to it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from connectors.store.base import ObjectStore
 from producer_api.problems import ApiProblem
 from producer_api.ranges import (
-    Part,
+    ByteRange,
     Unsatisfiable,
     content_disposition,
     http_date,
@@ -24,14 +24,14 @@ from producer_api.ranges import (
 from producer_api.streaming import Departure
 from producer_api.threads import Threads
 from schemas.errors import Missing
-from schemas.facts import Result
+from schemas.facts import Result, ResultFile, files_of
 from schemas.lifecycle import Job
 
 T = TypeVar("T")
 
 
 class Blocks(Response):
-    """An answer of known length whose blocks come from the store, read in threads."""
+    """Response of known length whose blocks are read from the store in threads."""
 
     def __init__(
         self, status: int, headers: Mapping[str, str], blocks: Iterator[bytes], threads: Threads
@@ -41,7 +41,7 @@ class Blocks(Response):
         self._threads = threads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer over ASGI; stops reading when the caller has gone."""
+        """Answer over ASGI; stops reading when the client disconnects."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         with Departure(receive) as departure:
             async for block in self._read():
@@ -73,16 +73,19 @@ def finished(job: Job) -> Result:
 
 
 class Downloads:
-    """Hands out finished files."""
+    """Serves finished files."""
 
     def __init__(self, store: ObjectStore, threads: Threads, presign_seconds: int | None) -> None:
         self._store = store
         self._threads = threads
         self._presign_seconds = presign_seconds
 
-    async def file(self, request: Request, job: Job) -> Response:
-        """The answer to a request for the job's file. Raises ApiProblem: 409, 410 or 416."""
-        result = finished(job)
+    async def file(self, request: Request, job: Job, name: str | None = None) -> Response:
+        """Response with the main file of the job, or with the named one.
+
+        Raises ApiProblem: 404 for an unknown name, 409, 410 or 416.
+        """
+        result = finished(job) if name is None else await self._named(job, name)
         if self._presign_seconds and (url := await self._presigned(result, self._presign_seconds)):
             return Response(None, 307, {"Location": url, "Cache-Control": "no-store"})
         size = (await self._look_up(lambda: self._store.stat(result.key))).size
@@ -100,14 +103,27 @@ class Downloads:
         partial = {"Content-Length": str(part.length), "Content-Range": part.content_range}
         return Blocks(206, headers | partial, blocks, self._threads)
 
+    async def files(self, job: Job) -> tuple[ResultFile, ...]:
+        """All files of the job, the main one first. Raises ApiProblem: 409 or 410."""
+        result = finished(job)
+        return await self._look_up(lambda: files_of(result, self._store.get))
+
+    async def _named(self, job: Job, name: str) -> ResultFile:
+        for file in await self.files(job):
+            if file.name == name:
+                return file
+        raise ApiProblem(
+            404, "file_not_found", f"This export has no file named {name[:100]}; GET …/files lists its files."
+        )
+
     async def manifest(self, job: Job) -> bytes:
-        """What the job's file was made of, as JSON."""
+        """The manifest of the job's result, as JSON."""
         key = finished(job).manifest_key
         if key is None:
             raise ApiProblem(404, "no_manifest", "This export has no manifest.")
         return await self._look_up(lambda: self._store.get(key))
 
-    async def _presigned(self, result: Result, seconds: int) -> str | None:
+    async def _presigned(self, result: ResultFile, seconds: int) -> str | None:
         return await self._look_up(lambda: self._store.presign(result.key, seconds, result.file_name))
 
     async def _look_up(self, work: Callable[[], T]) -> T:
@@ -118,7 +134,7 @@ class Downloads:
             raise ApiProblem(410, "file_expired", detail) from error
 
 
-def _headers(job: Job, result: Result) -> dict[str, str]:
+def _headers(job: Job, result: ResultFile) -> dict[str, str]:
     return {
         "Content-Type": result.content_type,
         "Content-Disposition": content_disposition(result.file_name),
@@ -130,7 +146,7 @@ def _headers(job: Job, result: Result) -> dict[str, str]:
     }
 
 
-def _part(request: Request, headers: Mapping[str, str], size: int) -> Part | None:
+def _part(request: Request, headers: Mapping[str, str], size: int) -> ByteRange | None:
     if not range_applies(request.headers, headers["ETag"], headers["Last-Modified"]):
         return None
     try:

@@ -1,4 +1,4 @@
-"""What operators look at: `/health`, `/ready`, `/metrics`, and the counting of requests."""
+"""Monitoring: `/health`, `/ready`, `/metrics`, and the counting of requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from producer_api.events import StatusHub
+from producer_api.live.hub import StatusHub
 from producer_api.ports import Check, Services
 from producer_api.threads import Threads
 from producer_api.views import dump
@@ -24,20 +24,20 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 
 
 class HealthView(BaseModel):
-    """The process lives."""
+    """The process is alive."""
 
     ok: bool = True
 
 
 class CheckView(BaseModel):
-    """One thing that accepting an export needs."""
+    """State of one service that accepting an export depends on."""
 
     ok: bool
     message: str
 
 
 class ReadyView(BaseModel):
-    """Whether an export would be taken at once, and what that rests on."""
+    """Readiness to accept exports, and the checks behind it."""
 
     ready: bool
     checks: dict[str, CheckView]
@@ -52,7 +52,7 @@ class ApiMetrics:
 
     @classmethod
     def register(cls, registry: CollectorRegistry, hub: StatusHub) -> ApiMetrics:
-        """Declare them in a registry, once for each."""
+        """Register them, once per registry."""
         listeners = Gauge("exportstream_sse_listeners", "Open event streams.", registry=registry)
         listeners.set_function(hub.listeners)
         labels = ("method", "route")
@@ -78,7 +78,7 @@ class Measured:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, and look at the answer's first message."""
+        """Forward the request and record the start of its response."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -92,7 +92,7 @@ class Measured:
         try:
             await self._app(scope, receive, watched)
         except Exception:
-            # The answer to a mistake of ours is written further out.
+            # The response to a bug is written further out.
             self._count(scope, 500, begun)
             raise
 
@@ -112,7 +112,7 @@ class Readiness:
         self._running: dict[str, asyncio.Task[CheckView]] = {}
 
     async def look(self) -> ReadyView:
-        """Run all checks side by side."""
+        """Run all checks concurrently."""
         found = await asyncio.gather(*(self._one(name) for name in self._checks))
         return ReadyView(
             ready=all(check.ok for check in found), checks=dict(zip(self._checks, found, strict=True))
@@ -138,19 +138,19 @@ class Readiness:
 
 
 def monitoring_routes(services: Services) -> APIRouter:
-    """The routes; all are open, for they tell nothing of any tenant."""
+    """The routes; all are open, because they contain nothing of any tenant."""
     router = APIRouter(tags=["Operation"])
     readiness = Readiness({"jobs": _table(services), **services.checks}, services.check_seconds)
 
-    @router.get("/health", response_model=HealthView, summary="Whether the process lives")
+    @router.get("/health", response_model=HealthView, summary="Liveness of the process")
     async def health() -> Response:
         return Response(b'{"ok":true}', media_type="application/json")
 
     @router.get(
         "/ready",
         response_model=ReadyView,
-        summary="Whether an export would be taken at once",
-        responses={503: {"model": ReadyView, "description": "Something that is needed is away."}},
+        summary="Readiness to accept exports",
+        responses={503: {"model": ReadyView, "description": "A required service is down."}},
     )
     async def ready() -> Response:
         view = await readiness.look()

@@ -1,4 +1,4 @@
-"""What the API needs of its surroundings: handed in by whoever wires it (exportstream/wiring.py)."""
+"""Ports of the API: interfaces to its surroundings, wired in exportstream/wiring.py."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from connectors.jobs import JobFilter, JobPage
 from connectors.store.base import ObjectStore
-from producer_api.events import StatusHub
+from producer_api.live.hub import StatusHub
 from schemas.identity import JobRef
 from schemas.lifecycle import Job
 from schemas.limits import DEFAULT, Limits
 from schemas.messages import Message
 
 Check = Callable[[], str | None]
-"""Says in a sentence what is well (None: nothing to add); raises ExportError when it is not. May block."""
+"""Returns a sentence about a healthy service, or None; raises ExportError otherwise. May block."""
 
 
 class JobTable(Protocol):
-    """What the API needs of the job table (connectors.jobs.Jobs). All methods block and raise Unavailable."""
+    """The job table (connectors.jobs.Jobs). All methods block and raise Unavailable."""
 
     def ping(self) -> None:
         """Return when the database answers."""
@@ -42,7 +42,7 @@ class JobTable(Protocol):
 
 
 class Publisher(Protocol):
-    """Puts a message on the stream (producer_api.publishing.StreamPublisher)."""
+    """Publishes messages to the stream (producer_api.publishing.StreamPublisher)."""
 
     def publish(self, topic: str, key: str, message: Message) -> None:
         """Block until the broker has it. Raises Unavailable, or InvalidInput for a message too large."""

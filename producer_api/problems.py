@@ -3,13 +3,13 @@
     {"type": "about:blank", "title": "Unprocessable Content", "status": 422, "code": "invalid_value",
      "detail": "…a sentence…", "instance": "/v1/exports", "errors": [{"path": "settings.fps", "detail": …}]}
 
-`code` is stable. A dialect whose clients expect another shape registers a `Style` for its paths.
+`code` is stable. The dialect whose route matched writes the problem (`Refusals`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from schemas.errors import ExportError, Missing, Unavailable
 
@@ -29,22 +30,22 @@ RETRY_AFTER_S = 2
 _STATUS = {"too_large": 413, "message_too_large": 413, "invalid_json": 400}
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 _DETAILS = {
-    404: "There is nothing at this address.",
-    405: "This address does not know that method.",
+    404: "This address does not exist.",
+    405: "This address does not support that method.",
     500: "Something went wrong on our side. It has been logged; please try again.",
 }
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong, and where in the request."""
+    """One error, and its place in the request."""
 
     path: str | None
     detail: str
 
 
 class ApiProblem(Exception):
-    """An answer that is an error: raised anywhere below an endpoint."""
+    """An error response, raised anywhere below an endpoint."""
 
     def __init__(
         self,
@@ -78,7 +79,7 @@ class ApiProblem(Exception):
 
 
 class FaultView(BaseModel):
-    """One thing that is wrong."""
+    """One error in a request."""
 
     path: str | None = Field(description="Where in the request, as in `project.slides[2].duration`.")
     detail: str = Field(description="What is wrong there.")
@@ -110,21 +111,14 @@ class ProblemView(BaseModel):
     errors: list[FaultView] = []
 
 
-Render = Callable[[ApiProblem, Request], Response]
+Refuse = Callable[[ApiProblem, Request], Response]
+"""Writes a problem as an HTTP response."""
 
 
 def as_problem(problem: ApiProblem, request: Request) -> Response:
     """The problem as RFC 9457 writes it."""
     body = orjson.dumps(problem.body(request.url.path))
     return Response(body, problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
-
-
-@dataclass(frozen=True)
-class Style:
-    """How errors of a dialect look: `owns` says whether a path is one of its own."""
-
-    owns: Callable[[str], bool]
-    render: Render
 
 
 def from_error(error: ExportError, *, prefix: str = "") -> ApiProblem:
@@ -150,31 +144,42 @@ def _from_validation(error: RequestValidationError) -> ApiProblem:
     return ApiProblem(422, "invalid_value", f"{faults[0].path}: {faults[0].detail}", errors=faults)
 
 
-@dataclass(frozen=True)
-class ErrorHandlers:
-    """Turns whatever is raised into the answer that the caller's dialect expects."""
+class Refusals:
+    """Error handler that has problems written by the dialect whose route matched the request.
 
-    styles: Sequence[Style] = field(default=())
+    Where no route matched, the dialect with the longest prefix of the path writes them, else the canonical
+    one.
+    """
+
+    def __init__(self) -> None:
+        self._of_route: dict[int, Refuse] = {}
+        self._below: dict[str, Refuse] = {}
+
+    def own(self, routes: Iterable[BaseRoute], below: Iterable[str], refuse: Refuse) -> None:
+        """Register `refuse` for these routes, and for unmatched requests below these paths."""
+        self._of_route.update((id(route), refuse) for route in routes)
+        self._below.update((path.rstrip("/") + "/", refuse) for path in below)
 
     def install(self, app: FastAPI) -> None:
-        """Take over all errors of `app`."""
+        """Register as handler of all errors of `app`."""
 
         async def problem(request: Request, error: Exception) -> Response:
-            return self.answer(request, error)
+            return self._writer(request)(to_problem(error), request)
 
         for kind in (ApiProblem, ExportError, HTTPException, RequestValidationError, ClientDisconnect):
             app.add_exception_handler(kind, problem)
         app.add_exception_handler(Exception, problem)
 
-    def answer(self, request: Request, error: Exception) -> Response:
-        """The answer for an error."""
-        path = request.url.path
-        render = next((style.render for style in self.styles if style.owns(path)), as_problem)
-        return render(to_problem(error), request)
+    def _writer(self, request: Request) -> Refuse:
+        if (route := request.scope.get("route")) is not None:
+            return self._of_route.get(id(route), as_problem)
+        path = request.url.path.rstrip("/") + "/"
+        owned = [prefix for prefix in self._below if path.startswith(prefix)]
+        return self._below[max(owned, key=len)] if owned else as_problem
 
 
 def to_problem(error: Exception) -> ApiProblem:
-    """What an exception is to the caller: nothing of an unexpected one is told."""
+    """The problem for an exception; nothing of an unexpected one is revealed."""
     match error:
         case ApiProblem():
             return error
@@ -187,3 +192,20 @@ def to_problem(error: Exception) -> ApiProblem:
         case ClientDisconnect():
             return ApiProblem(400, "incomplete", "The request ended before its body was complete.")
     return ApiProblem(500, "internal_error", _DETAILS[500])
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The problems that an operation may answer with, for its description."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemView"}}}
+    texts = {
+        400: "Not JSON.",
+        401: "No API key, or an unknown one.",
+        404: "No such export.",
+        409: "Not possible in the export's present state.",
+        410: "The file has been cleaned up.",
+        413: "Too large.",
+        416: "The range begins after the file's end.",
+        422: "Something in the request is wrong; `errors` says where.",
+        503: "A required service is down; try again after `Retry-After` seconds.",
+    }
+    return {status: {"description": texts[status], "content": content} for status in (401, *statuses)}

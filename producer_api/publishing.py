@@ -1,35 +1,34 @@
-"""Messages of the API onto the stream, acknowledged by the broker."""
+"""Publisher of the API: waits until the broker has acknowledged each message."""
 
 from __future__ import annotations
 
 import secrets
-import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Protocol
 
-from schemas.cloudevents import EventHeaders, Headers, child_trace, encode_headers
+from schemas.cloudevents import Headers, child_trace, headers_for
 from schemas.errors import Unavailable
 from schemas.messages import Message
 
-SOURCE = "exportstream/api"
+SOURCE = "api"
 
 
 class Sender(Protocol):
-    """What is needed of connectors.kafka.Publisher."""
+    """Interface of connectors.kafka.Publisher."""
 
     def publish(
         self, topic: str, key: str | bytes | None, value: bytes | None, headers: Headers
     ) -> Future[None]:
-        """Send a message; the future ends when the broker has it."""
+        """Send a message; the future completes with the broker's acknowledgement."""
 
 
 class StreamPublisher:
     """`producer_api.ports.Publisher` over Kafka.
 
     timeout: seconds that a caller waits. The sender's own delivery timeout should not be longer, or a
-    request may reach the stream after its caller was told to try again.
+    request may reach the stream after its caller got a 503.
     """
 
     def __init__(
@@ -47,15 +46,9 @@ class StreamPublisher:
 
     def publish(self, topic: str, key: str, message: Message) -> None:
         """Block until the broker has the message. Raises Unavailable, or InvalidInput for a too large one."""
-        headers = EventHeaders(
-            type=message.TYPE,
-            version=str(message.VERSION),
-            id=str(uuid.UUID(int=self._random_bits(128), version=4)),
-            source=SOURCE,
-            time=self._now(),
-            traceparent=child_trace(None, self._random_bits),
-        )
+        trace = child_trace(None, self._random_bits)
+        headers = headers_for(message, key, source=SOURCE, time=self._now(), traceparent=trace)
         try:
-            self._sender.publish(topic, key, message.encode(), encode_headers(headers)).result(self._timeout)
+            self._sender.publish(topic, key, message.encode(), headers).result(self._timeout)
         except TimeoutError as error:
             raise Unavailable("broker_unavailable", "The Kafka broker does not answer; try again.") from error

@@ -1,4 +1,4 @@
-"""Parts of files: `Range` and its conditions. Source: RFC 9110, sections 13 and 14."""
+"""Byte ranges of files: `Range` and its conditions. Source: RFC 9110, sections 13 and 14."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _RANGE = re.compile(r"bytes=\s*(\d{0,19})-(\d{0,19})\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Part:
+class ByteRange:
     """Bytes of a file: `length` from `start` on, of `size`."""
 
     start: int
@@ -22,7 +22,7 @@ class Part:
 
     @property
     def content_range(self) -> str:
-        """The part as `Content-Range` writes it."""
+        """The range as `Content-Range` writes it."""
         return f"bytes {self.start}-{self.start + self.length - 1}/{self.size}"
 
 
@@ -30,10 +30,10 @@ class Unsatisfiable(Exception):
     """The range begins beyond the end."""
 
 
-def parse_range(header: str | None, size: int) -> Part | None:
-    """The part that a `Range` header asks for; None when the whole file is the answer.
+def parse_range(header: str | None, size: int) -> ByteRange | None:
+    """The range that a `Range` header requests; None for the whole file.
 
-    What is not understood, and more than one range, is answered with the whole file (section 14.2).
+    Malformed and multiple ranges are answered with the whole file (section 14.2).
     Raises Unsatisfiable.
     """
     match = _RANGE.fullmatch(header or "")
@@ -43,24 +43,24 @@ def parse_range(header: str | None, size: int) -> Part | None:
         length = min(int(match[2]), size)
         if length == 0:
             raise Unsatisfiable
-        return Part(size - length, length, size)
+        return ByteRange(size - length, length, size)
     start = int(match[1])
     last = min(int(match[2]), size - 1) if match[2] else size - 1
     if match[2] and int(match[2]) < start:
         return None
     if start >= size:
         raise Unsatisfiable
-    return Part(start, last - start + 1, size)
+    return ByteRange(start, last - start + 1, size)
 
 
 def range_applies(headers: Mapping[str, str], etag: str, modified: str) -> bool:
-    """Whether `If-Range` lets the range through (section 13.1.5: by strong comparison)."""
+    """True when `If-Range` permits the range (section 13.1.5, strong comparison)."""
     condition = headers.get("if-range")
     return condition is None or condition.strip() in (etag, modified)
 
 
 def not_modified(headers: Mapping[str, str], etag: str) -> bool:
-    """Whether `If-None-Match` names what the caller has already (weak comparison)."""
+    """True when `If-None-Match` names the current version (weak comparison)."""
     given = headers.get("if-none-match")
     if given is None:
         return False

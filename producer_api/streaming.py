@@ -1,4 +1,4 @@
-"""What answers of unknown length share: noticing that the other side has gone."""
+"""Detection of disconnected clients, for long responses."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from starlette.types import Receive
 
 
 class Departure:
-    """Watches for the end of a connection while an answer is being written.
+    """Watches for the end of a connection while a response is being written.
 
-    A server takes what is sent to nobody without a word, so whoever sends much has to look.
+    ASGI servers silently discard data for a closed connection, so long responses have to check.
     """
 
     def __init__(self, receive: Receive, notify: Callable[[], None] = lambda: None) -> None:
@@ -32,7 +32,7 @@ class Departure:
         self._task.cancel()
 
     def gone(self) -> bool:
-        """Whether nobody is there any more."""
+        """True once the client has disconnected."""
         return self._gone
 
     async def _watch(self) -> None:

@@ -1,4 +1,4 @@
-"""Blocking work beside the event loop: a few threads of the API's own, so that nothing else fills them."""
+"""Thread pools for blocking work, separate from the event loop's default executor."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ class Threads:
         return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: work(*args, **kwargs))
 
     def close(self) -> None:
-        """Begin nothing more."""
+        """Stop; pending work is cancelled."""
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Files that a client sends ahead, to name them in a document: kept once, under their hash."""
+"""Uploads: files that a document may then reference; stored once, under their hash."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _EXTENSION = re.compile(r"\.[a-z0-9]{1,8}")
 
 
 class UploadView(BaseModel):
-    """A file that was taken."""
+    """An uploaded file."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -38,7 +38,7 @@ class UploadView(BaseModel):
 
 @dataclass
 class _Collected:
-    """A file on its way: written and hashed block by block."""
+    """An upload in progress: written and hashed block by block."""
 
     file: BinaryIO
     digest: hashlib._Hash

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal
+from urllib.parse import quote
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.facts import ResultFile
 from schemas.lifecycle import Job, Status
+from schemas.messages import Asked
 
 SimpleStatus = Literal["pending", "running", "completed", "failed", "cancelled"]
 
@@ -34,10 +38,11 @@ EXAMPLE: dict[str, Any] = {
     "metadata": {"campaign": "spring"},
     "project_id": None,
     "project_ref": None,
-    "project_name": "Launch",
     "customer_id": None,
     "user_id": None,
     "batch_id": None,
+    "width": None,
+    "project_name": "Launch",
     "source": "api",
     "duration": 24.0,
     "chunks": 20,
@@ -54,6 +59,7 @@ EXAMPLE: dict[str, Any] = {
         "events": "/v1/exports/6f1f0a52-6f3e-4f0f-9f59-2f6a1d7f8b11/events",
         "cancel": "/v1/exports/6f1f0a52-6f3e-4f0f-9f59-2f6a1d7f8b11/cancel",
         "file": None,
+        "files": None,
         "manifest": None,
     },
 }
@@ -63,7 +69,7 @@ class ErrorView(BaseModel):
     """Why an export failed."""
 
     code: str = Field(description="Stable, in snake_case.")
-    message: str = Field(description="A sentence that whoever asked can act on.")
+    message: str = Field(description="A sentence that the caller can act on.")
     path: str | None = Field(None, description="Where in the input, as in `slides[2].elements[0].src`.")
     stage: str | None = Field(None, description="The stage in which it failed.")
     retriable: bool = Field(False, description="Whether the same request may succeed later.")
@@ -72,7 +78,7 @@ class ErrorView(BaseModel):
 class ResultView(BaseModel):
     """The finished file."""
 
-    url: str = Field(description="Where the file is downloaded.")
+    url: str = Field(description="Address of the download.")
     file_name: str
     content_type: str
     size: int = Field(description="Bytes.")
@@ -81,6 +87,7 @@ class ResultView(BaseModel):
     width: int | None = Field(None, description="Pixels.")
     height: int | None = Field(None, description="Pixels.")
     fps: int | None = None
+    file_count: int = Field(1, description="Number of files; `links.files` lists them.")
     video_id: str | None = Field(None, description="The entry in the video library.")
     reused: bool = Field(
         False,
@@ -89,35 +96,54 @@ class ResultView(BaseModel):
 
 
 class LinksView(BaseModel):
-    """Where to go from here."""
+    """Addresses of what belongs to an export."""
 
     self: str
     events: str
     cancel: str | None
     file: str | None
+    files: str | None
     manifest: str | None
 
 
-class ExportView(BaseModel):
-    """An export: one project, one format, one file."""
+class FileView(BaseModel):
+    """A file of an export."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": EXAMPLE})
+    name: str = Field(description="Name within the export.")
+    url: str = Field(description="Address of the download.")
+    file_name: str = Field(description="Name of the download.")
+    content_type: str
+    size: int = Field(description="Bytes.")
+    sha256: str
+
+
+class FileList(BaseModel):
+    """All files of an export, the main one first."""
+
+    files: list[FileView]
+
+
+class StandingView(BaseModel):
+    """Identity and progress of an export."""
 
     id: str
     status: SimpleStatus
     stage: Status = Field(description="The status in detail.")
     progress: int = Field(ge=0, le=100, description="Never goes back; 100 only when completed.")
     stages: dict[str, float] = Field(description="How far each stage of this export has come, 0 to 1.")
-    version: int = Field(description="Counts the changes; the `id` of the event that told of this one.")
-    format: str | None
-    settings: dict[str, Any]
-    metadata: dict[str, Any] = Field(description="What was sent along, unchanged.")
-    project_id: str | None
-    project_ref: str | None
+    version: int = Field(description="Counts the changes; the `id` of this version's event.")
+
+
+class ExportView(Asked, StandingView):
+    """An export: one project in one format, with the request's fields."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": EXAMPLE},
+        json_schema_serialization_defaults_required=True,
+    )
+
     project_name: str | None
-    customer_id: str | None
-    user_id: str | None
-    batch_id: str | None
     source: str | None
     duration: float | None = Field(description="Seconds of the timeline, once planned.")
     chunks: int | None = Field(description="Different pieces that the picture consists of, once planned.")
@@ -207,15 +233,8 @@ def export_view(job: Job) -> dict[str, Any]:
         "progress": job.progress,
         "stages": {stage: round(share, 4) for stage, share in job.stage_progress().items()},
         "version": job.version,
-        "format": job.format,
-        "settings": job.settings,
-        "metadata": job.metadata,
-        "project_id": job.project_id,
-        "project_ref": job.project_ref,
+        **job.asked(),
         "project_name": job.project_name,
-        "customer_id": job.customer_id,
-        "user_id": job.user_id,
-        "batch_id": job.batch_id,
         "source": job.source,
         "duration": job.duration,
         "chunks": job.chunks,
@@ -232,18 +251,34 @@ def export_view(job: Job) -> dict[str, Any]:
             "events": f"{path}/events",
             "cancel": None if job.terminal else f"{path}/cancel",
             "file": f"{path}/file" if done else None,
+            "files": f"{path}/files" if done else None,
             "manifest": f"{path}/manifest" if job.result and job.result.manifest_key else None,
         },
     }
 
 
 def _result(job: Job) -> dict[str, Any] | None:
-    """The result without the keys of the store, which are nobody's business."""
+    """The result without keys of the store, which are internal."""
     if job.result is None:
         return None
     return {
         "url": f"{export_path(job.id)}/file",
-        **job.result.model_dump(exclude={"key", "manifest_key"}),
+        **job.result.model_dump(exclude={"key", "manifest_key", "files"}),
+    }
+
+
+def files_view(job_id: str, files: Iterable[ResultFile]) -> dict[str, Any]:
+    """Files as FileList describes them."""
+    path = f"{export_path(job_id)}/files"
+    return {
+        "files": [
+            {
+                "name": file.name,
+                "url": f"{path}/{quote(file.name, safe='')}",
+                **file.model_dump(exclude={"key"}),
+            }
+            for file in files
+        ]
     }
 
 

@@ -3,4 +3,4 @@
 `ENGINE_VERSION` is part of every content key: raise it with each change that alters an output's bytes.
 """
 
-ENGINE_VERSION = "7"
+ENGINE_VERSION = "8"

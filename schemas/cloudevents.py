@@ -11,6 +11,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from schemas.messages import Message
 
 Headers = list[tuple[str, bytes]]
 
@@ -27,6 +31,31 @@ class EventHeaders:
     source: str | None = None
     time: datetime | None = None
     traceparent: str | None = None
+
+
+def headers_for(
+    message: Message,
+    key: str,
+    *,
+    source: str,
+    time: datetime,
+    traceparent: str | None = None,
+    cause: str | None = None,
+) -> Headers:
+    """The headers of a message of ours that is published under `key`: the one place that makes them.
+
+    source: which of our programs says so; cause: the id of what the message follows from.
+    """
+    return encode_headers(
+        EventHeaders(
+            type=message.TYPE,
+            version=str(message.VERSION),
+            id=message.event_id(key, cause),
+            source=f"exportstream/{source}",
+            time=time,
+            traceparent=traceparent,
+        )
+    )
 
 
 def encode_headers(event: EventHeaders) -> Headers:
@@ -58,6 +87,19 @@ def decode_headers(
         time=_time(found.get("ce_time")),
         traceparent=found.get("traceparent"),
     )
+
+
+def read_type(
+    headers: Mapping[str, str | bytes | None] | Iterable[tuple[str, str | bytes | None]] | None,
+) -> tuple[str | None, str | None]:
+    """(type, version) of a message that we published, as `decode_headers` has them but sooner."""
+    type_name = version = None
+    for name, value in headers.items() if isinstance(headers, Mapping) else headers or ():
+        if name == "ce_type":
+            type_name = _text(value)
+        elif name == "version":
+            version = _text(value)
+    return type_name, version
 
 
 def child_trace(parent: str | None, random_bits: Callable[[int], int]) -> str:

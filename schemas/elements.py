@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, Tag, field_validator, model_validator
 
 from schemas.motion import AnyAnimation
-from schemas.paint import Border, Crop, Paint, Shadow, Stroke, TextBackground, TextStroke
+from schemas.paint import Border, Crop, Paint, Shadow, Stroke, TextBackground, TextStroke, picture_name
 from schemas.values import (
     Color,
     Coordinate,
@@ -18,12 +18,12 @@ from schemas.values import (
     Many,
     Name,
     Number,
-    Part,
     Point,
     Position,
     Seconds,
     Share,
     Source,
+    StrictModel,
     Text,
     Volume,
     Weight,
@@ -56,7 +56,7 @@ LineHeight = Annotated[Number, Field(gt=0, le=100)]
 Spacing = Annotated[Number, Field(ge=-10_000, le=10_000)]
 
 
-class _Element(Part):
+class _Element(StrictModel):
     """Fields of every element. Lengths in px of the document, times in seconds within the slide."""
 
     id: Name | None = None
@@ -81,7 +81,7 @@ class _Element(Part):
         return end
 
 
-class Span(Part):
+class Span(StrictModel):
     """Characters `start` to `end` (exclusive) in another style.
 
     unit: what `start` and `end` count: `utf16`, the code units of JavaScript's strings, or `codepoint`,
@@ -112,7 +112,7 @@ class Span(Part):
         return end
 
 
-class TextStyle(Part):
+class TextStyle(StrictModel):
     """Style of text, with its defaults."""
 
     font_family: Name = "sans-serif"
@@ -151,6 +151,17 @@ class ImageElement(_Element):
     radius: Length = 0.0
     crop: Crop | None = None
     border: Border | None = None
+
+    @property
+    def content_size(self) -> tuple[float, float]:
+        """Width and height of the box inside the border, in px."""
+        border = 2 * self.border.width if self.border is not None else 0.0
+        return max(0.0, self.width - border), max(0.0, self.height - border)
+
+    @property
+    def picture(self) -> str:
+        """The picture's name; see `schemas.paint.picture_name`."""
+        return self.src if self.crop is not None else picture_name(self.src, self.fit, *self.content_size)
 
 
 _PATH = re.compile(r"[MmLlHhVvCcSsQqTtAaZz0-9eE+\-.,\s]*")

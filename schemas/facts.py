@@ -4,9 +4,11 @@ A fact's `id` is deterministic: the same work done twice states the same fact, a
 can tell. `at` is when it happened, by the clock of the worker.
 """
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
+import orjson
 from pydantic import Field
 
 from schemas.errors import InvalidMessage
@@ -24,6 +26,10 @@ class Fact(AboutJob):
     def id(self) -> str:
         """Deterministic id: the same event has the same id, however often it is published."""
         return f"{self.ref}:{self.TYPE}"
+
+    def event_id(self, key: str, cause: str | None = None) -> str:
+        """A fact is the same event whatever it follows from."""
+        return self.id
 
 
 class PlanStarted(Fact):
@@ -98,8 +104,12 @@ class StageProgressed(Fact):
         return f"{self.ref}:{self.TYPE}:{self.stage}:{self.fraction:.3f}"
 
 
+MOST_FILES_TOLD = 64
+"""Files that a fact and snapshots list: messages stay small, and a deck may have thousands of pages."""
+
+
 class ResultFile(Message):
-    """One of several files of a result."""
+    """One file of a result: what it is called when it is downloaded, and where it lies."""
 
     key: StoreKey
     file_name: str
@@ -107,15 +117,19 @@ class ResultFile(Message):
     size: Annotated[int, Field(ge=0)]
     sha256: str
 
+    @property
+    def name(self) -> str:
+        """Its name among the files of the result, by which they may refer to one another."""
+        return self.key.rpartition("/")[2]
 
-class Result(Message):
-    """The finished file and what is known of it; `files` are all of them where there are several."""
 
-    key: StoreKey
-    file_name: str
-    content_type: str
-    size: Annotated[int, Field(ge=0)]
-    sha256: str
+class Result(ResultFile):
+    """The finished file, the first of them where there are several, and what is known of it.
+
+    files: all of them where there are several; in a message only if these are at most `MOST_FILES_TOLD`, in
+    the manifest always.
+    """
+
     duration: float | None = None
     width: int | None = None
     height: int | None = None
@@ -124,6 +138,20 @@ class Result(Message):
     manifest_key: StoreKey | None = None
     reused: bool = False
     files: tuple[ResultFile, ...] = ()
+    file_count: Annotated[int, Field(ge=1)] = 1
+
+    def told(self) -> Self:
+        """The result as messages carry it."""
+        return self.model_copy(update={"files": ()}) if len(self.files) > MOST_FILES_TOLD else self
+
+
+def files_of(result: Result, read: Callable[[str], bytes]) -> tuple[ResultFile, ...]:
+    """All files of a result, the main one first. read: what the store has under a key; it may raise."""
+    if result.file_count > 1 and not result.files and result.manifest_key is not None:
+        result = Result.model_validate(orjson.loads(read(result.manifest_key))["result"])
+    if result.files:
+        return result.files
+    return (ResultFile(**{name: getattr(result, name) for name in ResultFile.model_fields}),)
 
 
 class Completed(Fact):

@@ -30,7 +30,7 @@ from schemas.facts import (
 )
 from schemas.formats import FORMATS, STAGES_OF
 from schemas.identity import JobRef
-from schemas.messages import ExportRequest, JobId, Message, Tenant
+from schemas.messages import Asked, ExportRequest, JobId, Tenant
 
 Status = Literal["queued", "planning", "rendering", "uploading", "completed", "failed", "cancelled"]
 
@@ -55,7 +55,7 @@ MIXED = 0.8
 """Progress of `mix` when all sound is mixed and only the join is left."""
 
 
-class Job(Message):
+class Job(Asked):
     """A job after some of its facts: what is in the job table, on `export.status` and in every answer.
 
     `version` counts the changes, so that a listener can tell old from new. `rendered`, `encoded` and
@@ -68,18 +68,9 @@ class Job(Message):
     tenant: Tenant
     status: Status = "queued"
     version: int = 0
-    format: str | None = None
-    settings: dict[str, Any] = Field(default_factory=dict)
-    metadata: dict[str, Any] = Field(default_factory=dict)
     source: str | None = None
-    customer_id: str | None = None
-    user_id: str | None = None
-    project_id: str | None = None
-    project_ref: str | None = None
     project_key: str | None = None
     project_name: str | None = None
-    batch_id: str | None = None
-    width: int | None = None
     request_hash: str | None = None
     stages: tuple[StageName, ...] = STAGES
     chunks: int | None = None
@@ -105,6 +96,10 @@ class Job(Message):
     def ref(self) -> JobRef:
         """Identity of the job."""
         return JobRef(self.tenant, self.id)
+
+    def event_id(self, key: str, cause: str | None = None) -> str:
+        """Each version is an event of its own."""
+        return f"{self.ref}:{self.TYPE}:{self.version}"
 
     @property
     def terminal(self) -> bool:
@@ -173,16 +168,8 @@ def _requested(job: Job | None, request: ExportRequest, at: datetime | None) -> 
     if job is not None and job.format is not None:
         return {}
     given: dict[str, Any] = {
-        "format": request.format,
-        "settings": request.settings,
-        "metadata": request.metadata,
+        **request.asked(),
         "source": request.source,
-        "customer_id": request.customer_id,
-        "user_id": request.user_id,
-        "project_id": request.project_id,
-        "project_ref": request.project_ref,
-        "batch_id": request.batch_id,
-        "width": request.width,
         "request_hash": request.request_hash,
         "created_at": request.requested_at or at,
     }

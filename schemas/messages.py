@@ -6,6 +6,7 @@ what is larger lies in the object store and travels as its key. Only a request m
 project, up to the broker's limit.
 """
 
+import hashlib
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -23,10 +24,13 @@ from pydantic import (
 from schemas.errors import InvalidMessage
 from schemas.identity import JobRef
 
-JobId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")]
+JOB_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$"
+JobId = Annotated[str, StringConstraints(pattern=JOB_ID)]
 Tenant = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 StoreKey = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 Label = Annotated[str, StringConstraints(max_length=200)]
+FormatName = Annotated[str, StringConstraints(max_length=20)]
+ProjectRef = Annotated[str, StringConstraints(max_length=500)]
 
 DEFAULT_TENANT = "default"
 CARRIED_BYTES = 16 * 1024
@@ -45,6 +49,15 @@ class Message(BaseModel):
     def encode(self) -> bytes:
         """JSON in UTF-8, without the fields that are not set."""
         return orjson.dumps(self.model_dump(mode="json", exclude_none=True))
+
+    def event_id(self, key: str, cause: str | None = None) -> str:
+        """The id of the event that this message is (CloudEvents 1.0.2, section "id").
+
+        The same however often it is published, and unique for its source. key: its key on the stream; cause:
+        what it follows from, for the same work is ordered again where what it made was swept away.
+        """
+        after = "" if cause is None else f":{hashlib.sha256(cause.encode()).hexdigest()[:12]}"
+        return f"{key}:{self.TYPE}{after}"
 
     @classmethod
     def decode(cls, value: bytes) -> Self:
@@ -93,7 +106,38 @@ class AboutJob(Message):
         return JobRef(self.tenant, self.job_id)
 
 
-class ExportRequest(AboutJob):
+class Asked(Message):
+    """Fields of a request for an export, besides the project document.
+
+    The request, the job, the plan, the body of a call and the canonical answer have these fields by
+    inheritance and pass them on by `asked`, so a new field is a line here. A class that always knows a value
+    narrows its type.
+    """
+
+    format: FormatName | None = None
+    settings: dict[str, Any] = Field(
+        default_factory=dict,
+        description="quality, fps, includeAudio, codec, bitrate, audioBitrate; what is absent has a default.",
+        examples=[{"quality": "1080p", "fps": 30, "includeAudio": True}],
+    )
+    metadata: dict[str, Any] = Field(default_factory=dict, description="Comes back unchanged.")
+    project_id: Label | None = None
+    project_ref: ProjectRef | None = Field(
+        default=None, description="`customer/project`, found in the configured source."
+    )
+    customer_id: Label | None = None
+    user_id: Label | None = None
+    batch_id: Label | None = Field(default=None, description="Exports with the same one belong together.")
+    width: Annotated[int, Field(ge=1, le=1024)] | None = Field(
+        default=None, description="How many chunks are in flight at once: the export's weight against others."
+    )
+
+    def asked(self) -> dict[str, Any]:
+        """These fields by name, to pass on."""
+        return {name: getattr(self, name) for name in Asked.model_fields}
+
+
+class ExportRequest(Asked, AboutJob):
     """A request for one project in one format.
 
     Exactly one of `project` (the document itself), `project_ref` ("customer/project", resolved by
@@ -104,20 +148,11 @@ class ExportRequest(AboutJob):
     TYPE: ClassVar[str] = "export.requested"
 
     tenant: Tenant = DEFAULT_TENANT
-    format: Annotated[str, StringConstraints(max_length=20)]
-    settings: dict[str, Any] = Field(default_factory=dict)
+    format: FormatName
     project: dict[str, Any] | None = None
-    project_ref: Annotated[str, StringConstraints(max_length=500)] | None = None
     project_key: StoreKey | None = None
-    metadata: dict[str, Any] = Field(default_factory=dict)
     requested_at: datetime | None = None
     source: Label = "kafka"
-    customer_id: Label | None = None
-    user_id: Label | None = None
-    project_id: Label | None = None
-    batch_id: Label | None = None
-    width: Annotated[int, Field(ge=1, le=1024)] | None = None
-    """Number of chunks that the job keeps in flight: its weight against others."""
     request_hash: Label | None = None
     """Hash of a request with an idempotency key; a different request under the same key is refused."""
 
@@ -145,6 +180,10 @@ class PartTask(AboutJob):
     plan_key: StoreKey
     position: Annotated[int, Field(ge=0)]
     again: bool = False
+
+    def event_id(self, key: str, cause: str | None = None) -> str:
+        """With the position: the fan-in is told of all parts of a job under one key."""
+        return f"{super().event_id(key, cause)}:{self.position}"
 
 
 class RenderTask(PartTask):
@@ -209,6 +248,10 @@ class Control(AboutJob):
     action: Literal["cancel"] = "cancel"
     at: datetime | None = None
     by: Label | None = None
+
+    def event_id(self, key: str, cause: str | None = None) -> str:
+        """Each order is one of its own, told apart by when it was given."""
+        return f"{super().event_id(key, cause)}:{self.action}:{self.at and self.at.isoformat()}"
 
 
 MESSAGE_TYPES: dict[str, type[Message]] = {

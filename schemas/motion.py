@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, Tag, field_validator
 
-from schemas.values import Duration, Easing, Flag, Many, Number, Part, Seconds, by
+from schemas.values import Duration, Easing, Flag, Many, Number, Seconds, StrictModel, by
 
 Property = Literal["x", "y", "scale", "rotation", "opacity"]
 Value = Annotated[Number, Field(ge=-1_000_000, le=1_000_000)]
@@ -19,7 +19,7 @@ def exact(seconds: float) -> Fraction:
     return Fraction(repr(float(seconds)))
 
 
-class Keyframe(Part):
+class Keyframe(StrictModel):
     """A value at a time in seconds within the slide; `easing` governs the way to the next keyframe."""
 
     at: Seconds
@@ -27,7 +27,7 @@ class Keyframe(Part):
     easing: Easing = "linear"
 
 
-class Animation(Part):
+class Animation(StrictModel):
     """Animation of one property. Before the first and after the last keyframe its value holds.
 
     Several animations of one property add up (x, y, rotation) or multiply (scale, opacity).
@@ -46,7 +46,7 @@ class Animation(Part):
         return keyframes
 
 
-class Tween(Part):
+class Tween(StrictModel):
     """The short form of an animation: from one value to another; read as two keyframes."""
 
     property: Property
@@ -87,7 +87,7 @@ else:
     """Either form on input; always an `Animation` once read."""
 
 
-class Transition(Part):
+class Transition(StrictModel):
     """The way into the next slide, which it overlaps for `duration` seconds."""
 
     type: Literal[

@@ -12,23 +12,23 @@ from schemas.values import (
     Length,
     Many,
     Number,
-    Part,
     Position,
     Share,
     Source,
+    StrictModel,
     by,
     by_type,
 )
 
 
-class Stop(Part):
+class Stop(StrictModel):
     """A colour of a gradient and where it lies, 0 at the start and 1 at the end."""
 
     color: Color
     offset: Share
 
 
-class _Gradient(Part):
+class _Gradient(StrictModel):
     stops: Annotated[Many[Stop], Field(min_length=2, max_length=100)]
 
     @field_validator("stops")
@@ -55,14 +55,14 @@ class RadialGradient(_Gradient):
     radius: Share = 1.0
 
 
-class SolidBackground(Part):
+class SolidBackground(StrictModel):
     """One colour."""
 
     type: Literal["solid"]
     color: Color
 
 
-class ImageBackground(Part):
+class ImageBackground(StrictModel):
     """A picture: `fit` and `position` as CSS object-fit and object-position (shares)."""
 
     type: Literal["image"]
@@ -71,7 +71,22 @@ class ImageBackground(Part):
     position: Position = (0.5, 0.5)
 
 
-class VideoBackground(Part):
+def picture_name(src: str, fit: Fit, width: float, height: float) -> str:
+    """What a picture is called where it is drawn: its source, and its box's size in any unit, which it fills
+    or is fitted into.
+
+    For an SVG decides itself how it fills a box (CSS Images 3, 5.5, and SVG 2, `preserveAspectRatio`); of
+    other pictures the source alone is asked for.
+    """
+    return f"{src}\t{'fill' if fit == 'fill' else 'fit'} {width:g}x{height:g}"
+
+
+def picture_source(name: str) -> str:
+    """The source in a picture's name."""
+    return name.rpartition("\t")[0] or name
+
+
+class VideoBackground(StrictModel):
     """A film, placed as a picture is."""
 
     type: Literal["video"]
@@ -104,7 +119,7 @@ Paint = Annotated[
 """A colour or a gradient."""
 
 
-class Stroke(Part):
+class Stroke(StrictModel):
     """A line: width in px; dash: lengths of dashes and gaps in px, as SVG's stroke-dasharray."""
 
     color: Color
@@ -112,14 +127,14 @@ class Stroke(Part):
     dash: Annotated[Many[Length], Field(max_length=32)] = ()
 
 
-class TextStroke(Part):
+class TextStroke(StrictModel):
     """A line around glyphs, under their fill; width in px."""
 
     color: Color
     width: Length = 1.0
 
 
-class TextBackground(Part):
+class TextBackground(StrictModel):
     """A box behind text; padding and radius in px."""
 
     color: Color
@@ -127,14 +142,14 @@ class TextBackground(Part):
     radius: Length = 0.0
 
 
-class Border(Part):
+class Border(StrictModel):
     """A border inside a box, as in CSS; width in px."""
 
     color: Color
     width: Length = 1.0
 
 
-class Shadow(Part):
+class Shadow(StrictModel):
     """A shadow of all that an element paints: offsets and CSS blur radius in px."""
 
     x: Coordinate = 0.0
@@ -143,7 +158,7 @@ class Shadow(Part):
     color: Color = "black"
 
 
-class Crop(Part):
+class Crop(StrictModel):
     """A rectangle of a picture, in shares of its size."""
 
     x: Share = 0.0

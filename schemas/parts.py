@@ -32,10 +32,11 @@ Count = Annotated[int, Field(ge=0)]
 class PicturePart(Message):
     """A chunk of film: `frames` pictures from `first_frame` on, the last of them held for `hold` more.
 
-    A still has one picture. Frames that fade to it from the part before are not encoded: `lead` has the
-    weight of this picture in each of them (of `renderers.timeline.scene.WHOLE`); they come before
-    `first_frame`. `key` names the encoded pictures; it depends on whether the last is held, not on how long.
-    `slides` are those seen.
+    A still has one picture. Frames that lead to it from the part before are not encoded: they come before
+    `first_frame`, and `lead` says of each how far the transition `way` has come: of a fade the weight of this
+    picture (of `renderers.timeline.scene.WHOLE`), of others the pixels that the border between both slides
+    has run. `run` is how far it has in the picture before them, and in this one. `key` names the encoded
+    pictures; it depends on whether the last is held, not on how long. `slides` are those seen.
     """
 
     kind: Literal["picture"] = "picture"
@@ -46,6 +47,8 @@ class PicturePart(Message):
     hold: Count = 0
     slides: tuple[int, ...] = ()
     lead: tuple[int, ...] = ()
+    way: str = "fade"
+    run: tuple[int, int] = (0, 0)
 
     @property
     def begin(self) -> int:

@@ -4,13 +4,13 @@ It lies in the object store under the job's id, so a request that is delivered t
 of the first time, and positions mean the same for ever.
 """
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from schemas import keys
 from schemas.errors import InvalidInput
-from schemas.messages import JobId, Message, StoreKey, Tenant
+from schemas.messages import AboutJob, Asked, FormatName, Message, StoreKey
 from schemas.parts import AnyPart, Part, PartKind, PicturePart
 from schemas.project import InstalledFont
 from schemas.stages import StageName
@@ -23,7 +23,8 @@ class Asset(Message):
 
     key: the file as fetched; normal_key: its normal form, which is all that later stages read;
     width, height in pixels of an image; duration in seconds of a sound, and its
-    samples at 48 kHz; family of a font.
+    samples at 48 kHz; family of a font. box: of an SVG that was drawn for a box, how and into which one,
+    as it stands in the picture's name.
     """
 
     src: str
@@ -39,6 +40,12 @@ class Asset(Message):
     duration: float | None = None
     samples: int | None = None
     family: str | None = None
+    box: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What the asset is asked for by; see `schemas.paint.picture_name`."""
+        return self.src if self.box is None else f"{self.src}\t{self.box}"
 
 
 class UsedFont(Message):
@@ -70,7 +77,7 @@ class OutputFile(Message):
     media_type: str
 
 
-class Plan(Message):
+class Plan(Asked, AboutJob):
     """The work of a job.
 
     parts: in the order of the file. todo: indices into `parts` of those that were missing in the store, each
@@ -84,15 +91,9 @@ class Plan(Message):
     TYPE: ClassVar[str] = "job.plan"
     VERSION: ClassVar[int] = 2
 
-    job_id: JobId
-    tenant: Tenant
-    format: str
-    settings: dict[str, Any]
+    format: FormatName
     project_key: StoreKey
     project_name: str | None = None
-    project_id: str | None = None
-    customer_id: str | None = None
-    user_id: str | None = None
     stages: tuple[StageName, ...]
     assets: tuple[Asset, ...] = ()
     fonts: tuple[UsedFont, ...] = ()

@@ -34,9 +34,9 @@ from schemas.values import (
     Many,
     Name,
     Number,
-    Part,
     Seconds,
     Source,
+    StrictModel,
     Text,
     Volume,
     Weight,
@@ -69,7 +69,7 @@ __all__ = [
 ]
 
 
-class Font(Part):
+class Font(StrictModel):
     """A font that the document brings along."""
 
     family: Name
@@ -92,7 +92,7 @@ def _white() -> SolidBackground:
     return SolidBackground(type="solid", color="white")
 
 
-class Slide(Part):
+class Slide(StrictModel):
     """One picture of the film. `transition` leads into the next slide."""
 
     id: Name | None = None
@@ -106,14 +106,14 @@ def _magnitude(decibels: float) -> float:
     return abs(decibels)  # of `abs` itself pydantic would read the signature from its text: 7 ms
 
 
-class Duck(Part):
+class Duck(StrictModel):
     """Lower a track while track `by` sounds, by `amount` dB."""
 
     by: Name
     amount: Annotated[Number, Field(ge=-60, le=60), AfterValidator(_magnitude)] = 12.0
 
 
-class AudioTrack(Part):
+class AudioTrack(StrictModel):
     """A sound on the project's timeline; seconds, volume 1 as it is."""
 
     id: Name
@@ -128,7 +128,7 @@ class AudioTrack(Part):
     duck: Duck | None = None
 
 
-class Word(Part):
+class Word(StrictModel):
     """A word of a cue and when it is spoken."""
 
     start: Seconds
@@ -136,7 +136,7 @@ class Word(Part):
     text: Text
 
 
-class Cue(Part):
+class Cue(StrictModel):
     """One caption."""
 
     start: Seconds
@@ -145,7 +145,7 @@ class Cue(Part):
     words: Many[Word] = ()
 
 
-class Captions(Part):
+class Captions(StrictModel):
     """Subtitles, from a file or from the document."""
 
     src: Source | None = None
@@ -165,7 +165,7 @@ class Captions(Part):
 Side = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=1)]
 
 
-class Project(Part):
+class Project(StrictModel):
     """A whole document. `width` and `height` are its coordinate system in px."""
 
     version: Literal[1] = 1

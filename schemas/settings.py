@@ -15,7 +15,7 @@ from schemas.errors import InvalidInput
 from schemas.formats import DEFAULT_FORMAT, format_named
 from schemas.limits import DEFAULT, Limits
 from schemas.reading import load, validate
-from schemas.values import Flag, Part, Seconds, whole
+from schemas.values import Flag, Seconds, StrictModel, whole
 
 Quality = Literal["360p", "480p", "720p", "1080p", "1440p", "2160p"]
 
@@ -47,7 +47,7 @@ AudioBitrate = Annotated[int, BeforeValidator(_bits), Field(strict=True, ge=16_0
 PictureSide = Annotated[int, BeforeValidator(whole), Field(strict=True, ge=16, le=7680, multiple_of=2)]
 
 
-class ExportSettings(Part):
+class ExportSettings(StrictModel):
     """Settings of every format."""
 
     format: str = DEFAULT_FORMAT

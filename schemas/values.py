@@ -15,8 +15,8 @@ from schemas.easings import check_easing
 from schemas.sources import check_source
 
 
-class Part(BaseModel):
-    """A frozen object of the document: unknown keys are errors, keys are camelCase or snake_case."""
+class StrictModel(BaseModel):
+    """A frozen object of a document or of settings: unknown keys are errors, keys camelCase or snake_case."""
 
     model_config = ConfigDict(
         frozen=True,

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections import deque
 from dataclasses import dataclass
 
 import orjson
 from confluent_kafka import Message
 
 from connectors.kafka import KafkaSettings, Publisher
+from connectors.kafka_log import TopicLog
 from exportstream import exits, wiring
 from exportstream.config import Settings
-from exportstream.projecting import read_messages, wait_for_all
+from exportstream.projecting import wait_for_all
 from schemas import topics
 
 
@@ -30,8 +32,12 @@ class DeadLetter:
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """List the newest dead letters, or publish them again where they came from."""
     kafka = wiring.needed_kafka(settings)
-    letters = [DeadLetter(m, _headers(m)) for m in read_messages(kafka, topics.DEAD_LETTER)]
-    chosen = [d for d in letters if options.code in (None, d.text("dlq_code"))][-options.limit :]
+    # A letter may hold 9 MB: only those that are asked for are kept.
+    letters = (
+        DeadLetter(m, _headers(m)) for some in TopicLog(kafka, topics.DEAD_LETTER).batches() for m in some
+    )
+    asked = (letter for letter in letters if options.code in (None, letter.text("dlq_code")))
+    chosen = list(deque(asked, maxlen=max(0, options.limit)))
     if options.action == "replay":
         return _replay(kafka, chosen)
     if options.json:

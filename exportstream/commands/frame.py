@@ -1,4 +1,4 @@
-"""`frame`: a moment of a project as a PNG in the document's own size, by the code that makes videos."""
+"""`frame`: a moment of a project as a picture in the document's own size, by the code that makes videos."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from exportstream import exits
 from exportstream.commands.render import read_document
 from exportstream.config import Settings
 from exportstream.early import early_decoder, keep_memory, uncollected
-from exportstream.reporting import check_no_input, check_output
+from exportstream.outputs import check_no_input, check_output, picture_format
 from schemas.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     document, base = read_document(options.file)
     check_output(options.output)
     check_no_input(options.output, options.file, document, base)
+    format_ = picture_format(options.output)
     if not (math.isfinite(options.at) and options.at >= 0):
         raise InvalidInput("bad_time", "A moment is given in seconds from 0 on.")
     keep_memory()
@@ -35,9 +36,14 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     ):
         pixels = draw(document, base, options.at, settings, Path(folder), decoder)
         decoder.end()
-        from renderers.stored.png import encode_png  # as late as this: loaded with what draws
+        from renderers.recipes.maker import load  # as late as this: loaded with what draws
+        from renderers.recipes.pages import Pages
+        from schemas.settings import parse_settings
 
-        options.output.write_bytes(encode_png(pixels))
+        maker = load(format_.name)
+        assert isinstance(maker, Pages), "a format of single pictures"
+        settings_ = parse_settings({"format": format_.name})
+        options.output.write_bytes(maker.writer.write(pixels, settings_))
     return exits.OK
 
 

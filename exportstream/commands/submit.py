@@ -11,10 +11,11 @@ import orjson
 
 from exportstream import exits
 from exportstream.client import Client
-from exportstream.commands.render import export_settings, format_of, read_document
+from exportstream.commands.render import export_settings, read_document
 from exportstream.config import Settings
+from exportstream.outputs import Output, format_asked, output_of
 from exportstream.progress import Progress
-from exportstream.reporting import check_output, report
+from exportstream.reporting import report
 from schemas.errors import InvalidInput
 from schemas.facts import STAGES
 
@@ -24,24 +25,34 @@ SOURCE_KEYS = ("src", "midi")
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """Upload, ask, and follow if that is wanted."""
     document, base = read_document(options.file)
-    if options.output is not None:
-        check_output(options.output)
+    output = output_of(options)
+    format_ = format_asked(options, output)
     client = Client(options.url or settings.url, settings.api_key)
     project = with_uploads(load(document), base, client.upload)
     body = {
         "project": project,
-        "format": options.format or format_of(options.output),
+        "format": format_,
         "settings": export_settings(options),
     }
     headers = {"Idempotency-Key": options.idempotency_key} if options.idempotency_key else {}
     job = client.post("/v1/exports", body, headers)
-    if not (options.follow or options.output):
+    if not (options.follow or output):
         print(orjson.dumps(job).decode() if options.json else job["id"])
         return exits.OK
     job = follow(client, job, options.file.name, quiet=options.quiet)
-    if job["status"] == "completed" and options.output:
-        client.download(f"/v1/exports/{job['id']}/file", options.output)
-    return report(job, options.output, as_json=options.json, quiet=options.quiet)
+    written = download(client, job, output) if job["status"] == "completed" and output else []
+    return report(job, written, as_json=options.json, quiet=options.quiet)
+
+
+def download(client: Client, job: Mapping[str, Any], output: Output) -> list[Path]:
+    """Download the finished files; returns their paths."""
+    path = f"/v1/exports/{job['id']}"
+    files = client.get(f"{path}/files")["files"] if output.several else [{"name": "", "url": f"{path}/file"}]
+    places = output.places([file["name"] for file in files])
+    output.prepare()
+    for file, place in zip(files, places, strict=True):
+        client.download(file["url"], place)
+    return places
 
 
 def load(document: bytes) -> dict[str, Any]:

@@ -28,8 +28,8 @@ from connectors.store.base import FULL, disk_error
 from processors.running import metrics, suspects
 from processors.running.backlog import Record
 from processors.running.policies import RetryPolicy
-from processors.stage import JOB_CANCELLED, Instead, Outgoing, Stage, TaskContext, event_id
-from schemas.cloudevents import EventHeaders, Headers, child_trace, encode_headers
+from processors.stage import JOB_CANCELLED, Instead, Outgoing, Stage, TaskContext
+from schemas.cloudevents import Headers, child_trace, headers_for
 from schemas.errors import Cancelled, ExportError, InvalidInput, InvalidMessage, Unavailable
 from schemas.topics import DEAD_LETTER
 
@@ -258,16 +258,14 @@ class _Task:
                     raise _HandedBack from error
 
     def _publish(self, outgoing: Outgoing) -> Future[None]:
-        message = outgoing.message
-        headers = encode_headers(
-            EventHeaders(
-                type=message.TYPE,
-                version=str(message.VERSION),
-                id=event_id(outgoing),
-                source=f"exportstream/{self.stage}",
-                time=self._clock.now(),
-                traceparent=child_trace(self.record.headers.traceparent, self._clock.random.getrandbits),
-            )
+        record, message = self.record, outgoing.message
+        headers = headers_for(
+            message,
+            outgoing.key,
+            source=self.stage,
+            time=self._clock.now(),
+            traceparent=child_trace(record.headers.traceparent, self._clock.random.getrandbits),
+            cause=record.headers.id or _place(record),
         )
         return self._publisher.publish(outgoing.topic, outgoing.key, message.encode(), headers)
 

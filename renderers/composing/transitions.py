@@ -22,6 +22,7 @@ import numpy as np
 from renderers._opencv import cv2
 from renderers.composing.resample import Source
 from renderers.composing.yuv import Plane
+from renderers.timeline.scene import border
 from schemas.errors import InvalidInput
 
 Planes = Sequence[Plane]
@@ -55,7 +56,7 @@ def _slide(direction: str, progress: float, before: Planes, after: Planes, out: 
     axis = 1 if direction in ("left", "right") else 0
     full = out[0].shape[axis]
     # Both pictures side by side, and where in them the frame begins.
-    shift = _pixels(progress, full)
+    shift = border(progress, full)
     if direction in ("right", "down"):
         before, after, shift = after, before, full - shift
     for old, new, target in zip(before, after, out, strict=True):
@@ -81,7 +82,7 @@ def _window(first: Plane, second: Plane, out: Plane, axis: int, shift: int, k: i
 def _wipe(direction: str, progress: float, before: Planes, after: Planes, out: Planes) -> None:
     axis = 1 if direction in ("left", "right") else 0
     full = out[0].shape[axis]
-    edge = _pixels(progress, full)
+    edge = border(progress, full)
     if direction in ("left", "up"):
         before, after, edge = after, before, full - edge
     # Now `after` lies before the edge, `before` behind it.
@@ -92,10 +93,6 @@ def _wipe(direction: str, progress: float, before: Planes, after: Planes, out: P
         target[at:] = behind[at:]
         if between:
             target[at] = (ahead[at].astype(np.uint16) + behind[at] + 1) >> 1
-
-
-def _pixels(progress: float, full: int) -> int:
-    return math.floor(progress * full + 0.5)
 
 
 def _zoom(_direction: str, progress: float, before: Planes, after: Planes, out: Planes) -> None:

@@ -16,7 +16,7 @@ from renderers._skia import skia
 from renderers.drawing import brushes
 from renderers.drawing.images import draw_fitted
 from renderers.stored.pixels import Pixels
-from schemas.paint import ImageBackground, LinearGradient, RadialGradient, SolidBackground, Stop
+from schemas.paint import ImageBackground, LinearGradient, RadialGradient, SolidBackground, Stop, picture_name
 from schemas.project import Background
 
 _RAMP = 8192  # steps: a 30th of a level between black and white
@@ -37,7 +37,8 @@ def draw_background(pixels: Pixels, background: Background, images: Callable[[st
             target.drawColor(brushes.color(background.color), skia.BlendMode.kSrcOver)
         elif isinstance(background, ImageBackground):
             box = skia.Rect.MakeWH(width, height)
-            draw_fitted(target, images(background.src), box, background.fit, background.position)
+            name = picture_name(background.src, background.fit, width, height)
+            draw_fitted(target, images(name), box, background.fit, background.position)
 
 
 def _look_up(pixels: Pixels, stops: tuple[Stop, ...], places: NDArray[Any]) -> None:

@@ -27,15 +27,23 @@ def draw_image(
     target: Any, element: ImageElement, images: Callable[[str], Pixels], *, bare: bool = False
 ) -> None:
     """Draw in the element's box (0, 0, width, height). bare: only the picture, without corners and border."""
-    box = skia.Rect.MakeWH(element.width, element.height)
-    border = element.border.width if element.border is not None and not bare else 0.0
-    inner = box.makeInset(min(border, box.width() / 2), min(border, box.height() / 2))
-    radius = None if bare else element.radius
+    inner, radius = content_box(element)
+    within = inner, None if bare else radius
     draw_fitted(
-        target, images(element.src), inner, element.fit, element.position, element.crop, within=(box, radius)
+        target, images(element.src), inner, element.fit, element.position, element.crop, within=within
     )
-    if border:
+    if not bare:
         draw_border(target, element)
+
+
+def content_box(element: ImageElement) -> tuple[Any, float]:
+    """The box (skia.Rect) inside the border, and the radius of its corners (CSS Backgrounds 3, 4.3: the
+    outer one, less the border's width).
+    """
+    box = skia.Rect.MakeWH(element.width, element.height)
+    border = element.border.width if element.border is not None else 0.0
+    inner = box.makeInset(min(border, box.width() / 2), min(border, box.height() / 2))
+    return inner, max(0.0, min(element.radius, box.width() / 2, box.height() / 2) - border)
 
 
 def clip_rounded(target: Any, box: Any, radius: float | None) -> None:

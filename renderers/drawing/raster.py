@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from renderers._skia import skia
 from renderers.drawing import brushes
 from renderers.drawing.backgrounds import draw_background
 from renderers.drawing.glyphs import draw_text, text_box
-from renderers.drawing.images import clip_rounded, draw_border, draw_image, rounded
+from renderers.drawing.images import clip_rounded, content_box, draw_border, draw_image, rounded
 from renderers.drawing.shapes import draw_shape, outline
 from renderers.stored.pixels import Pixels
 from renderers.text.fonts import FontSet
@@ -93,6 +93,8 @@ class Painter:
         target.translate(-element.width / 2, -element.height / 2)
         shown, shift_x, shift_y = snapped(element)
         target.translate(shift_x, shift_y)
+        if isinstance(element, ImageElement):
+            shown = shown.model_copy(update={"src": element.picture})  # by the box before it was snapped
         layered = self._begin(target, shown, opacity, blended=blended, parts=parts)
         self._content(target, shown, placement.within, parts, hinted)
         if layered:
@@ -153,7 +155,7 @@ class Painter:
             draw_image(target, element, self._images)
         else:
             target.save()
-            clip_rounded(target, skia.Rect.MakeWH(element.width, element.height), element.radius)
+            clip_rounded(target, *content_box(element))
             target.translate(element.width / 2, element.height / 2)
             target.scale(within, within)
             target.translate(-element.width / 2, -element.height / 2)
@@ -345,9 +347,10 @@ def _draw_zooming(element: ImageElement, layer: Layer, painter: Painter, canvas:
     """The bare picture of a box that it zooms in, and what is around it."""
     shown, shift_x, shift_y = snapped(element)
     scale = canvas.scale
-    left = (element.x + shift_x) * scale + canvas.offset_x
-    top = (element.y + shift_y) * scale + canvas.offset_y
-    box = (left, top, shown.width * scale, shown.height * scale)
+    inner, radius = content_box(cast(ImageElement, shown))
+    left = (element.x + shift_x + inner.left()) * scale + canvas.offset_x
+    top = (element.y + shift_y + inner.top()) * scale + canvas.offset_y
+    box = (left, top, inner.width() * scale, inner.height() * scale)
     picture = element.model_copy(update={"shadow": None})
     drawn = _draw_tile(picture, painter, layer.raster_scale, turned=False, parts="picture")
     under = over = None
@@ -355,7 +358,7 @@ def _draw_zooming(element: ImageElement, layer: Layer, painter: Painter, canvas:
         under = _draw_tile(element, painter, 1.0, turned=False, parts="shadow")
     if element.border is not None and element.border.width > 0:
         over = _draw_tile(picture, painter, 1.0, turned=False, parts="border")
-    mask, x, y = _mask(box, element.radius * scale, element.opacity)
+    mask, x, y = _mask(box, radius * scale, element.opacity)
     return drawn._replace(inside=Inside(box, mask, x, y, under, over))
 
 

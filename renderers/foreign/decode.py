@@ -2,8 +2,9 @@
 
 It reads one JSON object a line from standard input and answers each with one on standard output:
 
-    {"op": "image", "path", "out", "max_width", "max_height", "max_megapixels"}
-        -> {"ok": true, "width", "height", "source_width", "source_height", "format", "opaque", "warnings"}
+    {"op": "image", "path", "out", "max_width", "max_height", "max_megapixels"[, "box_width", "box_height"]}
+        -> {"ok": true, "width", "height", "source_width", "source_height", "format", "opaque", "ratio",
+            "warnings"}
     {"op": "audio", "path", "out", "max_seconds"}
         -> {"ok": true, "duration", "samples", "codec", "sample_rate", "channels", "warnings"}
     {"op": "samples", "path", "out", "first", "count"}  -> {"ok": true}, of a normal form
@@ -39,6 +40,7 @@ def _image(request: Mapping[str, Any]) -> Answer:
         str(request["out"]),
         (int(request.get("max_width", 1 << 20)), int(request.get("max_height", 1 << 20))),
         float(request.get("max_megapixels", 100)),
+        (float(request["box_width"]), float(request["box_height"])) if "box_width" in request else None,
     )
 
 

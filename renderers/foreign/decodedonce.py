@@ -23,6 +23,8 @@ from schemas.errors import InvalidInput
 _QUARTER = 4.0
 _BLOCK = 4096
 _MOST_CHANNELS = 8
+_TOLERANCE = Fraction(1, 10)
+"""Seconds; as FFmpeg's own `async`: packets of WMA and others begin with the end of a frame before."""
 _MOST_BROKEN = 100_000
 _USUAL = ("", "mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
 """Layouts that FLAC has, by their channels (RFC 9639, 9.1.3)."""
@@ -47,7 +49,7 @@ def write_decoded(container: Any, file: Any, longest_s: float = math.inf) -> tup
         channels = 1
     is_small = first.format.name in ("u8", "u8p", "s16", "s16p")
     store = _Flac(file, rate, channels, first.layout.name, is_small=is_small)
-    clock = Clock(container, stream, rate, origin_of(container), longest_s)
+    clock = Clock(container, stream, rate, origin_of(container), _TOLERANCE, longest_s)
     run: list[Samples] = []
     run_rate = begun = 0
     for frame in _again(first, frames):

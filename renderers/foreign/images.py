@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from renderers.foreign.decode import head_of
-from renderers.foreign.pngchunks import Png, read_png, to_srgb
+from renderers.foreign.pngchunks import Png, Space, coded_space, read_png, to_srgb
 from renderers.stored.pixels import Pixels, pack
 from schemas.errors import InvalidInput
 
@@ -24,6 +24,8 @@ Size = tuple[int, int]
 
 LARGE = 500_000
 """Pixels of a result for which it is worth to load OpenCV: it samples six times as fast as Pillow."""
+
+CUT = "the picture is cut off; it is shown as far as it goes"
 
 _TURNED = frozenset((5, 6, 7, 8))  # EXIF orientations that swap width and height
 
@@ -63,12 +65,15 @@ def _is_svg(head: bytes) -> bool:
     return _ROOT.search(text) is not None
 
 
-def decode_image(path: str, out: str, needed: Size, max_megapixels: float) -> dict[str, Any]:
+def decode_image(
+    path: str, out: str, needed: Size, max_megapixels: float, box: tuple[float, float] | None = None
+) -> dict[str, Any]:
     """Write the normal form of the picture at `path` to `out` (`renderers.stored.pixels`) and describe it.
 
     It is scaled down to cover `needed` (width, height) in both directions; an SVG is drawn to cover it
-    exactly. Raises InvalidInput: `unsupported_image`, `image_too_large` (before it is decoded),
-    `image_truncated`, `broken_image`, and those of SVG.
+    exactly. box: the width and height in px of what an SVG is to fill, which decides itself how. Raises
+    InvalidInput: `unsupported_image`, `image_too_large` (before it is decoded), `image_truncated`,
+    `broken_image`, and those of SVG.
     """
     head = head_of(path)
     kind = sniff(head)
@@ -80,17 +85,25 @@ def decode_image(path: str, out: str, needed: Size, max_megapixels: float) -> di
             "The file is not a picture that is understood: JPEG, PNG, WebP, GIF, AVIF or SVG.",
         )
     warnings: list[str] = []
+    has_ratio = True
     if kind == "SVG":
         from renderers.foreign.svg import draw_svg
 
-        pixels, source, warnings = draw_svg(Path(path).read_bytes(), needed, max_megapixels)
+        pixels, source, warnings, has_ratio = draw_svg(Path(path).read_bytes(), needed, max_megapixels, box)
     else:
         pixels, source, warnings = _raster(path, kind, needed, max_megapixels)
     height, width = pixels.shape[:2]
-    opaque = kind == "JPEG" or bool((pixels[..., 3] == 255).all())
+    opaque = (kind == "JPEG" and not warnings) or bool((pixels[..., 3] == 255).all())
     meta = {"source_width": source[0], "source_height": source[1], "opaque": opaque}
     Path(out).write_bytes(pack(pixels, meta))
-    return {"width": width, "height": height, "format": kind, "warnings": warnings, **meta}
+    return {
+        "width": width,
+        "height": height,
+        "format": kind,
+        "ratio": has_ratio,
+        "warnings": warnings,
+        **meta,
+    }
 
 
 def check_size(width: int, height: int, max_megapixels: float) -> None:
@@ -117,10 +130,12 @@ def covering(source: Size, needed: Size) -> Size:
 
 def _raster(path: str, kind: str, needed: Size, max_megapixels: float) -> tuple[Pixels, Size, list[str]]:
     """The picture; one that lacks its end is shown as far as it goes, with a warning, as browsers do."""
-    from PIL import Image, ImageFile, UnidentifiedImageError
+    from PIL import Image, UnidentifiedImageError
 
     Image.MAX_IMAGE_PIXELS = None  # the limit is ours
-    broken = (
+    try:
+        return *_read(path, kind, needed, max_megapixels), []
+    except (
         OSError,
         SyntaxError,
         ValueError,
@@ -128,24 +143,21 @@ def _raster(path: str, kind: str, needed: Size, max_megapixels: float) -> tuple[
         struct.error,
         UnidentifiedImageError,
         Image.DecompressionBombError,
-    )
-    try:
-        return *_read(path, kind, needed, max_megapixels), []
-    except broken as error:
-        cut = "truncated" in str(error).lower() or isinstance(error, EOFError)
-        if not cut:
+    ) as error:
+        from renderers.foreign.cutimages import decode_cut
+
+        ends = isinstance(error, EOFError) or "truncated" in str(error).lower()
+        cut = decode_cut(Path(path).read_bytes(), kind, max_megapixels, ends=ends)
+        if cut is None:
             sentence = f"The {kind} picture is damaged and cannot be decoded."
             raise InvalidInput("broken_image", sentence) from error
-    ImageFile.LOAD_TRUNCATED_IMAGES = True
-    try:
-        return *_read(path, kind, needed, max_megapixels), [CUT]
-    except broken as error:
-        raise InvalidInput("image_truncated", "The picture is cut off: its end is missing.") from error
-    finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = False
-
-
-CUT = "the picture is cut off; it is shown as far as it goes"
+        if cut.pixels is None:
+            sentence = "The picture is cut off: nothing of it can be shown."
+            raise InvalidInput("image_truncated", sentence) from error
+        image = Image.fromarray(cut.pixels)
+        image.info["icc_profile"] = cut.profile
+        source, target, orientation = _placed(image.size, _orientation(cut.exif, kind), needed)
+        return _normal(image, target, orientation), source, [CUT]
 
 
 def _read(path: str, kind: str, needed: Size, max_megapixels: float) -> tuple[Pixels, Size]:
@@ -154,20 +166,27 @@ def _read(path: str, kind: str, needed: Size, max_megapixels: float) -> tuple[Pi
     png = read_png(Path(path).read_bytes()) if kind == "PNG" else None
     with Image.open(io.BytesIO(png.data) if png else path, formats=[kind]) as image:
         check_size(*image.size, max_megapixels)
-        orientation = _orientation(png.exif if png else image.info.get("exif"), kind)
-        raw = image.size
-        source = (raw[1], raw[0]) if orientation in _TURNED else raw
-        target = covering(source, needed)
-        if orientation in _TURNED:
-            target = target[1], target[0]
-        if kind == "JPEG" and target != raw:
+        exif = png.exif if png else image.info.get("exif")
+        source, target, orientation = _placed(image.size, _orientation(exif, kind), needed)
+        if kind == "JPEG" and target != image.size:
             image.draft(None, target)  # halved by the DCT, no smaller than asked for
         image.load()
         if png is not None:
             return _normal(_of_png(image, png), target, orientation), source
         if kind == "GIF":
             return _normal(_on_screen(image), target, orientation), source
+        if kind == "AVIF" and not image.info.get("icc_profile"):
+            return _normal(_of_space(image, _nclx(Path(path).read_bytes())), target, orientation), source
         return _normal(image, target, orientation), source
+
+
+def _placed(raw: Size, orientation: int, needed: Size) -> tuple[Size, Size, int]:
+    """The upright picture's own size, the size that the raw one is to be scaled to, and the orientation."""
+    if orientation not in _TURNED:
+        return raw, covering(raw, needed), orientation
+    source = raw[1], raw[0]
+    target = covering(source, needed)
+    return source, (target[1], target[0]), orientation
 
 
 def _of_png(image: Any, png: Png) -> Any:
@@ -184,15 +203,23 @@ def _of_png(image: Any, png: Png) -> Any:
             image = _eight_bits(image).convert("RGBA")
             image.putalpha(Image.fromarray(alpha))
             image.info = info
-    if png.space is not None:
-        alpha = image.getchannel("A") if "A" in image.mode else None
-        if image.mode == "P":
-            image = image.convert("RGBA")
-            alpha = image.getchannel("A")
-        rgb = np.asarray(_eight_bits(image).convert("RGB"))
-        image = Image.fromarray(to_srgb(rgb, png.space))
-        if alpha is not None:
-            image.putalpha(alpha)
+    return _of_space(image, png.space)
+
+
+def _of_space(image: Any, space: Space | None) -> Any:
+    """In sRGB; None: it is already."""
+    from PIL import Image
+
+    if space is None:
+        return image
+    alpha = image.getchannel("A") if "A" in image.mode else None
+    if image.mode == "P":
+        image = image.convert("RGBA")
+        alpha = image.getchannel("A")
+    rgb = np.asarray(_eight_bits(image).convert("RGB"))
+    image = Image.fromarray(to_srgb(rgb, space))
+    if alpha is not None:
+        image.putalpha(alpha)
     return image
 
 
@@ -217,6 +244,15 @@ def _alpha(image: Any, png: Png, key: list[int]) -> Any:
             part = part.astype(np.int32) * levels // (1 if image.mode == "1" else 255)
         alpha[rows] = np.where((part == np.array(key)).all(axis=-1), 0, 255)
     return alpha
+
+
+def _nclx(data: bytes) -> Space | None:
+    """By the colour box of an AVIF that has no profile (ISO/IEC 14496-12, 12.1.5); its head is looked at."""
+    at = data.find(b"colrnclx", 0, 1 << 16)
+    if at < 0 or len(data) < at + 12:
+        return None
+    primaries, transfer = struct.unpack_from(">HH", data, at + 8)
+    return coded_space(primaries, 13 if transfer in (1, 6, 14, 15) else transfer)  # as browsers have AVIF
 
 
 def _whole_samples(image: Any, png: Png) -> Any:

@@ -30,7 +30,7 @@ def origin_of(container: Any) -> Fraction:
         for stream in container.streams
         if stream.start_time is not None and stream.time_base and stream.type in ("audio", "video")
     ]
-    first: Fraction = min(starts, default=Fraction(0))
+    first = max(Fraction(0), min(starts, default=Fraction(0)))
     is_absolute = container.format.name.startswith(_ABSOLUTE)
     return Fraction(0) if is_absolute and first <= _LATEST else first
 
@@ -41,7 +41,13 @@ class Clock:
     """
 
     def __init__(
-        self, container: Any, stream: Any, rate: int, origin: Fraction, longest_s: float = math.inf
+        self,
+        container: Any,
+        stream: Any,
+        rate: int,
+        origin: Fraction,
+        tolerance: Fraction = TOLERANCE,
+        longest_s: float = math.inf,
     ) -> None:
         """longest_s: seconds that the sound may last, gaps and all."""
         self._longest_s = longest_s
@@ -50,7 +56,7 @@ class Clock:
         name = container.format.name
         self._is_timed = name.partition(",")[0] not in _UNTIMED
         self._gap = int((10 if name.startswith(_RESETTING) else _LONGEST_GAP) * rate)
-        self._tolerance = int(TOLERANCE * rate)
+        self._tolerance = int(tolerance * rate)
         self._expected: int | None = None
         self._shift = 0
         self._block: int | None = None

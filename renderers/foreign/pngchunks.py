@@ -21,10 +21,19 @@ _BAND = 1 << 19  # pixels
 _D65 = (0.3127, 0.3290)
 _PRIMARIES = {
     1: (0.640, 0.330, 0.300, 0.600, 0.150, 0.060),
+    4: (0.670, 0.330, 0.210, 0.710, 0.140, 0.080),
+    5: (0.640, 0.330, 0.290, 0.600, 0.150, 0.060),
+    6: (0.630, 0.340, 0.310, 0.595, 0.155, 0.070),
+    7: (0.630, 0.340, 0.310, 0.595, 0.155, 0.070),
+    8: (0.681, 0.319, 0.243, 0.692, 0.145, 0.049),
     9: (0.708, 0.292, 0.170, 0.797, 0.131, 0.046),
+    11: (0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
     12: (0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
+    22: (0.630, 0.340, 0.295, 0.605, 0.155, 0.077),
 }
 """Colour primaries by their code (ITU-T H.273, table 2): x and y of red, green and blue."""
+_WHITES = {4: (0.310, 0.316), 8: (0.310, 0.316), 11: (0.314, 0.351)}
+"""Their white, where it is not D65."""
 
 
 class Png(NamedTuple):
@@ -62,6 +71,8 @@ def read_png(data: bytes) -> Png:
         raise ValueError("no IHDR")
     transparency = others.get(b"tRNS")
     palette = header[9] == 3
+    if palette:
+        parts = [_full_palette(part, header[8]) if part[4:8] == b"PLTE" else part for part in parts]
     if palette and transparency is not None:  # Pillow reads that of palettes as it is meant
         at = next((i for i, part in enumerate(parts) if part[4:8] == b"IDAT"), len(parts))
         parts.insert(at, _chunk(b"tRNS", transparency))
@@ -93,6 +104,13 @@ def _chunk(name: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
+def _full_palette(raw: bytes, depth: int) -> bytes:
+    """With the last colour for each index that has none, as browsers have it."""
+    entries = raw[8:-4]
+    lacking = (1 << depth) - len(entries) // 3
+    return raw if lacking <= 0 or len(entries) < 3 else _chunk(b"PLTE", entries + entries[-3:] * lacking)
+
+
 def _profile(body: bytes | None) -> bytes | None:
     if body is None:
         return None
@@ -107,16 +125,13 @@ def _space(chunks: dict[bytes, bytes]) -> Space | None:
     """By cICP, else by gAMA and cHRM; None where that is sRGB or not known."""
     code = chunks.get(b"cICP", b"")
     if len(code) == 4:
-        gamma = {8: 1.0, 4: 2.2, 5: 2.8}.get(code[1])
-        if code[0] not in _PRIMARIES or (gamma is None and code[1] not in (1, 6, 13, 14, 15)):
-            return None
-        return None if code[0] == 1 and gamma is None else Space(_PRIMARIES[code[0]], _D65, gamma)
+        return coded_space(code[0], code[1]) if code[3] == 1 else None
     gama, chrm = chunks.get(b"gAMA", b""), chunks.get(b"cHRM", b"")
     gamma = None
     if len(gama) == 4 and (value := int.from_bytes(gama)) > 0:
         gamma = 100_000 / value
-        if abs(value - 45455) < 300:
-            gamma = None
+        if abs(value - 45455) < 300 and len(chrm) != 32:
+            gamma = None  # what writers mean who know of sRGB alone
     if len(gama) != 4:
         return None  # cHRM alone says nothing of the curve, and browsers leave it
     primaries, white = _PRIMARIES[1], _D65
@@ -127,6 +142,24 @@ def _space(chunks: dict[bytes, bytes]) -> Space | None:
         abs(a - b) < 0.002 for a, b in zip((*primaries, *white), (*_PRIMARIES[1], *_D65), strict=True)
     )
     return None if plain and gamma is None else Space(primaries, white, gamma)
+
+
+def coded_space(primaries: int, transfer: int) -> Space | None:
+    """By code points (ITU-T H.273, 8.1 and 8.2); None for sRGB, and what is not known: those of high dynamic
+    range are taken as they are.
+    """
+    gamma = _GAMMAS.get(transfer)
+    if primaries not in _PRIMARIES or (gamma is None and transfer != 13):
+        return None
+    return (
+        None
+        if primaries == 1 and transfer == 13
+        else Space(_PRIMARIES[primaries], _WHITES.get(primaries, _D65), gamma)
+    )
+
+
+_GAMMAS = {8: 1.0, 4: 2.2, 5: 2.8, 1: 2.4, 6: 2.4, 14: 2.4, 15: 2.4}
+"""By transfer code: of video what a screen does with it (ITU-R BT.1886), as in browsers."""
 
 
 def to_srgb(rgb: Any, space: Space) -> Any:
@@ -147,12 +180,15 @@ def to_srgb(rgb: Any, space: Space) -> Any:
     return out
 
 
+_BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+
+
 def _linear(coded: Any) -> Any:
     return np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
 
 
 def _to_xyz(primaries: tuple[float, ...], white: tuple[float, float]) -> Any:
-    """The matrix from linear RGB to XYZ, white scaled to D65's: media-relative."""
+    """The matrix from linear RGB to XYZ, white adapted to D65's (Bradford's cones, ICC.1:2022, annex E)."""
     columns = np.array(
         [(x / y, 1.0, (1 - x - y) / y) for x, y in zip(primaries[::2], primaries[1::2], strict=True) if y > 0]
     ).T
@@ -161,4 +197,5 @@ def _to_xyz(primaries: tuple[float, ...], white: tuple[float, float]) -> Any:
     target = np.array((white[0] / white[1], 1.0, (1 - white[0] - white[1]) / white[1]))
     own = columns * np.linalg.solve(columns, target)
     d65 = np.array((_D65[0] / _D65[1], 1.0, (1 - sum(_D65)) / _D65[1]))
-    return own * (d65 / target)[:, None]
+    scale = np.diag((_BRADFORD @ d65) / (_BRADFORD @ target))
+    return np.linalg.inv(_BRADFORD) @ scale @ _BRADFORD @ own

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,8 @@ _SCALES = {"u8": 2.0**-7, "s16": 2.0**-15, "s32": 2.0**-31, "s64": 2.0**-63}
 
 def frame_samples(frame: av.AudioFrame) -> Samples:
     """What a frame holds, as floats of shape (channels, samples)."""
+    if frame.format.is_planar and frame.layout.nb_channels >= _NAMED:
+        frame = _packed(frame)
     values = frame.to_ndarray()
     name = frame.format.name.removesuffix("p")
     if not frame.format.is_planar:
@@ -147,7 +150,21 @@ def frame_samples(frame: av.AudioFrame) -> Samples:
         return ((values.astype(np.float32) - 128) * np.float32(_SCALES[name])).astype(np.float32)
     if name in _SCALES:
         return (values.astype(np.float32) * np.float32(_SCALES[name])).astype(np.float32)
-    return values.astype(np.float32, copy=False)
+    return values.astype(np.float32)
+
+
+def _packed(frame: av.AudioFrame) -> av.AudioFrame:
+    """The frame with its channels in turn: PyAV 18 reads behind the last of eight planes and more."""
+    packer = _packer(frame.layout.name, frame.sample_rate)
+    at, frame.pts = frame.pts, None
+    packed = packer.resample(frame)[0]
+    frame.pts = packed.pts = at
+    return packed
+
+
+@lru_cache(4)
+def _packer(layout: str, rate: int) -> av.AudioResampler:
+    return av.AudioResampler(format="flt", layout=layout, rate=rate)
 
 
 def as_channels(samples: Samples, channels: int) -> Samples:

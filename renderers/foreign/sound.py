@@ -161,7 +161,7 @@ def _copied(container: Any, file: Any, look: Look, longest_s: float) -> Index:
     stream = container.streams.audio[0]
     writer = Writer(file, look.rate, is_pcm=look.codec in PCM_BYTES)
     about = _stream_of(look, stream)
-    clock = Clock(container, stream, look.rate, origin_of(container), longest_s)
+    clock = Clock(container, stream, look.rate, origin_of(container), longest_s=longest_s)
     tail: deque[Packet] = deque(maxlen=_LOOKED_AT)
     end_trim, is_first, begun = 0, True, False
     is_raw_flac = container.format.name == "flac"
@@ -188,10 +188,13 @@ def _copied(container: Any, file: Any, look: Look, longest_s: float) -> Index:
 
 
 def _stream_of(look: Look, stream: Any) -> Stream:
-    extradata = bytes(stream.codec_context.extradata or b"").hex()
+    extradata = bytes(stream.codec_context.extradata or b"")
+    if look.codec == "opus" and extradata.startswith(b"OpusHead"):
+        # Without a pre-skip (RFC 7845, 5.1): else the decoder drops it wherever it begins.
+        extradata = extradata[:10] + bytes(2) + extradata[12:]
     group = GROUPS.get(look.codec, 0)
     layout = "" if look.layout.endswith("channels") else look.layout
-    return Stream(look.codec, look.rate, look.channels, layout, extradata, group=group)
+    return Stream(look.codec, look.rate, look.channels, layout, extradata.hex(), group=group)
 
 
 def _trims(packet: Any) -> tuple[int, int]:

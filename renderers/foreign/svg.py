@@ -12,7 +12,7 @@ import math
 import re
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,25 +25,39 @@ _SERIF = re.compile(
 )
 
 
-def draw_svg(
-    data: bytes, needed: tuple[int, int], max_megapixels: float
-) -> tuple[Pixels, tuple[int, int], list[str]]:
-    """The picture, its own size in px, and warnings about what is not drawn.
+class Drawing(NamedTuple):
+    """size: the SVG's own width and height in px. warnings: what is not drawn. has_ratio: whether it has a
+    shape of its own, or fills any box.
+    """
 
-    It covers `needed` exactly in one direction. Raises InvalidInput: `broken_svg`, `svg_external`,
-    `image_too_large`.
+    pixels: Pixels
+    size: tuple[int, int]
+    warnings: list[str]
+    has_ratio: bool
+
+
+def draw_svg(
+    data: bytes,
+    needed: tuple[int, int],
+    max_megapixels: float,
+    box: tuple[float, float] | None = None,
+) -> Drawing:
+    """The picture; it covers `needed` exactly in one direction.
+
+    box: the viewport's width and height in px, instead of its own (CSS Images 3, 5.5, `fill`). Raises
+    InvalidInput: `broken_svg`, `svg_external`, `image_too_large`.
     """
     from renderers.foreign.images import check_size
 
     document = Document(data, max_megapixels)
-    width, height = document.size
+    width, height = box or document.size
     scale = max(needed[0] / width, needed[1] / height)
     scale = min(scale, math.sqrt(max_megapixels * 1e6 / (width * height)))
     size = max(1, math.ceil(width * scale - 1e-6)), max(1, math.ceil(height * scale - 1e-6))
     check_size(*size, max_megapixels * 1.01)
-    pixels = _premultiplied(_drawn(document.rewritten(size), document.has_text))
-    own = max(1, round(width)), max(1, round(height))
-    return pixels, own, sorted(document.warnings)
+    pixels = _premultiplied(_drawn(document.rewritten(size, box), document.has_text))
+    own = max(1, round(document.size[0])), max(1, round(document.size[1]))
+    return Drawing(pixels, own, sorted(document.warnings), document.has_ratio)
 
 
 def _drawn(text: str, has_text: bool) -> bytes:

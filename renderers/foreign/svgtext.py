@@ -187,6 +187,17 @@ class Document:
         self._variables[0].own.update(stylesheets.properties(sheet))
         return stylesheets.plain(sheet)
 
+    @property
+    def has_ratio(self) -> bool:
+        """Whether it has a shape of its own, by which `cover` and `contain` are; as Chromium has it, one with
+        a view box that is stretched (`preserveAspectRatio="none"`) and no size has none.
+        """
+        root: dict[str, str] = self._events[0][1][1]
+        if all(_length(root.get(side)) is not None for side in ("width", "height")):
+            return True
+        has_view = len(_NUMBER.findall(root.get("viewBox", ""))) == 4
+        return has_view and not root.get("preserveAspectRatio", "").strip().startswith("none")
+
     def _own_size(self) -> tuple[float, float]:
         """By width and height, else the view box, else 300 × 150 (CSS 2.1, 10.3.2)."""
         root: dict[str, str] = self._events[0][1][1]
@@ -199,8 +210,10 @@ class Document:
             width, height = width or (height or 0) * ratio, height or (width or 0) / ratio
         return width or 300.0, height or 150.0
 
-    def rewritten(self, size: tuple[int, int] | None) -> str:
-        """The document, its root `size` px large (None: as large as it says)."""
+    def rewritten(self, size: tuple[int, int] | None, box: tuple[float, float] | None = None) -> str:
+        """The document, its root `size` px large (None: as large as it says). box: what its lengths without
+        a view box are of, if it has no size of its own.
+        """
         self._check_uses()
         parts: list[str] = []
         length = 0
@@ -220,7 +233,7 @@ class Document:
                 }
                 self._sweep(kept)
                 if number == 0 and size is not None:
-                    kept = self._sized(kept, size)
+                    kept = self._sized(kept, size, box)
                 parts.append(f"<{name}{''.join(f' {key}={quoteattr(text)}' for key, text in kept.items())}>")
             length += len(parts[-1])
             if length > 2 * _MOST_TEXT:
@@ -241,9 +254,13 @@ class Document:
         if "stroke-dasharray" in attributes.get("style", ""):
             attributes["style"] = stylesheets.without_dust(attributes["style"], self._finest)
 
-    def _sized(self, root: dict[str, str], size: tuple[int, int]) -> dict[str, str]:
+    def _sized(
+        self, root: dict[str, str], size: tuple[int, int], box: tuple[float, float] | None
+    ) -> dict[str, str]:
         if len(_NUMBER.findall(root.get("viewBox", ""))) != 4:
-            root = root | {"viewBox": f"0 0 {self.size[0]:g} {self.size[1]:g}", "preserveAspectRatio": "none"}
+            absolute = all(_length(root.get(side)) is not None for side in ("width", "height"))
+            width, height = self.size if absolute or box is None else box
+            root = root | {"viewBox": f"0 0 {width:g} {height:g}", "preserveAspectRatio": "none"}
         return root | {"width": str(size[0]), "height": str(size[1])}
 
     def _check_uses(self) -> None:

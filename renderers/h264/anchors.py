@@ -3,7 +3,8 @@
 A timeline says how everything moves, so that an encoder need not find it out. Where all that moves in a
 stretch are pictures that grow or shrink behind a window at rest, and things that slide over one flat colour,
 few frames are composed and encoded, the *anchors*; the frames between them are told to the decoder as vectors
-(`renderers.h264.predicted`), to a quarter of a pixel. Whatever else moves, fades or turns is for the encoder.
+(`renderers.h264.predicted`), to a quarter of a pixel. What fades in or out without moving is a blend of two
+anchors, as far apart as it fades one way. Whatever else moves or turns is for the encoder.
 
 A block of 8x8 pixels follows a movement if it lies in it as a whole. What is cut by a window's edge follows
 along the edge where one colour lies beside it, and else stays as it is in an anchor; so does what is seen
@@ -14,17 +15,18 @@ seen (`renderers.h264.fields`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from renderers.composing.sprites import placed, zoomed
 from renderers.composing.tiles import Affine, Rect, overlap, soft_edge, touch
 from renderers.composing.yuv import Plane
-from renderers.h264.fields import MACROBLOCK, TAPS, Cover, Draft, Sides, Slide, Zoom
+from renderers.h264.fields import MACROBLOCK, TAPS, Cover, Draft, Fade, Sides, Slide, Zoom
 from renderers.h264.predicted import Field, KnownMotion
 from renderers.timeline.scene import Canvas, LayerPixels, Placement, SlideState, State
 
 GAPS = (8, 4)
-"""Frames from one anchor to the next, the largest that will do."""
+"""Frames from one anchor to the next, the largest that will do; while nothing moves, there may be more."""
 WORTH = 0.5
 """The share of a stretch that has to be predicted for it to be worth while: anchors do without B pictures."""
 
@@ -59,8 +61,10 @@ def known_motion(
 class _Stretch:
     """Looks for the fewest anchors."""
 
-    def __init__(self, canvas: Canvas, parts: Sequence[Zoom | Slide], frames: int) -> None:
+    def __init__(self, canvas: Canvas, parts: Sequence[Zoom | Slide | Fade], frames: int) -> None:
         self._canvas, self._parts, self._frames = canvas, parts, frames
+        self._moves = sorted({frame for part in parts if not isinstance(part, Fade) for frame in part.moves})
+        self._turns = {frame for part in parts if isinstance(part, Fade) for frame in part.turns}
 
     def motion(self, hold: bool) -> KnownMotion | None:
         """The anchors, if there are few enough."""
@@ -69,8 +73,7 @@ class _Stretch:
         anchors, fields = [0], dict[int, Field]()
         while anchors[-1] < end:
             first = anchors[-1]
-            for gap in GAPS:
-                behind = min(first + gap, end)
+            for behind in self._next(first, end):
                 found = self._between(first, behind)
                 if found is not None:
                     break
@@ -83,6 +86,17 @@ class _Stretch:
         if len(fields) < WORTH * self._frames:
             return None
         return KnownMotion(self._frames, tuple(anchors), fields)
+
+    def _next(self, first: int, end: int) -> Iterator[int]:
+        """Where the anchor after `first` may be, the best first."""
+        at = bisect_right(self._moves, first)
+        rests_until = min(end, self._moves[at] - 1) if at < len(self._moves) else end
+        nearest = first + GAPS[0]
+        yield from sorted(
+            (frame for frame in {*self._turns, rests_until} if nearest < frame <= rests_until), reverse=True
+        )
+        for gap in GAPS:
+            yield min(first + gap, end)
 
     def _between(self, first: int, last: int) -> dict[int, Field] | None:
         found = {}
@@ -104,14 +118,17 @@ class _Stretch:
 # --- what there is in a stretch ----------------------------------------------------------------------
 
 
+_Track = Sequence[tuple[Placement, Rect | None]]
+"""Where a layer is from frame to frame, and the rectangle that it touches."""
+
+
 def _parts(
     slides: Sequence[SlideState],
     layers: Mapping[str, LayerPixels],
     canvas: Canvas,
     bounds: Callable[[str, Placement | None], Rect | None],
-) -> list[Zoom | Slide] | None:
+) -> list[Zoom | Slide | Fade] | None:
     """What moves, as far as it is known; None if anything else does."""
-    size = canvas.width, canvas.height
     order = max((slide.layers for slide in slides), key=len)
     keys = [key for key, _ in order]
     places = [dict(slide.layers) for slide in slides]
@@ -123,48 +140,94 @@ def _parts(
     if any(keys[0] not in place for place in places):
         return None
     tracks = {key: [_seen(place, key, bounds) for place in places] for key in keys[1:]}
-    hulls = {key: _hull([rect for _, rect in track]) for key, track in tracks.items()}
-    moving = [key for key in keys[1:] if len({place if rect else None for place, rect in tracks[key]}) > 1]
-    parts: list[Zoom | Slide] = []
-    windows: list[Rect] = []
-    for key in moving:
-        track = tracks[key]
-        zoom = _zoom(layers[key], track, canvas)
-        if zoom is not None:
-            window, maps = zoom
-            above = [each for each in keys[keys.index(key) + 1 :] if _touch(window, hulls[each])]
-            if any(each in moving for each in above):
+    return _Scene(canvas, layers, places[0], keys, tracks).parts()
+
+
+class _Scene:
+    """All layers of a stretch, from bottom to top, and where each is from frame to frame."""
+
+    def __init__(
+        self,
+        canvas: Canvas,
+        layers: Mapping[str, LayerPixels],
+        first: Mapping[str, Placement | None],
+        keys: Sequence[str],
+        tracks: Mapping[str, _Track],
+    ) -> None:
+        self._canvas, self._layers, self._first = canvas, layers, first
+        self._keys, self._tracks = keys, tracks
+        self._hulls = {key: _hull([rect for _, rect in track]) for key, track in tracks.items()}
+        self._moving = [
+            key
+            for key, track in tracks.items()
+            if len({place if rect else None for place, rect in track}) > 1
+        ]
+        self._windows: list[Rect] = []
+        self._fades: list[tuple[Rect, Fade]] = []
+
+    def parts(self) -> list[Zoom | Slide | Fade] | None:
+        """Those that change; None if one of them does what is not known."""
+        found: list[Zoom | Slide | Fade] = []
+        for key in self._moving:
+            track, hull = self._tracks[key], self._hulls[key]
+            if (zoom := _zoom(self._layers[key], track, self._canvas)) is not None:
+                part: Zoom | Slide | Fade | None = self._zoom(key, *zoom)
+            elif hull is not None and _stays(track):
+                part = self._fade(hull, track)
+            else:
+                part = self._slide(key)
+            if part is None:
                 return None
-            on_it = [
-                (layers[each], places[0][each], hull) for each in above if (hull := hulls[each]) is not None
-            ]
-            beside = [hull for each, hull in hulls.items() if each != key]
-            flat = (
-                _flat_sides(layers[keys[0]], window, beside, canvas)
-                if _is_bare(layers[key])
-                else (False,) * 4
-            )
-            cover = Cover.of(on_it, canvas)
-            if cover is None or any(_touch(_whole_macroblocks(window), other) for other in windows):
-                return None
-            windows.append(_whole_macroblocks(window))
-            parts.append(Zoom(canvas, window, maps, cover, flat))
-            continue
-        slide = _slide(layers[key], track)
-        hull = hulls[key]
-        if slide is None or hull is None:
+            found.append(part)
+        # A picture in a window takes its fields along, and what fades above it or below does not follow.
+        if any(_touch(window, hull) for window in self._windows for hull, _ in self._fades):
             return None
-        around = overlap(_with_margins(hull, [rect for _, rect in track]), (0, 0, *size))
-        if not _is_flat(layers[keys[0]], around) or any(
-            _touch(around, hulls[other]) for other in keys[1:] if other != key
+        return found
+
+    def _zoom(self, key: str, window: Rect, maps: list[Affine]) -> Zoom | None:
+        above = [
+            each for each in self._keys[self._keys.index(key) + 1 :] if _touch(window, self._hulls[each])
+        ]
+        whole = _whole_macroblocks(window)
+        if any(each in self._moving for each in above) or any(_touch(whole, each) for each in self._windows):
+            return None
+        on_it = [
+            (self._layers[each], self._first[each], hull)
+            for each in above
+            if (hull := self._hulls[each]) is not None
+        ]
+        cover = Cover.of(on_it, self._canvas)
+        if cover is None:
+            return None
+        beside = [hull for each, hull in self._hulls.items() if each != key]
+        flat = (
+            _flat_sides(self._layers[self._keys[0]], window, beside, self._canvas)
+            if _is_bare(self._layers[key])
+            else (False,) * 4
+        )
+        self._windows.append(whole)
+        return Zoom(self._canvas, window, maps, cover, flat)
+
+    def _fade(self, hull: Rect, track: _Track) -> Fade:
+        fade = Fade(hull, [place.opacity if rect is not None else 0.0 for place, rect in track])
+        for other_hull, other in self._fades:
+            if touch(hull, other_hull):
+                fade.cross(other)
+        self._fades.append((hull, fade))
+        return fade
+
+    def _slide(self, key: str) -> Slide | None:
+        track, hull = self._tracks[key], self._hulls[key]
+        maps = _slide(self._layers[key], track)
+        if maps is None or hull is None:
+            return None
+        rects = [rect for _, rect in track]
+        around = overlap(_with_margins(hull, rects), (0, 0, self._canvas.width, self._canvas.height))
+        if not _is_flat(self._layers[self._keys[0]], around) or any(
+            _touch(around, other) for each, other in self._hulls.items() if each != key
         ):
             return None
-        parts.append(Slide(canvas, [rect for _, rect in track], slide))
-    return parts
-
-
-_Track = Sequence[tuple[Placement, Rect | None]]
-"""Where a layer is from frame to frame, and the rectangle that it touches."""
+        return Slide(self._canvas, rects, maps)
 
 
 def _seen(
@@ -247,6 +310,11 @@ def _clear(
     if not bool((mask[top - y : bottom - y, left - x : right - x] == 255).all()):
         return None
     return left, top, right, bottom
+
+
+def _stays(track: _Track) -> bool:
+    """Whether a layer does nothing but fade, come and go."""
+    return len({place._replace(opacity=1.0) for place, rect in track if rect is not None}) == 1
 
 
 def _slide(pixels: LayerPixels, track: _Track) -> list[Affine] | None:

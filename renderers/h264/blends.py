@@ -31,7 +31,7 @@ def can_blend(stream: Stream) -> bool:
 
 def blend_parameters(stream: Stream) -> bytes:
     """The stream's PPS once more, under the next id and with explicit weights (`weighted_bipred_idc` 1)."""
-    return stream.more_parameters(FURTHER, stream.picture.bipred_at, BitWriter(1, 2))
+    return stream.more_parameters(FURTHER, (stream.picture.bipred_at, BitWriter(1, 2)))
 
 
 def blend_picture(stream: Stream, frame_num: int, poc_lsb: int, weight: int) -> bytes:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from renderers.composing.compose import Compositor
 from renderers.h264.anchors import known_motion
 from renderers.h264.video import (
+    PUSHED_CRF,
+    STOPPED_CRF,
     EncodedChunk,
     VideoSpec,
     can_predict,
@@ -18,7 +20,7 @@ from renderers.h264.video import (
     encode_moving,
     encode_still,
 )
-from renderers.timeline.scene import Canvas, LayerPixels, State
+from renderers.timeline.scene import Canvas, LayerPixels, State, TransitionState
 from schemas.checks import nothing
 from schemas.parts import PicturePart
 
@@ -36,7 +38,7 @@ def encode_chunk(
     """The encoded pictures of a chunk with these states. check: called before each of them; may raise."""
     compositor = Compositor(canvas, layers, blend_modes)
     if chunk.shape == "still":
-        return encode_still(spec, compositor.frame(states[0]))
+        return encode_still(spec, compositor.frame(states[0]), _coarser(chunk, states[0]))
     hold = chunk.hold > 0
     if can_predict(spec) and all(mode == "normal" for mode in blend_modes.values()):
         motion = known_motion(states, layers, canvas, compositor.bounds, hold=hold)
@@ -45,3 +47,9 @@ def encode_chunk(
             return encode_known(spec, anchors, motion, hold=hold, check=check)
     frames = (compositor.frame(state) for state in states)
     return encode_moving(spec, frames, hold=hold, check=check, count=len(states))
+
+
+def _coarser(chunk: PicturePart, state: State) -> float:
+    if chunk.way == "fade":
+        return 0.0
+    return STOPPED_CRF if isinstance(state, TransitionState) else PUSHED_CRF

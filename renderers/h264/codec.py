@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from renderers.containers.boxes import end_of_boxes
+from renderers.h264.joining import IDR_SECONDS
+from renderers.h264.pushes import reach
 from renderers.h264.video import EncodedChunk, VideoSpec
 from renderers.timeline.cutting import Abilities
 from renderers.timeline.scene import Canvas, LayerPixels, State
@@ -37,8 +39,13 @@ class H264:
         return spec.cache_fields()
 
     def abilities(self, spec: VideoSpec) -> Abilities:
-        """Fades are written; where the bit rate is capped, a still needs some time for its key picture."""
-        return Abilities(blends=True, shortest_still=spec.shortest_still)
+        """Fades and pushes are written; where the bit rate is capped, a still needs its time."""
+        return Abilities(
+            blends=True,
+            shortest_still=spec.shortest_still,
+            longest_hold=IDR_SECONDS * spec.fps,
+            reach=reach(spec.width, spec.height, spec.fps),
+        )
 
     def encode(
         self,
@@ -104,7 +111,7 @@ def _parts(chunks: Iterable[tuple[PicturePart, bytes]]) -> Iterator[Any]:
     for part, data in chunks:
         if last is None or last[0] is not data:
             last = data, EncodedChunk.from_bytes(data)
-        yield Part(last[1], part.hold, part.lead)
+        yield Part(last[1], part.hold, part.lead, part.way, part.run)
 
 
 def _broken(what: str) -> InvalidInput:

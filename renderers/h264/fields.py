@@ -1,21 +1,34 @@
 """Fields of vectors from the movement of parts: what lies where in two anchors, for each macroblock between.
 
-A part is a picture that grows, shrinks or pans behind a window, or something that slides over one colour. It
-writes its macroblocks into a draft of a field, or says that the two anchors do not show all that is needed.
+A part is a picture that grows, shrinks or pans behind a window, something that slides over one colour, or
+something that fades where it is. It writes its macroblocks into a draft of a field, or says that the two
+anchors do not show all that is needed.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
 from renderers._opencv import cv2
 from renderers.composing.tiles import Affine, Rect
-from renderers.h264.predicted import FARTHEST, LEFT, LOWER, RIGHT, UPPER, WHOLE, Field, Flags, Ints
+from renderers.h264.predicted import (
+    FARTHEST,
+    LEFT,
+    LOWER,
+    MOST_WEIGHTS,
+    RIGHT,
+    UPPER,
+    WHOLE,
+    Field,
+    Flags,
+    Ints,
+)
+from renderers.timeline.scene import WHOLE as ALL
 from renderers.timeline.scene import Canvas, LayerPixels, Placement
 
 STRETCH = 0.25
@@ -25,6 +38,9 @@ EDGE, STRAY = 3.0, 0.5
 
 Of a picture whose short side is 1080 or less; of larger ones in proportion, as they are looked at as a whole.
 """
+
+FAINT = 1 / 64
+"""By how much the opacity of something that fades may be off."""
 
 MACROBLOCK = 16
 TAPS = 3
@@ -37,13 +53,18 @@ Sides = tuple[bool, bool, bool, bool]
 
 @dataclass(eq=False)
 class Draft:
-    """A field in the making; `nearer` is the reference of what rests."""
+    """A field in the making; `nearer` is the reference of what rests.
+
+    shares: of what fades, how much of it is as in the later anchor (of `ALL`), and by how much of its opacity
+    the anchors differ; one entry a rectangle of macroblocks.
+    """
 
     vectors: Ints
     others: Ints
     references: Ints
     moving: Ints
     nearer: int
+    shares: list[tuple[tuple[slice, slice], int, float]] = field(default_factory=list)
 
     @classmethod
     def at_rest(cls, canvas: Canvas, nearer: int) -> Draft:
@@ -52,9 +73,25 @@ class Draft:
         vectors, others = np.zeros((2, 2, *shape), np.int16)
         return cls(vectors, others, np.full(shape, nearer, np.int8), np.zeros(shape, np.int8), nearer)
 
-    def field(self) -> Field:
-        """What it has become."""
-        return Field(self.vectors, self.others, self.references, self.moving)
+    def field(self) -> Field | None:
+        """What it has become; None if its parts do not go together."""
+        if not self.shares:
+            return Field(self.vectors, self.others, self.references, self.moving)
+        shares = np.full(self.moving.shape, -1, np.int16)
+        swings = np.zeros(self.moving.shape)
+        for here, share, swing in self.shares:
+            is_known = shares[here] >= 0
+            off = np.abs(shares[here] - share) / ALL * np.minimum(swings[here], swing)
+            if (off[is_known] > FAINT).any():
+                return None
+            shares[here] = np.where(is_known & (swings[here] > swing), shares[here], share)
+            swings[here] = np.maximum(swings[here], swing)
+        weights = sorted(set(np.unique(shares).tolist()) - {-1, 0, ALL})
+        if len(weights) > MOST_WEIGHTS:
+            return None
+        references = np.where(shares == 0, 0, np.where(shares == ALL, 1, self.references))
+        blends = np.searchsorted(weights, shares, "right") * ((shares > 0) & (shares < ALL))
+        return Field(self.vectors, self.others, references, self.moving, None, blends, tuple(weights))
 
 
 class Zoom:
@@ -100,6 +137,11 @@ class Zoom:
         limit = np.where(is_seen, STRAY, cut) * fine
         freely = self._along[0] | slides, self._along[1] | climbs
         self._limits = tuple(np.where(free & ~is_seen, math.inf, limit) for free in freely)
+
+    @property
+    def moves(self) -> list[int]:
+        """The frames at which it is elsewhere than before."""
+        return _steps(self._maps)
 
     def apply(self, into: Draft, frame: int, anchors: tuple[int, int]) -> bool:
         """Write what moves into a field; False if the anchors do not show all that is needed well enough."""
@@ -155,6 +197,11 @@ class Slide:
         self._size = canvas.width, canvas.height
         self._rects, self._maps = rects, maps
 
+    @property
+    def moves(self) -> list[int]:
+        """The frames at which it is elsewhere than before."""
+        return _steps([map_ if rect else None for map_, rect in zip(self._maps, self._rects, strict=True)])
+
     def apply(self, into: Draft, frame: int, anchors: tuple[int, int]) -> bool:
         """Write what moves into a field; False if no anchor shows all that is needed."""
         nearer = into.nearer
@@ -194,6 +241,47 @@ class Slide:
         return not todo.any()
 
 
+class Fade:
+    """Something at rest that becomes more or less opaque, or comes and goes.
+
+    What a picture shows of it depends on its opacity alone, and in proportion: between two anchors it is a
+    blend of both, however it changes, as long as it goes one way.
+    """
+
+    def __init__(self, hull: Rect, opacities: Sequence[float]) -> None:
+        self._here = _macroblocks(hull)
+        self._opacities = opacities
+        self._crossing: list[Fade] = []
+
+    def cross(self, other: Fade) -> None:
+        """Both touch: where both change, a blend is not exactly what they show."""
+        self._crossing.append(other)
+
+    @property
+    def turns(self) -> list[int]:
+        """The frames at which it begins, stops, or goes another way: where anchors go well."""
+        steps = np.sign(np.diff(self._opacities))
+        turns: list[int] = (np.flatnonzero(np.diff(steps)) + 1).tolist()
+        return turns
+
+    def swing(self, anchors: tuple[int, int]) -> float:
+        """By how much the anchors differ."""
+        return abs(self._opacities[anchors[1]] - self._opacities[anchors[0]])
+
+    def apply(self, into: Draft, frame: int, anchors: tuple[int, int]) -> bool:
+        """Say how much of it is as in each anchor; False if it is not between them."""
+        first, last = (self._opacities[anchor] for anchor in anchors)
+        now, swing = self._opacities[frame], self.swing(anchors)
+        share = round(ALL * min(1.0, max(0.0, (now - first) / (last - first)))) if swing else 0
+        if abs(first + (last - first) * share / ALL - now) > FAINT:
+            return False
+        if any(swing * other.swing(anchors) / 4 > FAINT for other in self._crossing):
+            return False
+        if swing:
+            into.shares.append((self._here, share, swing))
+        return True
+
+
 class Cover(NamedTuple):
     """Where something lies on a picture, and where that hides it: (rows, columns, 2, 2) quarters."""
 
@@ -230,6 +318,11 @@ class Cover(NamedTuple):
         if veiled.all(axis=(1, 3)).any():
             return None
         return cls(touched.transpose(0, 2, 1, 3), hidden.transpose(0, 2, 1, 3))
+
+
+def _steps(places: Sequence[Affine | None]) -> list[int]:
+    """The frames at which a place is another one than before."""
+    return [frame for frame in range(1, len(places)) if places[frame] != places[frame - 1]]
 
 
 def _fineness(canvas: Canvas) -> float:

@@ -283,14 +283,17 @@ class Stream:
         if cabac:
             w.align(1)
 
-    def more_parameters(self, further: int, at: int, by: BitWriter) -> bytes:
-        """The PPS once more, its id `further` behind, with bits from `at` on replaced by as many others."""
+    def more_parameters(self, further: int, *changes: tuple[int, BitWriter]) -> bytes:
+        """The PPS once more, its id `further` behind; changes: bits to put at places, in their order."""
         bits = rbsp_bits(self.pps)
         w = BitWriter()
         w.ue(self.picture.id + further)
-        w.append(bits.part(self.picture.id_end, at))
-        w.append(by)
-        w.append(bits.part(at + by.size, bits.size))
+        end = self.picture.id_end
+        for at, by in changes:
+            w.append(bits.part(end, at))
+            w.append(by)
+            end = at + by.size
+        w.append(bits.part(end, bits.size))
         w.trail()
         return self.pps[:1] + escape(w.to_bytes())
 

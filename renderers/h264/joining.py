@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from renderers.h264 import bitstream, blends, headers, predicted
+from renderers.h264 import bitstream, blends, headers, predicted, pushes
 from renderers.h264.video import EncodedChunk, VideoSpec
 from schemas.errors import InvalidInput
 
@@ -17,13 +17,16 @@ from schemas.errors import InvalidInput
 class Part(NamedTuple):
     """A chunk, and how many frames its last picture is held beyond its own.
 
-    lead: frames before it that blend from the part before to this chunk's only picture, each with that
-    picture's weight (`WHOLE` is all of it). The part before must end with a picture that can be held.
+    lead: frames that lead from the part before to this chunk's only picture, by the transition `way`, with
+    the border between both slides at `run` there and here (`schemas.parts.PicturePart`). The part before
+    must end with a picture that can be held.
     """
 
     chunk: EncodedChunk
     hold: int = 0
     lead: tuple[int, ...] = ()
+    way: str = "fade"
+    run: tuple[int, int] = (0, 0)
 
 
 IDR_SECONDS = 10
@@ -127,15 +130,15 @@ class Joiner:
         Raises InvalidInput if its parameter sets differ from the first part's, or if a picture cannot be
         held or faded from although it should be: then it is no reference.
         """
-        chunk, hold, lead = part
+        chunk, hold = part.chunk, part.hold
         if (chunk.sps, chunk.pps) != (self.stream.sps, self.stream.pps):
             raise InvalidInput(
                 "chunks_differ", "Two chunks of one video have different parameter sets and cannot be joined."
             )
         if not chunk.packets or len(chunk.packets) != chunk.frames or not chunk.packets[0].is_key or hold < 0:
             raise InvalidInput("broken_chunk", "A chunk has a packet for each frame, and the first is a key.")
-        if lead:
-            yield from self._blend(chunk, lead)
+        if part.lead:
+            yield from self._lead(part)
         else:
             start = self._position
             for packet in chunk.packets:
@@ -153,20 +156,30 @@ class Joiner:
             return None
         return _Reference(header.frame_num, header.poc_lsb)
 
-    def _blend(self, chunk: EncodedChunk, weights: Sequence[int]) -> Iterator[Sample]:
-        """The chunk's picture, and before it in the order of showing the frames that fade to it."""
-        if self._last is None or chunk.frames != 1 or not blends.can_blend(self.stream):
+    def _lead(self, part: Part) -> Iterator[Sample]:
+        """The part's picture, and before it in the order of showing the frames that lead to it."""
+        stream, before, length = self.stream, self._last, len(part.lead)
+        is_able = blends.can_blend(stream) if part.way == "fade" else predicted.can_predict(stream)
+        chunk = part.chunk
+        if before is None or chunk.frames != 1 or not is_able:
             raise InvalidInput("cannot_blend", "A fade needs a picture at rest before it and one behind it.")
-        stream, before, length = self.stream, self._last, len(weights)
         (unit,) = bitstream.split_avcc(chunk.packets[0].data)
         after = _Reference(before.frame_num + 1, before.poc_lsb + 2 * (length + 1))
         data = blends.as_reference(stream, unit, after.frame_num, after.poc_lsb)
         yield self._sample(bitstream.join_avcc([data]), self._position + length, False)
-        for number, weight in enumerate(weights, 1):
-            poc = before.poc_lsb + 2 * number
-            data = blends.blend_picture(stream, after.frame_num + 1, poc, weight)
+        counts = [before.poc_lsb + 2 * number for number in range(1, length + 1)]
+        for data in self._between(part, after.frame_num + 1, counts):
             yield self._sample(bitstream.join_avcc([data]), self._position - 1, False)
         self._last = after
+
+    def _between(self, part: Part, frame_num: int, counts: Sequence[int]) -> Iterator[bytes]:
+        """The frames that lead to a part, by their picture order counts."""
+        steps = list(zip(counts, part.lead, strict=True))
+        if part.way == "fade":
+            return (blends.blend_picture(self.stream, frame_num, poc, weight) for poc, weight in steps)
+        size = self._spec.width, self._spec.height
+        fields = [(poc, pushes.push_field(part.way, size, at, part.run)) for poc, at in steps]
+        return predicted.predicted_pictures(self.stream, frame_num, fields)
 
     def _sample(self, data: bytes, pts: int, is_key: bool) -> Sample:
         dts = self._position - self.stream.sequence.reorder

@@ -46,6 +46,12 @@ STILL_SECONDS = 0.5
 """A still's IDR takes at most what the cap allows in this time. So the cap holds for stills that are
 held at least as long; shorter ones belong into a moving stretch where there is a cap."""
 
+PUSHED_CRF = 1.0
+"""The quality below `still_crf` of a picture that was pushed in: what is around it moves, and one in three is
+in the file twice, as it is no key picture and one is due every ten seconds."""
+STOPPED_CRF = 4.5
+"""The same of a picture that is seen on the way only."""
+
 HELD_QP = -2.5
 """The quantiser of a moving stretch's held picture above `still_crf`."""
 
@@ -160,9 +166,12 @@ class EncodedChunk(NamedTuple):
         return cls(data[sps_at:pps_at], data[pps_at:table_at], tuple(packets), frames)
 
 
-def encode_still(spec: VideoSpec, frame: Frame) -> EncodedChunk:
-    """One IDR picture in the quality of `still_crf`, or of the best CRF above it that fits the cap."""
-    crf = spec.still_crf
+def encode_still(spec: VideoSpec, frame: Frame, coarser: float = 0.0) -> EncodedChunk:
+    """One IDR picture in the quality of `still_crf`, or of the best CRF above it that fits the cap.
+
+    coarser: by how much its quality is below that.
+    """
+    crf = spec.still_crf + coarser
     budget = math.inf if spec.max_bitrate is None else spec.max_bitrate * STILL_SECONDS / 8
     while True:
         encoder = _Encoder(spec, "still", crf)

@@ -126,7 +126,9 @@ class Film(Generic[SpecT]):
             width=timeline.canvas.width,
             height=timeline.canvas.height,
         )
-        return Outline([*chunks, *sounds], [fields, [(c.hold, c.lead) for c in chunks]], expected)
+        return Outline(
+            [*chunks, *sounds], [fields, [(c.hold, c.lead, c.way, c.run) for c in chunks]], expected
+        )
 
     def make(self, part: Part, bench: Workbench, *, check: Check) -> bytes:
         """A chunk or some seconds of sound."""

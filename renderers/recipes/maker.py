@@ -64,8 +64,8 @@ class Subject:
 
     @cached_property
     def fingerprints(self) -> dict[str, str]:
-        """What stands for the bytes of each asset in content keys, by source."""
-        return {asset.src: asset.fingerprint for asset in self.assets}
+        """What stands for the bytes of each asset in content keys, by name."""
+        return {asset.name: asset.fingerprint for asset in self.assets}
 
 
 class Outline(NamedTuple):

@@ -58,7 +58,7 @@ class SoundCodec:
             raise InvalidInput(
                 "no_sound",
                 "Nothing is left to be heard: each track is trimmed beyond its end.",
-                path="audio",
+                path="audio[0].trimStart",
             )
         found = []
         for first in range(0, mix.samples, self.part):

@@ -8,6 +8,7 @@ its offset.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 
 WHOLE = 128
 """The weight of a picture that is all there is in a blend of two."""
+
+
+def border(progress: float, side: int) -> int:
+    """Pixels that the border between two pictures has run, when one pushes the other out or wipes it away."""
+    return math.floor(progress * side + 0.5)
 
 
 class Canvas(NamedTuple):

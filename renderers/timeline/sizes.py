@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from renderers.timeline.scene import Canvas
 from schemas.elements import ImageElement
-from schemas.paint import Crop, ImageBackground
+from schemas.paint import Crop, ImageBackground, picture_name, picture_source
 from schemas.project import Project
 
 
@@ -32,6 +33,43 @@ def needed_images(project: Project, canvas: Canvas) -> dict[str, tuple[int, int]
                     element.height * scale / crop.height,
                 )
     return needed
+
+
+class Box(NamedTuple):
+    """A box that a picture is shown in.
+
+    size: width and height in px of the document. needed: the px of the output that it covers. fills: whether
+    the picture is to fill it (`fit: fill`).
+    """
+
+    size: tuple[float, float]
+    needed: tuple[int, int]
+    fills: bool
+
+
+def shown_boxes(project: Project, canvas: Canvas) -> dict[str, dict[str, Box]]:
+    """For each image source: the boxes that it is shown in uncut, by the picture's names."""
+    boxes: dict[str, dict[str, Box]] = {}
+
+    def add(name: str, size: tuple[float, float], scale: float, fit: str) -> None:
+        src = picture_source(name)
+        if name != src and min(size) > 0:
+            known = boxes.setdefault(src, {}).get(name, Box(size, (1, 1), fills=False))
+            width, height = (
+                max(_whole(side * scale), least) for side, least in zip(size, known.needed, strict=True)
+            )
+            boxes[src][name] = Box(size, (width, height), fills=fit == "fill")
+
+    for slide in project.slides:
+        background = slide.background
+        if isinstance(background, ImageBackground):
+            size = canvas.width, canvas.height
+            add(picture_name(background.src, background.fit, *size), size, 1.0, background.fit)
+        for element in slide.elements:
+            if isinstance(element, ImageElement):
+                scale = canvas.scale * largest_scale(element)
+                add(element.picture, element.content_size, scale, element.fit)
+    return boxes
 
 
 def largest_scale(element: ImageElement) -> float:

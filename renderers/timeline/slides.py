@@ -22,7 +22,7 @@ from renderers.timeline.scene import Canvas, Layer, Placement, SlideState
 from schemas.elements import ImageElement, TextElement, VideoElement
 from schemas.hashing import content_hash
 from schemas.motion import exact
-from schemas.paint import ImageBackground, VideoBackground
+from schemas.paint import ImageBackground, VideoBackground, picture_name, picture_source
 from schemas.project import Element, Project, canonical
 
 REST = Placement()
@@ -297,7 +297,9 @@ class SlideScene:
             element = actor.element
             fields = self._fields["elements"][actor.number]
             content = {name: value for name, value in fields.items() if name not in _UNSEEN}
-            if isinstance(element, ImageElement | VideoElement):
+            if isinstance(element, ImageElement):
+                content["src"] = self._fingerprint(element.picture)
+            elif isinstance(element, VideoElement):
                 content["src"] = self._fingerprint(element.src)
             if isinstance(element, TextElement):
                 content["fonts"] = self._fonts
@@ -310,7 +312,10 @@ class SlideScene:
     def _background(self) -> dict[str, Any]:
         background = self._slide.background
         content: dict[str, Any] = self._fields["background"]
-        if isinstance(background, ImageBackground | VideoBackground):
+        if isinstance(background, ImageBackground):
+            box = self._canvas.width, self._canvas.height
+            return {**content, "src": self._fingerprint(picture_name(background.src, background.fit, *box))}
+        if isinstance(background, VideoBackground):
             return {**content, "src": self._fingerprint(background.src)}
         return content
 
@@ -326,8 +331,9 @@ class SlideScene:
         fonts = self._project.fonts
         return [[font.family, font.weight, font.style, self._fingerprint(font.src)] for font in fonts]
 
-    def _fingerprint(self, src: str) -> str:
-        return self._fingerprints.get(src) or f"unknown:{src}"
+    def _fingerprint(self, name: str) -> str:
+        src = picture_source(name)
+        return self._fingerprints.get(name) or self._fingerprints.get(src) or f"unknown:{src}"
 
 
 def _zooms(actor: Actor, curve: Curve) -> bool:

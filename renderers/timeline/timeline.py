@@ -20,8 +20,8 @@ from typing import Any
 
 from renderers import ENGINE_VERSION
 from renderers.timeline.animation import ease
-from renderers.timeline.cutting import Abilities, Layout, Piece, Span
-from renderers.timeline.scene import WHOLE, Canvas, Layer, SlideState, State, TransitionState
+from renderers.timeline.cutting import Abilities, Layout, Lead, Piece, Span, stops
+from renderers.timeline.scene import WHOLE, Canvas, Layer, SlideState, State, TransitionState, border
 from renderers.timeline.slides import SlideScene
 from schemas.errors import InvalidInput
 from schemas.hashing import content_hash
@@ -30,6 +30,11 @@ from schemas.motion import exact
 from schemas.parts import PicturePart
 from schemas.project import Project, overlap
 from schemas.settings import SHORT_SIDES, SizedSettings
+
+SMALLEST_PUSH = 320
+"""Pixels of a side along which a push or wipe is written: its border may be off by four of them."""
+SLOWEST_WIPE = 16
+"""Pixels a frame that a border has to run for nobody to see that."""
 
 
 def canvas(project: Project, settings: SizedSettings, limits: Limits = DEFAULT) -> Canvas:
@@ -196,7 +201,8 @@ class Timeline:
             clips.append(self._clip(piece, first, count))
             slides += [scene.index for scene, _ in self._scenes_of(piece)]
         is_held = span.kind == "moving" and span.hold > 0
-        key = content_hash("chunk", ENGINE_VERSION, span.kind, is_held, self.fps, video, clips)
+        is_pushed = span.lead is not None and span.lead.way != "fade"
+        key = content_hash("chunk", ENGINE_VERSION, span.kind, is_held, is_pushed, self.fps, video, clips)
         seen = tuple(dict.fromkeys(slides))
         return PicturePart(
             key=key,
@@ -205,14 +211,29 @@ class Timeline:
             frames=span.frames,
             hold=span.hold,
             slides=seen,
-            lead=self._lead(span),
+            **({} if span.lead is None else _led(span.lead)),
         )
 
-    def _lead(self, span: Span) -> tuple[int, ...]:
-        if span.fade_from is None:
-            return ()
-        progress = (self._transition(span.fade_from, n, span.fade)[1] for n in range(span.fade))
-        return tuple(min(WHOLE - 1, max(1, round(WHOLE * share))) for share in progress)
+    def _lead(self, slide: int) -> Lead | None:
+        """How the transition out of a slide is written where both sides rest; None where it cannot be."""
+        frames = self.overlaps[slide]
+        transitions = [self._transition(slide, number, frames) for number in range(frames)]
+        way = transitions[0][0]
+        name, _, direction = way.partition("-")
+        if way == "fade" and self._abilities.blends:
+            weights = (round(WHOLE * progress) for _, progress in transitions)
+            return Lead(way, tuple(min(WHOLE - 1, max(1, weight)) for weight in weights))
+        if name not in ("slide", "wipe") or self._abilities.reach is None:
+            return None
+        axis = 0 if direction in ("left", "right") else 1
+        side, reach = (self.canvas.width, self.canvas.height)[axis], self._abilities.reach[axis]
+        steps = tuple(border(progress, side) for _, progress in transitions)
+        if side < SMALLEST_PUSH or (name == "wipe" and side < SLOWEST_WIPE * (frames + 1)):
+            return None
+        needed = stops(steps, side, reach) if name == "slide" else ()
+        if needed and self._abilities.shortest_still > 1:
+            return None
+        return Lead(way, steps, (0, side), needed)
 
     def _clip(self, piece: Piece, first: int, count: int) -> list[Any]:
         clips: list[Any] = [
@@ -236,14 +257,16 @@ class Timeline:
         for slide in range(len(self.borders) - 1):
             first, end = self.borders[slide], self.borders[slide + 1]
             if slide and self.overlaps[slide - 1]:
-                transition = self._project.slides[slide - 1].transition
-                is_fade = transition is not None and transition.type == "fade"
                 scenes = self.scene(slide - 1), self.scene(slide)
-                layout.join(*scenes, first, self.overlaps[slide - 1], end, is_fade=is_fade)
+                layout.join(*scenes, first, self.overlaps[slide - 1], end, self._lead(slide - 1))
             elif end > first:
                 layout.start(self.scene(slide), first, end)
         layout.finish(self.total_frames)
         return layout.pieces, layout.spans
+
+
+def _led(lead: Lead) -> dict[str, Any]:
+    return {"lead": lead.steps, "way": lead.way, "run": lead.run}
 
 
 def _borders(project: Project, fps: int) -> tuple[list[int], list[int]]:

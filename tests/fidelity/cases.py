@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from tests.fidelity.pictures import SVG_ROOTS
 from tests.fidelity.texts import LOOSE, TEXTS
 
 WIDTH, HEIGHT = 480, 270
@@ -246,6 +247,9 @@ def _images() -> Iterator[Case]:
     yield _case("image/radius", _image("photo.png", radius=40))
     yield _case("image/circle", _image("photo.png", radius=500, width=210, x=135))
     yield _case("image/border", _image("photo.png", border={"color": "#ffb703", "width": 8}, radius=24))
+    for radius, colour in ((0, "#0077b680"), (20, "transparent"), (90, "#0077b640"), (500, "#0077b6c0")):
+        look = {"radius": radius, "border": {"color": colour, "width": 30}}
+        yield _case(f"image/border {colour} {radius}", _image("photo.png", **look, width=240))
     yield _case("image/own size", _image("small.png", x=100, y=80, width=120, height=80))
     yield _case("image/half px", _image("small.png", x=100.5, y=80.25, width=120, height=80))
     yield _case("image/turned", _image("photo.jpg", rotation=12, width=280, height=170, x=100, y=50))
@@ -269,6 +273,22 @@ def _images() -> Iterator[Case]:
             name, name
         )
         yield _case(f"image/{label}", _image(name, width=300, height=200), ink=False)
+    for root in SVG_ROOTS:
+        source = f"{root}.svg"
+        yield _case(
+            f"svg/{root}",
+            _image(source, fit="fill", x=10, y=10, width=300, height=80),
+            _image(source, fit="fill", x=330, y=10, width=80, height=190),
+            _image(source, fit="cover", x=10, y=100, width=140, height=150),
+            _image(source, fit="contain", x=160, y=100, width=150, height=150),
+            _image(
+                source, fit="fill", x=330, y=210, width=140, height=50, border={"color": "#0008", "width": 9}
+            ),
+            ink=False,
+        )
+    for root in ("plain", "none"):
+        fitted = {"type": "image", "src": f"{root}.svg", "fit": "fill"}
+        yield _case(f"svg/{root} background", background=fitted, ink=False)
     for orientation in range(1, 9):
         yield _case(f"image/EXIF {orientation}", _image(f"exif{orientation}.jpg"))
 

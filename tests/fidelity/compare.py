@@ -26,8 +26,9 @@ from renderers.text.bidi import first_strong
 from renderers.text.fonts import CustomFont, FontSet
 from renderers.text.layout import Layout, Line, lay_out
 from renderers.timeline.scene import Canvas
-from renderers.timeline.sizes import needed_images
+from renderers.timeline.sizes import needed_images, shown_boxes
 from schemas.elements import TextElement
+from schemas.paint import picture_source
 from schemas.project import Project, parse_project
 from tests.fidelity import markup, pictures
 from tests.fidelity.cases import HEIGHT, WIDTH, Case
@@ -77,7 +78,7 @@ def compare(cases: Sequence[Case], shown: Sequence[Case] | None = None) -> tuple
         page.write_text(_page(shown or cases, layouts, folder), "utf-8")
         rows = -(-len(cases) // _COLUMNS)
         browser.open(page, WIDTH * _COLUMNS, HEIGHT * rows)
-        missing = browser.evaluate(_READY)
+        missing = browser.evaluate(READY)
         if missing:
             raise RuntimeError(f"Chromium could not load: {missing}")
         lines = browser.evaluate(_LINES)
@@ -134,14 +135,21 @@ def _layouts(project: Project, fonts: FontSet) -> dict[int, Layout]:
 
 def _draw(project: Project, folder: Path, fonts: FontSet) -> Pixels:
     canvas = Canvas(WIDTH, HEIGHT, 1.0, 0.0, 0.0)
-    needed = needed_images(project, canvas)
+    needed, boxes = needed_images(project, canvas), shown_boxes(project, canvas)
 
-    def image(src: str) -> Pixels:
-        decode_image(str(folder / src), str(folder / "decoded"), needed[src], 100)
-        return unpack((folder / "decoded").read_bytes())[0]
+    decoded = {}
+    for src, size in needed.items():
+        found = decode_image(str(folder / src), str(folder / "decoded"), size, 100)
+        decoded[src] = unpack((folder / "decoded").read_bytes())[0]
+        for name, box in boxes.get(src, {}).items():
+            if found["format"] == "SVG" and (box.fills or not found["ratio"]):
+                decode_image(str(folder / src), str(folder / "decoded"), box.needed, 100, box.size)
+                decoded[name] = unpack((folder / "decoded").read_bytes())[0]
 
-    decoded = {src: image(src) for src in needed}
-    return draw_slide(project, 0, canvas, decoded.__getitem__, fonts)
+    def image(name: str) -> Pixels:
+        return decoded[name if name in decoded else picture_source(name)]
+
+    return draw_slide(project, 0, canvas, image, fonts)
 
 
 def _made(folder: Path) -> list[CustomFont]:
@@ -206,7 +214,7 @@ def _single(data: bytes, index: int) -> bytes:
     return bytes(head) + b"".join(body)
 
 
-_READY = """(async () => {
+READY = """(async () => {
   await document.fonts.ready;
   await Promise.all([...document.images].map(image => image.decode().catch(() => 0)));
   await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));

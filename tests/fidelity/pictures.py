@@ -88,10 +88,10 @@ def _cmyk() -> bytes:
 
 
 def _wide() -> bytes:
-    return _saved(Image.fromarray(photo(300, 200)), "PNG", icc_profile=_profile())
+    return _saved(Image.fromarray(photo(300, 200)), "PNG", icc_profile=profile())
 
 
-def _profile() -> bytes:
+def profile() -> bytes:
     """An ICC profile (ICC.1:2001-04) with the primaries of Display P3 and a plain gamma of 1.8."""
 
     def fixed(*values: float) -> bytes:
@@ -123,6 +123,33 @@ def _profile() -> bytes:
     return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body
 
 
+_VIEW = 'viewBox="0 0 90 60"'
+SVG_ROOTS = {
+    "plain": _VIEW,
+    "none": f'{_VIEW} preserveAspectRatio="none"',
+    "slice": f'{_VIEW} preserveAspectRatio="xMidYMid slice"',
+    "corner": f'{_VIEW} preserveAspectRatio="xMinYMin"',
+    "far": f'{_VIEW} preserveAspectRatio="xMaxYMax meet"',
+    "far slice": f'{_VIEW} preserveAspectRatio="xMaxYMin slice"',
+    "sized": f'width="90" height="60" {_VIEW}',
+    "sized none": f'width="90" height="60" {_VIEW} preserveAspectRatio="none"',
+    "other shape": f'width="60" height="60" {_VIEW}',
+    "one side": f'width="90" {_VIEW}',
+    "one side none": f'height="60" {_VIEW} preserveAspectRatio="none"',
+    "nothing": "",
+    "no view": 'width="90" height="60"',
+}
+"""Attributes of an SVG's root by which it decides how it fills a box."""
+
+
+def _rooted(root: str) -> bytes:
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {root}><rect width="90" height="60" fill="#8ecae6"/>'
+        '<circle cx="45" cy="30" r="26" fill="#fb8500"/><rect x="-30" y="20" width="24" height="24"/>'
+        '<path d="M4 4h20v6H4z" fill="#023047"/></svg>'
+    ).encode()
+
+
 def files() -> dict[str, bytes]:
     """Every picture file by the name that cases give as `src`."""
     plain = Image.fromarray(photo())
@@ -138,5 +165,22 @@ def files() -> dict[str, bytes]:
         "cmyk.jpg": _cmyk(),
         "wide.png": _wide(),
         "drawing.svg": _SVG,
+        **{f"{name}.svg": _rooted(root) for name, root in SVG_ROOTS.items()},
         **{f"exif{orientation}.jpg": _turned(orientation) for orientation in range(1, 9)},
     }
+
+
+def grainy(orientation: int = 1) -> bytes:
+    """A JPEG with the spectrum of photographs, whose power falls with the frequency: 1200 × 900, under an
+    EXIF orientation.
+    """
+    rng = np.random.default_rng(7)
+    down, across = np.fft.fftfreq(900)[:, None], np.fft.rfftfreq(1200)[None]
+    amplitude = np.maximum(np.hypot(down, across), 1 / 1200) ** -1.4
+    phases = rng.random((3, *amplitude.shape))
+    planes = np.fft.irfft2(amplitude * np.exp(2j * np.pi * phases), s=(900, 1200))
+    levels = (planes - planes.mean()) / planes.std() * 50 + 128
+    image = Image.fromarray(np.moveaxis(levels, 0, -1).clip(0, 255).astype(np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return _saved(image, "JPEG", quality=95, exif=exif)

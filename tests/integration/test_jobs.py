@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from connectors.jobs import JobFilter, Jobs, _engine, _row
+from connectors.databases import make_engine
+from connectors.job_rows import row_of, stamp
+from connectors.jobs import MOST_COUNTED, JobFilter, Jobs
 from connectors.migrations import migrate
 from schemas.errors import InvalidInput, Unavailable
 from schemas.facts import Problem
@@ -268,9 +270,100 @@ def test_what_strangers_send_as_labels_is_stored(jobs: Jobs) -> None:
 def test_an_emptied_table_is_empty(jobs: Jobs) -> None:
     """Rebuilding begins with nothing."""
     jobs.upsert([job("j1"), job("j2")])
-    jobs.delete_all()
+    with jobs.loading(emptied=True):
+        pass
     assert ids(jobs) == []
     jobs.ping()
+
+
+def test_a_loaded_table_has_what_was_loaded(jobs: Jobs, url: str) -> None:
+    """Of several versions the newest, in whatever batch it came; what was removed or there before is gone.
+
+    Readers see the old table until the end.
+    """
+    jobs.upsert([job("old"), job("j1", version=7, status="failed")])
+    odd = job("odd", project_id="nul \u0000\t\\N in it", metadata={"text": "\u0000\n\\."}, user_id="u")
+    reader = Jobs(url)
+    with jobs.loading(emptied=True) as loader:
+        loader.write([job("j1", version=2), job("j1", version=3, status="rendering"), job("j1", version=1)])
+        loader.write([job("j1", version=2), odd, job("gone"), job("gone", tenant="b")])
+        loader.write([])
+        loader.remove([ref("gone"), ref("never")])
+        loader.remove([])
+        assert sorted(ids(reader)) == ["j1", "old"]
+    assert jobs.get_many([ref("j1"), ref("odd"), ref("old"), ref("gone"), ref("gone", "b")]) == {
+        ref("j1"): job("j1", version=3, status="rendering"),
+        ref("odd"): odd,
+        ref("gone", "b"): job("gone", tenant="b"),
+    }
+    reader.close()
+
+
+def test_a_load_that_fails_changes_nothing(jobs: Jobs) -> None:
+    """What was there is there, and nothing of what was written."""
+    jobs.upsert([job("j1")])
+
+    def batches() -> Iterator[list[Job]]:
+        yield [job("j2")]
+        raise BrokenPipeError
+
+    def load() -> None:
+        with jobs.loading(emptied=True) as loader:
+            for batch in batches():
+                loader.write(batch)
+
+    with pytest.raises(BrokenPipeError):
+        load()
+    assert ids(jobs) == ["j1"]
+
+
+def test_a_database_that_refuses_what_is_loaded_says_so(postgres_server: PostgresServer) -> None:
+    """PostgreSQL's word about a COPY comes out as everything else that it says."""
+    table = Jobs(postgres_server.create_database())
+    table.migrate()
+    too_long = Job.model_construct(id="j1", tenant="a", format="x" * 21, created_at=NOON)
+
+    def load() -> None:
+        with table.loading() as loader:
+            loader.write([too_long])
+
+    with pytest.raises(Unavailable, match="too long"):
+        load()
+    table.close()
+
+
+def test_rows_may_be_loaded_beside_those_that_are_there(jobs: Jobs) -> None:
+    """A table that is not emptied keeps its rows, and newer ones of them as they are."""
+    jobs.upsert([job("j1"), job("j2", version=5, status="failed"), job("j3")])
+    with jobs.loading() as loader:
+        loader.write([job("j2", version=4), job("j3", version=2, status="completed"), job("j4")])
+    assert {name: jobs.get(ref(name)) for name in ("j1", "j2", "j3", "j4")} == {
+        "j1": job("j1"),
+        "j2": job("j2", version=5, status="failed"),
+        "j3": job("j3", version=2, status="completed"),
+        "j4": job("j4"),
+    }
+
+
+def test_an_end_is_stamped(jobs: Jobs) -> None:
+    """A row says when its job ended, whichever way it did, and nothing before."""
+    ends = {"completed": NOON, "failed": NOON + timedelta(seconds=1), "cancelled": NOON + timedelta(days=1)}
+    jobs.upsert([job("open", status="uploading")])
+    jobs.upsert([job(status, status=status, completed_at=moment) for status, moment in ends.items()])
+    with jobs._begin() as connection:
+        rows = connection.execute(text("SELECT id, ended_at FROM jobs")).all()
+    assert dict(map(tuple, rows)) == {"open": None} | {name: stamp(moment) for name, moment in ends.items()}
+
+
+def test_jobs_are_counted_up_to_a_number(jobs: Jobs) -> None:
+    """A count is exact up to a bound, and one more beyond it: a page has no use for the rest."""
+    many = [job(f"j{n}", status="failed" if n % 2 else "queued") for n in range(MOST_COUNTED + 100)]
+    jobs.upsert([*many, job("other", tenant="b", batch_id="b1")])
+    assert jobs.count("a") == MOST_COUNTED + 1
+    assert jobs.count("a", JobFilter(statuses=("failed",))) == len(many) // 2
+    assert jobs.count("a", JobFilter(statuses=("failed", "queued"), format="mp4")) == MOST_COUNTED + 1
+    assert jobs.count("a", JobFilter(statuses=())) == jobs.count("nobody") == 0
+    assert jobs.count("b", JobFilter(batch_id="b1", before=NOON + timedelta(days=1))) == 1
 
 
 def test_migrations_are_applied_once(url: str) -> None:
@@ -321,20 +414,27 @@ def test_readers_do_not_wait_for_a_writer(jobs: Jobs, url: str) -> None:
     other.close()
 
 
+def load(jobs: Jobs) -> None:
+    """Begin to load, and load nothing."""
+    with jobs.loading():
+        pass
+
+
 def test_a_database_that_is_away_says_so(own_postgres: PostgresServer) -> None:
     """Every method raises Unavailable while the server is gone, and works when it is back."""
     jobs = Jobs(own_postgres.create_database())
     jobs.migrate()
     jobs.upsert([job("j1")])
     own_postgres.stop(kill=True)
-    calls = [
+    calls: list[Callable[[], object]] = [
         jobs.ping,
         lambda: jobs.get(ref("j1")),
         lambda: jobs.upsert([job("j2")]),
         lambda: jobs.insert_if_absent(job("j2")),
         lambda: jobs.list("a"),
         lambda: list(jobs.unfinished()),
-        jobs.delete_all,
+        lambda: jobs.count("a"),
+        lambda: load(jobs),
     ]
     for call in calls:
         with pytest.raises(Unavailable) as caught:
@@ -388,11 +488,11 @@ def test_a_table_of_an_older_version_keeps_its_rows(url: str) -> None:
         job("odd", user_id="null \u0000 🎬", metadata={"text": "\\u0000 \u0000"}, tenant="b"),
         job("late", status="failed", completed_at=NOON + timedelta(microseconds=1)),
     ]
-    engine = _engine(url)
+    engine = make_engine(url)
     with engine.begin() as connection:
         migrate(connection, 1)
         for one in kept:
-            row = {k: v for k, v in _row(one).items() if k in OLD_COLUMNS}
+            row = {k: v for k, v in row_of(one).items() if k in OLD_COLUMNS}
             names = ", ".join(row)
             values = ", ".join(f":{name}" for name in row)
             connection.execute(text(f"INSERT INTO jobs ({names}) VALUES ({values})"), row)
@@ -403,7 +503,7 @@ def test_a_table_of_an_older_version_keeps_its_rows(url: str) -> None:
     assert table.get_many([one.ref for one in kept]) == {one.ref: one for one in kept}
     assert ids(table, JobFilter(user_id="u1")) == ["done"]
     assert ids(table, JobFilter(user_id="null \u0000 🎬"), "b") == ["odd"]
-    ended = {row["id"]: row["ended_at"] for row in map(_row, kept)}
+    ended = {row["id"]: row["ended_at"] for row in map(row_of, kept)}
     with table._begin() as connection:
         rows = connection.execute(text("SELECT id, ended_at FROM jobs")).all()
     assert {row[0]: row[1] for row in rows} == ended

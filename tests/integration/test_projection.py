@@ -255,7 +255,8 @@ def test_a_dropped_table_is_rebuilt_from_the_snapshots(site: Site) -> None:
         before["a"] = site.wait("a", lambda job: job.terminal)
         site.snapshots(lambda found: newest_of(found) == before)
         assert process.stop() == 0
-    site.jobs.delete_all()
+    with site.jobs.loading(emptied=True):
+        pass
     with site.projection("rebuild", live=False) as rebuilding:
         wait_until(lambda: not rebuilding.alive, "the table is rebuilt", PATIENCE_S)
         assert rebuilding.status == 0, rebuilding.tail()

@@ -93,7 +93,8 @@ def test_outputs_say_where_they_come_from(settings: KafkaSettings) -> None:
         done(settings, 1)
     (message,) = read_all(settings, PROGRESS, lambda found: len(found) == 1)
     headers = decode_headers(message.headers())
-    assert (headers.type, headers.version, headers.id) == ("toy.done", "1", "j0:toy.done")
+    assert (headers.type, headers.version) == ("toy.done", "1")
+    assert (headers.id or "").startswith("j0:toy.done:")
     assert headers.source == "exportstream/encode"
     assert headers.time is not None
     assert headers.traceparent is not None

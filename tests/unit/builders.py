@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from renderers.h264.pushes import reach
 from renderers.timeline.cutting import Abilities
 from renderers.timeline.timeline import Timeline, canvas
 from schemas.parts import PicturePart
@@ -28,8 +29,10 @@ def timeline_of(whole: Project, prints: dict[str, str] | None = None, **asked: A
     """The timeline of a project at the settings asked for, cut as for H.264."""
     settings = film_settings(**asked)
     shortest = 1 if settings.bitrate is None else -(-settings.fps // 2)
-    abilities = Abilities(shortest_still=shortest)
-    return Timeline(whole, canvas(whole, settings), settings.fps, prints or {}, abilities)
+    size = canvas(whole, settings)
+    reaches = reach(size.width, size.height, settings.fps)
+    abilities = Abilities(shortest_still=shortest, longest_hold=10 * settings.fps, reach=reaches)
+    return Timeline(whole, size, settings.fps, prints or {}, abilities)
 
 
 def moving(first: int, frames: int, **keys: Any) -> PicturePart:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from connectors.jobs import Jobs
 from connectors.store.memory import MemoryStore
 from producer_api.app import create_app
+from producer_api.dialect import Dialect
+from producer_api.dialects import DIALECTS
 from producer_api.ports import Services
 from schemas.errors import Unavailable
 from schemas.facts import Completed, Fact, Failed, Planned, PlanStarted, Problem, Result
@@ -62,6 +65,7 @@ class Clock:
 class World:
     """An API and everything around it."""
 
+    app: FastAPI
     services: Services
     jobs: Jobs
     store: MemoryStore
@@ -131,21 +135,21 @@ def failed(job_id: str) -> Failed:
 
 
 @contextmanager
-def world(folder: Path, **more: Any) -> Iterator[World]:
+def world(folder: Path, dialects: Sequence[Dialect] = DIALECTS, **more: Any) -> Iterator[World]:
     """A fresh API; `more` goes to its Services."""
     jobs = Jobs(str(folder / "jobs.db"))
     jobs.migrate()
     store, stream = MemoryStore(), Stream()
     given = {"clock": Clock(), "registry": CollectorRegistry(), "heartbeat": 0.05, **more}
     services = Services(**{"jobs": jobs, "store": store, "publisher": stream, **given})
-    app = create_app(services)
+    app = create_app(services, dialects)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     with asyncio.Runner() as runner:
         lifespan = app.router.lifespan_context(app)
         runner.run(lifespan.__aenter__())
         client = httpx.AsyncClient(transport=transport, base_url="http://api")
         try:
-            yield World(services, jobs, store, stream, runner, client)
+            yield World(app, services, jobs, store, stream, runner, client)
         finally:
             runner.run(client.aclose())
             runner.run(lifespan.__aexit__(None, None, None))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from producer_api.accepting import job_id_of
+from producer_api.auth import Caller
 from producer_api.views import ExportView
 from schemas import topics
 from schemas.errors import Unavailable
@@ -234,7 +235,7 @@ def test_a_key_belongs_to_its_tenant(keyed: World) -> None:
 
 def test_another_tenants_job_of_the_same_id_is_not_answered(keyed: World) -> None:
     """A key whose id another tenant had taken begins a job of the caller's own, and shows nothing else."""
-    taken = job_id_of("anna", "k1")
+    taken = job_id_of(Caller("anna"), "k1")
     theirs = Job(id=taken, tenant="bert", version=7, format="mp3", metadata={"secret": "bert's"})
     assert keyed.jobs.insert_if_absent(theirs)
     as_anna = {"X-API-Key": "key-a"}

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producer_api.bodies import ExportBody, read_export
+from producer_api.bodies import ExportBody
+from producer_api.dialects import DIALECTS
 from producer_api.problems import ApiProblem, to_problem
-from producer_api.s0 import read_s0
 from schemas.errors import ExportError
 from schemas.limits import DEFAULT, Limits
 
@@ -33,7 +33,7 @@ _VALUES = st.recursive(
 _BODIES: st.SearchStrategy[Any] = st.dictionaries(_KEYS, _VALUES, max_size=6) | _VALUES
 
 
-@pytest.mark.parametrize("read", [read_export, read_s0])
+@pytest.mark.parametrize("read", [dialect.read for dialect in DIALECTS])
 @given(st.one_of(_BODIES.map(orjson.dumps), st.binary(max_size=40)))
 def test_any_body_is_read_or_refused_in_words(read: Read, data: bytes) -> None:
     """No input leads to a mistake of ours: an error is a 4xx with a code and a sentence."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from producer_api.bodies import read_export
-from producer_api.documents import asyncapi_json
+from producer_api.reference import asyncapi_json
 from schemas import asyncapi, topics
 from schemas.limits import Limits
 from schemas.messages import MESSAGE_TYPES, ExportRequest
@@ -78,7 +78,7 @@ def test_the_examples_in_openapi_are_accepted(api: World) -> None:
 
 
 def test_the_asyncapi_document_in_the_repository_is_up_to_date() -> None:
-    """Run `python -m producer_api.documents > docs/asyncapi.json` when this fails."""
+    """Run `python -m producer_api.reference > docs/asyncapi.json` when this fails."""
     assert KEPT.read_bytes() == asyncapi_json()
 
 

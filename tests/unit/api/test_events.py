@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from producer_api.events import StatusHub, Subscription, event
+from producer_api.live.hub import StatusHub, Subscription
+from producer_api.live.sse import event
 from producer_api.publishing import StreamPublisher
+from producer_api.views import export_json
 from schemas import topics
 from schemas.cloudevents import Headers, decode_headers
 from schemas.errors import Unavailable
@@ -108,7 +110,7 @@ def test_a_listener_whose_loop_has_ended_is_forgotten() -> None:
 def test_an_event_is_one_block_with_the_version_as_its_id() -> None:
     """However the data looks, an event is two lines and an empty one."""
     job = snapshot(7).model_copy(update={"metadata": {"text": "a\n\nb\r\rc"}})
-    text = event(job).decode()
+    text = event(job, export_json).decode()
     assert text.startswith('id: 7\ndata: {"id":"j1",')
     assert text.endswith("}\n\n")
     assert text.count("\n") == 3

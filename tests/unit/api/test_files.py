@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.store.memory import MemoryStore
-from producer_api.ranges import Part, Unsatisfiable, content_disposition, parse_range
+from producer_api.ranges import ByteRange, Unsatisfiable, content_disposition, parse_range
+from producer_api.views import ExportView, FileList
+from schemas.facts import MOST_FILES_TOLD, Completed, Result, ResultFile
 from schemas.limits import Limits
-from tests.unit.api.harness import FILE, SHA256, World, failed, world
+from tests.unit.api.harness import FILE, NOW, SHA256, World, failed, world
 from tests.unit.api.test_exports import begin, cancelled
 
 SIZE = len(FILE)
@@ -129,6 +133,72 @@ class Presigning(MemoryStore):
         return f"https://store.example/{key}?for={seconds}"
 
 
+def complete_stills(api: World, count: int) -> str:
+    """An export that completes with so many pictures; its id."""
+    job_id = begin(api, format="png")
+    files = []
+    for number in range(1, count + 1):
+        key, data = f"t/default/exports/{job_id}/slide-{number:03}.png", b"%d" % number
+        api.store.put(key, data)
+        sha256 = hashlib.sha256(data).hexdigest()
+        name = f"Große Reise-slide-{number:03}.png"
+        files.append(
+            ResultFile(key=key, file_name=name, content_type="image/png", size=len(data), sha256=sha256)
+        )
+    manifest_key = f"t/default/exports/{job_id}/manifest.json"
+    main = files[0].model_dump()
+    result = Result(**main, files=tuple(files), file_count=count, manifest_key=manifest_key)
+    manifest = {"result": result.model_dump(mode="json")}
+    api.store.put(manifest_key, orjson.dumps(manifest))
+    fact = Completed(job_id=job_id, tenant="default", at=NOW + timedelta(minutes=1), result=result.told())
+    api.tell(job_id, fact)
+    return job_id
+
+
+@pytest.mark.parametrize("count", [1, 3, MOST_FILES_TOLD, MOST_FILES_TOLD + 1])
+def test_each_file_of_a_result_is_downloaded_by_its_link(api: World, count: int) -> None:
+    """The view says how many and where they are listed; the list is whole, however many there are."""
+    job_id = complete_stills(api, count)
+    view = api.get(f"/v1/exports/{job_id}").json()
+    ExportView.model_validate(view)
+    assert (view["result"]["file_count"], view["links"]["files"]) == (count, f"/v1/exports/{job_id}/files")
+    assert "t/default/exports" not in str(view)
+    listed = api.get(view["links"]["files"])
+    FileList.model_validate(listed.json())
+    assert "t/default/exports" not in listed.text
+    files = listed.json()["files"]
+    assert [file["name"] for file in files] == [f"slide-{number:03}.png" for number in range(1, count + 1)]
+    for number, file in enumerate(files, 1):
+        answer = api.get(file["url"])
+        assert (answer.status_code, answer.content) == (200, b"%d" % number)
+        assert answer.headers["etag"] == f'"{file["sha256"]}"'
+        assert answer.headers["content-type"] == "image/png"
+        assert "Gro%C3%9Fe%20Reise" in answer.headers["content-disposition"]
+        assert api.request("HEAD", file["url"]).headers["content-length"] == str(file["size"])
+    assert api.get(view["links"]["file"]).content == b"1"
+
+
+def test_a_file_that_a_result_lacks_is_404(api: World) -> None:
+    """By name; before the end of the export 409, after the file was swept away 410."""
+    job_id = complete_stills(api, 2)
+    for name in ("slide-003.png", "manifest.json", "%2E%2E", "x" * 3000):
+        answer = api.get(f"/v1/exports/{job_id}/files/{name}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "file_not_found")
+    api.store.delete(f"t/default/exports/{job_id}/slide-002.png")
+    assert api.get(f"/v1/exports/{job_id}/files/slide-002.png").status_code == 410
+    running = begin(api)
+    for path in ("files", "files/slide-001.png"):
+        assert api.get(f"/v1/exports/{running}/{path}").status_code == 409
+
+
+def test_a_list_of_files_that_was_swept_away_is_410(api: World) -> None:
+    """Long lists lie in the manifest."""
+    job_id = complete_stills(api, MOST_FILES_TOLD + 1)
+    api.store.delete(f"t/default/exports/{job_id}/manifest.json")
+    answer = api.get(f"/v1/exports/{job_id}/files")
+    assert (answer.status_code, answer.json()["code"]) == (410, "file_expired")
+
+
 def test_the_store_may_hand_the_file_out_itself(tmp_path: Path) -> None:
     """Where that is configured and the store can, the answer leads there."""
     store = Presigning()
@@ -163,7 +233,7 @@ def test_a_range_is_always_inside_the_file(size: int, first: int, last: int) -> 
         except Unsatisfiable:
             continue
         assert part is None or (part.length > 0 and part.start >= 0 and part.start + part.length <= size)
-    assert parse_range("bytes=0-", size) == Part(0, size, size)
+    assert parse_range("bytes=0-", size) == ByteRange(0, size, size)
 
 
 def test_an_upload_is_kept_under_its_hash(api: World) -> None:

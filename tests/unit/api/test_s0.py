@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from producer_api.s0_views import CancelView, CreatedView, RefusalView, StatusView
+from producer_api.dialects.s0 import CancelView, CreatedView, RefusalView, StatusView
 from schemas import topics
 from schemas.messages import Control, ExportRequest
 from tests.unit.api.harness import FILE, World, facts_until_done, failed

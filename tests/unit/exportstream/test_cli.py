@@ -179,7 +179,7 @@ def test_no_web_framework_kafka_sql_or_http_is_loaded(
 ) -> None:
     """Their start is what benchmarks feel."""
     project = write(tmp_path, document(slides=[slide(0.1, rect())]))
-    output = str(tmp_path / "x.mp4")
+    output = str(tmp_path / ("x.png" if command == "frame" else "x.mp4"))
     code = (
         "import sys; from exportstream.cli import run; code = run(sys.argv[1:], {}); "
         "print(code, *sorted({name.partition('.')[0] for name in sys.modules}))"

@@ -51,7 +51,10 @@ def test_a_moment_becomes_a_picture_of_the_documents_size(tmp_path: Path) -> Non
         (["--at", "nan"], "A moment is given in seconds from 0 on. [bad_time]"),
         (["--at", "inf"], "A moment is given in seconds from 0 on. [bad_time]"),
         (["-o", "nowhere/frame.png"], "The folder nowhere does not exist. [no_such_folder]"),
-        (["-o", "."], ". is a folder: name the file to write. [is_a_folder]"),
+        (["-o", "frame.gif"], "frame.gif cannot be written; use a name that ends with .png, .jpg, .webp."),
+        (["-o", "frame.mp4"], "frame.mp4 cannot be written; use a name that ends with .png, .jpg, .webp."),
+        (["-o", "frame.bmp"], "frame.bmp cannot be written; use a name that ends with .png, .jpg, .webp."),
+        (["-o", "."], ". is a folder; name the file to write. [is_a_folder]"),
     ],
 )
 def test_what_cannot_be_done_is_said(
@@ -78,3 +81,19 @@ def test_elements_lie_where_the_document_says(tmp_path: Path, size: tuple[int, i
     assert pixels.shape == (height, width, 3)
     assert (pixels[:, : width // 2] == (255, 0, 0)).all()
     assert (pixels[:, width // 2 :] == (0, 0, 255)).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("a.png", "PNG"), ("a.JPG", "JPEG"), ("a.jpeg", "JPEG"), ("a.webp", "WEBP"), ("a", "PNG")],
+)
+def test_the_name_decides_what_is_written(tmp_path: Path, name: str, kind: str) -> None:
+    """By its suffix, as `render` does; without one it is a PNG."""
+    file = written(tmp_path, width=321, height=181, slides=[slide(1.0, color="#ff0000")])
+    out = tmp_path / name
+    assert run(["frame", str(file), "-o", str(out)], {}) == exits.OK
+    with Image.open(out) as made:
+        assert (made.format, made.size) == (kind, (321, 181))
+        pixel = made.convert("RGB").getpixel((160, 90))
+    assert isinstance(pixel, tuple)
+    assert np.abs(np.subtract(pixel, (255, 0, 0))).max() < 4

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from exportstream import exits
-from exportstream.commands.render import format_of
 from exportstream.commands.submit import load, with_uploads
-from exportstream.reporting import check_output, report
+from exportstream.outputs import check_output, format_of
+from exportstream.reporting import report
 from schemas.errors import InvalidInput
 
 
@@ -104,13 +104,13 @@ def test_a_document_nested_without_end_is_refused(base: Path) -> None:
 )
 def test_the_exit_code_says_how_a_job_ended(job: dict[str, Any], code: int) -> None:
     """0 done, 1 failed, 2 wrong input, 3 a service is away, 4 cancelled."""
-    assert report({"id": "j", **job}, None, as_json=False) == code
+    assert report({"id": "j", **job}, as_json=False) == code
 
 
 def test_a_failure_is_one_sentence_with_path_and_code(capsys: pytest.CaptureFixture[str]) -> None:
     """On standard error; standard output stays empty."""
     error = {"code": "asset_not_found", "message": "There is no photo.", "path": "slides[0]", "stage": "plan"}
-    report({"id": "j", "status": "failed", "error": error}, None, as_json=False)
+    report({"id": "j", "status": "failed", "error": error}, as_json=False)
     out, err = capsys.readouterr()
     assert (out, err) == ("", "exportstream: There is no photo. (slides[0]) [asset_not_found]\n")
 
@@ -118,7 +118,7 @@ def test_a_failure_is_one_sentence_with_path_and_code(capsys: pytest.CaptureFixt
 def test_a_success_says_where_how_long_and_how_large(capsys: pytest.CaptureFixture[str]) -> None:
     """The line that a person reads, after the warnings."""
     job = {"id": "j", "status": "completed", "result": {"size": 1500, "duration": 65.2}, "warnings": ["w"]}
-    report(job, Path("film.mp4"), as_json=False)
+    report(job, [Path("film.mp4")], as_json=False)
     assert capsys.readouterr() == ("film.mp4  1:05.2, 1.5 kB\n", "warning: w\n")
 
 

@@ -142,8 +142,8 @@ KNOWN_ELSEWHERE = {
     "connectors/store/base.py",  # content types by the extension of foreign files
     "schemas/asyncapi.py",  # an example
     "producer_api/views.py",  # an example
-    "producer_api/canonical.py",  # an example
-    "producer_api/s0.py",  # a dialect
+    "producer_api/dialects/v1.py",  # an example
+    "producer_api/dialects/s0.py",  # its words
     "exportstream/commands/demo.py",  # what the example shows
     "renderers/sound/flac.py",  # FFmpeg's name of a codec
     "renderers/sound/tracks.py",  # names of codecs

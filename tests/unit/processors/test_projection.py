@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from connectors.store.memory import MemoryStore
 from processors.documents import Documents
 from processors.projection import Projector, Raw, fold_batch, read
-from processors.stage import Outgoing, event_id
+from processors.stage import Outgoing
 from schemas import topics
 from schemas.errors import Unavailable
 from schemas.facts import (
@@ -235,7 +235,7 @@ def test_every_snapshot_is_an_event_of_its_own() -> None:
     """A consumer that drops events whose id it has seen keeps each version of each tenant's job."""
     world = World()
     world.apply(request("a"), request("a", tenant="other"), PlanStarted(**common("a")))
-    assert [event_id(out) for out in world.published] == [
+    assert [out.message.event_id(out.key) for out in world.published] == [
         "default/a:job.snapshot:1",
         "other/a:job.snapshot:1",
         "default/a:job.snapshot:2",
@@ -245,5 +245,5 @@ def test_every_snapshot_is_an_event_of_its_own() -> None:
 def test_every_finished_part_is_an_event_of_its_own() -> None:
     """Parts of a job are announced under one key: their ids differ, and one said again keeps its own."""
     done = [PartDone(job_id="a", tenant="t", plan_key="p", position=n) for n in (0, 1, 1)]
-    ids = [event_id(Outgoing(topics.MIX, "t/a", one)) for one in done]
+    ids = [one.event_id("t/a") for one in done]
     assert ids == ["t/a:chunk.done:0", "t/a:chunk.done:1", "t/a:chunk.done:1"]

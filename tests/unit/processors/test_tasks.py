@@ -15,7 +15,7 @@ from processors.running.backlog import Record
 from processors.running.policies import RetryPolicy
 from processors.running.tasks import Clock, Outcome, Tasks
 from processors.stage import Outgoing, TaskContext
-from schemas.cloudevents import Headers, decode_headers
+from schemas.cloudevents import EventHeaders, Headers, decode_headers
 from schemas.errors import Cancelled, ExportError, InvalidInput, Unavailable
 from schemas.messages import Message
 
@@ -252,3 +252,46 @@ def test_a_trace_runs_through() -> None:
     tasks = Tasks(log, lambda _: False, RetryPolicy(), Time().clock())
     tasks.run(Fake(_out), Record("in", 0, 0, b"key", b"{}", headers), threading.Event())
     assert (decode_headers(log.sent[0][2]).traceparent or "").split("-")[1] == "a" * 32
+
+
+def _ids(stage: Fake, log: Log, cause: str | None, offset: int = 0) -> list[str | None]:
+    """The event ids of what follows from a message."""
+    tasks = Tasks(log, lambda _: False, RetryPolicy(), Time().clock())
+    record = Record("in", 0, offset, b"key", b"{}", EventHeaders("job", id=cause))
+    tasks.run(stage, record, threading.Event())
+    return [decode_headers(headers).id for _, _, headers in log.sent]
+
+
+def test_what_is_published_again_is_the_same_event() -> None:
+    """While the broker is away, and when its cause is delivered again: a task keeps its first id."""
+    first = _ids(Fake(_out), Log(), "cause")
+    tried = Refusing()
+    assert _ids(Fake(_out), tried, "cause") == first
+    assert tried.refused == first
+    assert _ids(Fake(_out), Log(), "cause", offset=9) == first
+    assert first[0] is not None
+
+
+def test_the_same_work_ordered_for_another_reason_is_another_event() -> None:
+    """A part that was swept away is made again: a consumer that drops known ids must not drop the order."""
+    ids = [
+        _ids(Fake(_out), Log(), cause, offset)[0]
+        for cause, offset in (("a", 0), ("b", 0), (None, 1), (None, 2))
+    ]
+    assert len(set(ids)) == 4
+
+
+class Refusing(Log):
+    """A publisher that fails twice, and notes what it was given then."""
+
+    def __init__(self) -> None:
+        super().__init__(away=2)
+        self.refused: list[str | None] = []
+
+    def publish(
+        self, topic: str, key: str | bytes | None, value: bytes | None, headers: Headers
+    ) -> Future[None]:
+        """Note and fail, or keep."""
+        if self.away:
+            self.refused = [decode_headers(headers).id]
+        return super().publish(topic, key, value, headers)

@@ -15,7 +15,7 @@ from processors.upload import file_name
 from renderers.recipes.maker import load
 from schemas import keys
 from schemas.errors import InvalidInput
-from schemas.facts import Completed, Result
+from schemas.facts import MOST_FILES_TOLD, Completed, Result, files_of
 from schemas.formats import FORMATS
 from schemas.messages import UploadTask
 from schemas.plan import Expected, OutputFile, Plan
@@ -255,3 +255,27 @@ def test_a_json_export_without_one_of_its_assets_says_so(tmp_path: Path) -> None
     assert job.status == "completed"
     (warning,) = job.warnings
     assert warning.startswith("slides[0].elements[0].src: ")
+
+
+def test_many_files_are_counted_in_messages_and_listed_in_the_manifest(tmp_path: Path) -> None:
+    """A deck of any length ends in a fact that is small; its files are all found."""
+    stream = Stream(tmp_path)
+    few, many = (
+        stream.export(
+            f"deck-{count}",
+            document(slides=[slide(0.1) for _ in range(count)]),
+            "png",
+            settings={"width": 16, "height": 16, "eachSlide": True},
+        )
+        for count in (3, MOST_FILES_TOLD + 1)
+    )
+    assert few.result is not None
+    assert many.result is not None
+    assert (len(few.result.files), few.result.file_count) == (3, 3)
+    assert (len(many.result.files), many.result.file_count) == (0, MOST_FILES_TOLD + 1)
+    for job in (few, many):
+        assert job.result is not None
+        files = files_of(job.result, stream.store.get)
+        assert len({file.name for file in files}) == job.result.file_count
+        assert all(stream.store.stat(file.key).size == file.size for file in files)
+        assert files[0].key == job.result.key

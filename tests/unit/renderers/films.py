@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import av
@@ -13,6 +13,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from renderers.composing.compose import Compositor
+from renderers.composing.yuv import planes
 from renderers.drawing.raster import draw_layer
 from renderers.h264.chunks import encode_chunk
 from renderers.h264.mp4 import Part, join
@@ -190,7 +191,7 @@ def _cut(chunk: PicturePart, borders: set[int]) -> Iterator[PicturePart]:
 def encoded(film: Film, chunk: PicturePart, spec: VideoSpec) -> Part:
     """A chunk as the stage `encode` makes it: composed from its own layers, in an encoder of its own."""
     made = encode_chunk(spec, chunk, film.states(chunk), *film.layers(chunk), film.timeline.canvas)
-    return Part(made, chunk.hold, chunk.lead)
+    return Part(made, chunk.hold, chunk.lead, chunk.way, chunk.run)
 
 
 def faded(before: Frame, after: Frame, weight: int) -> Frame:
@@ -200,13 +201,38 @@ def faded(before: Frame, after: Frame, weight: int) -> Frame:
     return mixed
 
 
+def pushed(way: str, run: tuple[int, int], before: Frame, after: Frame, at: int) -> Frame:
+    """What a push or wipe shows of two pictures, in blocks of 8x8 of which each shows one of them."""
+    name, _, direction = way.partition("-")
+    axis, sign = int(direction in ("left", "right")), 1 if direction in ("left", "up") else -1
+    made = [plane.copy() for plane in planes(before)]
+    for out, old, new in zip(made, planes(before), planes(after), strict=True):
+        k = made[0].shape[0] // out.shape[0]
+        places = np.arange(out.shape[axis])
+        side = made[0].shape[axis]
+        middles = (places * k // 8) * 8 + 4
+        leaves = middles <= side - at if sign > 0 else middles > at
+        moves = (at - run[0], at - run[1]) if name == "slide" else (0, 0)
+        for source, takes, shift in ((old, leaves, moves[0]), (new, ~leaves, moves[1])):
+            # Of chroma, a whole pixel of luma is half a sample: two neighbours are averaged.
+            lower, between = np.divmod(places * k + sign * shift, k)
+            last = len(places) - 1
+            a = np.take(source, np.clip(lower, 0, last), axis).astype(np.int16)
+            b = np.take(source, np.clip(lower + (between > 0), 0, last), axis).astype(np.int16)
+            shape = [1, 1]
+            shape[axis] = -1
+            np.copyto(out, ((a + b + 1) >> 1).astype(np.uint8), where=takes.reshape(shape))
+    return np.concatenate([plane.reshape(-1) for plane in made]).reshape(before.shape)
+
+
 def expected_frames(parts: Iterable[Part]) -> list[Frame]:
     """What parts decode to: each one's own pictures, the fade to them before, the hold behind."""
     frames: list[Frame] = []
-    for chunk, hold, lead in parts:
-        own = decode_chunk(chunk)
-        frames += [faded(frames[-1], own[0], weight) for weight in lead]
-        frames += own + own[-1:] * hold
+    for part in parts:
+        own = decode_chunk(part.chunk)
+        between = faded if part.way == "fade" else partial(pushed, part.way, part.run)
+        frames += [between(frames[-1], own[0], step) for step in part.lead]
+        frames += own + own[-1:] * part.hold
     return frames
 
 

@@ -53,15 +53,15 @@ def film(spec: VideoSpec, width: int = WIDTH, height: int = HEIGHT) -> list[Part
 
 def frames_of(parts: list[Part]) -> int:
     """How many frames the parts are shown for."""
-    return sum(len(lead) + chunk.frames + hold for chunk, hold, lead in parts)
+    return sum(len(part.lead) + part.chunk.frames + part.hold for part in parts)
 
 
 def expected_frames(parts: list[Part]) -> Iterator[Frame]:
     """What each part decodes to by itself, its last picture repeated."""
-    for chunk, hold, _ in parts:
-        frames = decode_chunk(chunk)
+    for part in parts:
+        frames = decode_chunk(part.chunk)
         yield from frames
-        for _ in range(hold):
+        for _ in range(part.hold):
             yield frames[-1]
 
 

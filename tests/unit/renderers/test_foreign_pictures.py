@@ -103,7 +103,7 @@ SRGB_GAMA = struct.pack(">I", 45455)
         ([], PLAIN),
         ([(b"gAMA", SRGB_GAMA)], PLAIN),
         ([(b"gAMA", struct.pack(">I", 100_000))], LIGHT),
-        ([(b"gAMA", SRGB_GAMA), (b"cHRM", P3_CHRM)], P3),
+        ([(b"gAMA", SRGB_GAMA), (b"cHRM", P3_CHRM)], (219, 37, 13)),
         ([(b"cICP", bytes((12, 13, 0, 1)))], P3),
         ([(b"cICP", bytes((1, 8, 0, 1)))], LIGHT),
         ([(b"sRGB", b"\0"), (b"gAMA", struct.pack(">I", 100_000))], PLAIN),

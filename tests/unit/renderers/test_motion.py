@@ -17,6 +17,7 @@ from renderers.h264.mp4 import join
 from renderers.h264.predicted import LEFT, LOWER, RIGHT, WHOLE, KnownMotion
 from renderers.h264.video import Frame, VideoSpec
 from renderers.stored.pixels import Pixels
+from schemas.paint import picture_source
 from tests.unit.builders import Document, image, move, project, rect, slide, text
 from tests.unit.renderers.films import FPS, Film, encoded, psnr
 from tests.unit.renderers.media import decode_video, other_decoder, strict_decode
@@ -26,13 +27,21 @@ GROWS = move("scale", 0, 2, (1, 1.15), within=True)
 SHRINKS = move("scale", 0, 2, (1.15, 1), within=True)
 ENTERS = move("x", 0, 0.8, (-300, 0), easing="ease-out")
 LEAVES = move("x", 0.2, 0.8, (0, 320), easing="ease-in")
+APPEARS = move("opacity", 0.1, 0.8, (0, 1))
+STEPS = move("opacity", 0, 0.5, (0, 1), easing="step")
 WINDOW = {"x": 36, "y": 20, "width": 243, "height": 117}
 STOPS = [{"offset": 0, "color": "black"}, {"offset": 1, "color": "white"}]
 PHOTO = image("any", **WINDOW, animations=[GROWS])
 
 
-def photo(src: str) -> Pixels:
+def eased(number: int) -> Document:
+    """A fade that begins later than the others."""
+    return move("opacity", number / 10, 1, (0, 1))
+
+
+def photo(name: str) -> Pixels:
     """A picture with detail of every size."""
+    src = picture_source(name)
     rng = np.random.default_rng(5)
     picture = np.full((360, 640, 4), 128, np.float32)
     for cells in (8, 32, 128):
@@ -82,10 +91,50 @@ KNOWN = {
         )
     ),
     "a photo grows behind a box": film(PHOTO, rect("#ffcc00", x=100, y=50)),
+    "a title fades in": film(text("A title", animations=[APPEARS])),
+    "a title fades out over a photo": film(
+        image("any"), text("A title", animations=[move("opacity", 0.2, 1, (1, 0), easing="ease-in-out")])
+    ),
+    "a photo fades in behind a box": film(
+        image("any", **WINDOW, animations=[APPEARS]),
+        rect("#ffcc00", x=100, y=50),
+        background={"type": "linear-gradient", "angle": 90, "stops": STOPS},
+    ),
+    "a photo and its title fade in one after the other": film(
+        image("any", **WINDOW, animations=[APPEARS]),
+        text("A title", y=60, animations=[move("opacity", 1, 0.6)]),
+        text("Below", y=145, height=30, animations=[move("opacity", 0.5, 0.8, easing="ease-out")]),
+    ),
+    "a photo and its title fade in at once": film(
+        image("any", **WINDOW, animations=[APPEARS]), text("A title", y=60, animations=[APPEARS])
+    ),
+    "a title blinks": film(
+        text(
+            "A title",
+            animations=[move("opacity", 0, 0.5, (1, 0)), move("opacity", 0.5, 0.5, (1, 0.2))],
+        )
+    ),
+    "something appears on a photo while a title fades in": film(
+        image("any"),
+        rect("#ffcc00", width=50, animations=[STEPS]),
+        text("A title", y=90, animations=[APPEARS]),
+    ),
+    "a title fades in while another enters": film(
+        text("A title", y=20, height=40, animations=[ENTERS]), text("Below", y=120, animations=[APPEARS])
+    ),
 }
 
 UNKNOWN = {
-    "it fades": film(text("A title", animations=[move("opacity", 0, 1, (0, 1))])),
+    "it fades and turns": film(rect(animations=[APPEARS, move("rotation", 0, 1, (0, 40))])),
+    "it fades over a photo that grows": film(
+        image("any", animations=[GROWS]), text("A title", animations=[APPEARS])
+    ),
+    "it fades below a photo that grows": film(
+        rect("#ffcc00", width=300, height=170, animations=[APPEARS]), PHOTO
+    ),
+    "five fade within a macroblock": film(
+        *(rect(x=40 + 3 * n, y=40, width=3, height=9, animations=[eased(n)]) for n in range(5))
+    ),
     "it turns": film(rect(animations=[move("rotation", 0, 1, (0, 40))])),
     "it grows over something": film(rect(animations=[move("scale", 0, 1, (1, 2))])),
     "it moves over two colours": film(
@@ -240,11 +289,44 @@ def moving(draw: st.DrawFn) -> Film:
     return film(*elements, seconds=1.5)
 
 
+@st.composite
+def fading(draw: st.DrawFn) -> Film:
+    """Pictures, boxes and words that come, go and blink, one over another, and perhaps a word that slides."""
+    elements = []
+    for _ in range(draw(st.integers(1, 4))):
+        make = draw(st.sampled_from([image, rect, text]))
+        keys: Document = {"src": "any"} if make is image else {}
+        keys |= {"x": draw(st.integers(-20, 200)), "y": draw(st.integers(-20, 120))}
+        keys |= {"width": draw(st.integers(40, 200)), "height": draw(st.integers(30, 120))}
+        start, between = draw(st.integers(0, 6)) / 10, draw(st.integers(0, 3)) / 10
+        values = draw(st.tuples(*[st.sampled_from([0.0, 0.3, 1.0])] * 3))
+        easing = draw(st.sampled_from(["linear", "ease-out", "ease-in-out", "step", "easeOutBack"]))
+        keys["animations"] = [
+            move("opacity", start, 0.4, values[:2], easing=easing),
+            move("opacity", start + 0.4 + between, 0.3, (1, values[2]), easing=easing),
+        ]
+        elements.append(make(**keys))
+    if draw(st.booleans()):
+        elements.append(text("Word", y=150, height=20, animations=[ENTERS]))
+    return film(*elements, seconds=1.5)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(fading())
+def test_whatever_fades_looks_as_composed(tmp_path: Path, of: Film) -> None:
+    """Random fades, one over another: written or encoded, nothing strays, in two decoders."""
+    assert_looks_as_composed(tmp_path / "any.mp4", of)
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(moving())
 def test_whatever_is_told_looks_as_composed(tmp_path: Path, of: Film) -> None:
     """Random photos, windows, movements and backgrounds: known or not, nothing strays, in two decoders."""
-    path = tmp_path / "any.mp4"
+    assert_looks_as_composed(tmp_path / "any.mp4", of)
+
+
+def assert_looks_as_composed(path: Path, of: Film) -> None:
+    """No frame and no block strays far, and two decoders agree bit for bit."""
     join(path, SPEC, [encoded(of, chunk, SPEC) for chunk in of.chunks], None)
     strict_decode(path)
     decoded = decode_video(path)

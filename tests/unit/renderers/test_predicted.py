@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from renderers.h264.mp4 import Part, join
-from renderers.h264.predicted import LEFT, LOWER, RIGHT, UPPER, WHOLE, Field, KnownMotion
+from renderers.h264.predicted import LEFT, LOWER, MOST_WEIGHTS, RIGHT, UPPER, WHOLE, Field, KnownMotion
 from renderers.h264.video import Frame, VideoSpec, can_predict, encode_known
+from renderers.timeline.scene import WHOLE as ALL
 from tests.unit.renderers.media import decode_video, other_decoder, picture, strict_decode
 
 FPS = 30
@@ -68,21 +69,35 @@ def moved(frames: Sequence[Frame], field: Field) -> Frame:
         for frame in frames
     ]
     out = [np.zeros((height, width), np.int64), np.zeros(half, np.int64), np.zeros(half, np.int64)]
+
+    def block(x: int, y: int, which: int, mx: int, my: int) -> list[Samples]:
+        top, left = y + (my >> 2) + margin, x + (mx >> 2) + margin
+        found = [lumas[which][my & 3, mx & 3, top : top + 8, left : left + 8]]
+        top, left = y // 2 + (my >> 3) + margin, x // 2 + (mx >> 3) + margin
+        fx, fy = mx & 7, my & 7
+        for source in chromas[which]:
+            z = source[top : top + 5, left : left + 5]
+            upper = (8 - fx) * z[:-1, :-1] + fx * z[:-1, 1:]
+            lower = (8 - fx) * z[1:, :-1] + fx * z[1:, 1:]
+            found.append(((8 - fy) * upper + fy * lower + 32) >> 6)
+        return found
+
+    second = field.references if field.other_references is None else field.other_references
     for y in range(0, height, 8):
         for x in range(0, width, 8):
             row, column = y // 16, x // 16
-            follows = field.moving[row, column] >> (y % 16 // 8 * 2 + x % 16 // 8) & 1
-            mx, my = (int(v) for v in (field.vectors if follows else field.others)[:, row, column])
-            which = int(field.references[row, column])
-            top, left = y + (my >> 2) + margin, x + (mx >> 2) + margin
-            out[0][y : y + 8, x : x + 8] = lumas[which][my & 3, mx & 3, top : top + 8, left : left + 8]
-            top, left = y // 2 + (my >> 3) + margin, x // 2 + (mx >> 3) + margin
-            fx, fy = mx & 7, my & 7
-            for plane, source in zip(out[1:], chromas[which], strict=True):
-                z = source[top : top + 5, left : left + 5]
-                upper = (8 - fx) * z[:-1, :-1] + fx * z[:-1, 1:]
-                lower = (8 - fx) * z[1:, :-1] + fx * z[1:, 1:]
-                plane[y // 2 : y // 2 + 4, x // 2 : x // 2 + 4] = ((8 - fy) * upper + fy * lower + 32) >> 6
+            vector, other = ([int(v) for v in each[:, row, column]] for each in (field.vectors, field.others))
+            if field.blends is not None and (blend := int(field.blends[row, column])):
+                weight = field.weights[blend - 1]
+                both = zip(block(x, y, 0, *vector), block(x, y, 1, *other), strict=True)
+                found = [(a * (ALL - weight) + b * weight + 64) >> 7 for a, b in both]
+            elif field.moving[row, column] >> (y % 16 // 8 * 2 + x % 16 // 8) & 1:
+                found = block(x, y, int(field.references[row, column]), *vector)
+            else:
+                found = block(x, y, int(second[row, column]), *other)
+            out[0][y : y + 8, x : x + 8] = found[0]
+            for plane, samples in zip(out[1:], found[1:], strict=True):
+                plane[y // 2 : y // 2 + 4, x // 2 : x // 2 + 4] = samples
     return np.concatenate([plane.reshape(-1) for plane in out]).astype(np.uint8).reshape(frames[0].shape)
 
 
@@ -98,7 +113,13 @@ def random_field(seed: int, variety: int = 3) -> Field:
     others *= rng.integers(0, 2)
     patterns = np.array([WHOLE, WHOLE, 0, UPPER, LOWER, LEFT, RIGHT, *range(16)])
     moving = patterns[rng.integers(0, rng.integers(1, len(patterns) + 1), shape)]
-    return Field(vectors, others, rng.integers(0, 2, shape) * rng.integers(0, 2), moving)
+    references = rng.integers(0, 2, shape) * rng.integers(0, 2)
+    seconds = rng.integers(0, 2, shape) if rng.integers(0, 2) else None
+    if not (count := rng.integers(0, MOST_WEIGHTS + 1)):
+        return Field(vectors, others, references, moving, seconds)
+    blends = rng.integers(0, count + 1, shape) * (rng.integers(0, 3, shape) > 0)
+    weights = tuple(int(weight) for weight in rng.integers(1, ALL, count))
+    return Field(vectors, others, references, moving, seconds, blends, weights)
 
 
 def video(path: Path, anchors: Sequence[int], fields: Callable[[int], Field]) -> list[Frame]:

@@ -157,14 +157,14 @@ def test_a_zooming_picture_comes_with_its_box() -> None:
     layer = Layer("z", "tile", 0, (0,), 1.25, zooms=True)
     drawn = draw_layer(layer, document, canvas(document), images, FONTS)
     again = unpack_layer(pack_layer(drawn))
-    assert drawn.rgba.shape[:2] == (75, 112)
+    assert drawn.rgba.shape[:2] == (65, 102)  # 1.25 times the box within the border
     assert (drawn.rgba[..., 3] == 255).mean() > 0.95
     inside = again.inside
     assert inside is not None
-    assert list(inside.box) == [30, 20, 90, 60]
-    assert list(inside.mask.shape) == [60, 90]
+    assert list(inside.box) == [34, 24, 82, 52]
+    assert list(inside.mask.shape) == [52, 82]
     assert inside.mask[0, 0] == 0
-    assert inside.mask[30, 45] == 255
+    assert inside.mask[26, 41] == 255
     assert inside.under is not None
     border = inside.over
     assert border is not None
@@ -253,3 +253,45 @@ def test_drawing_twice_gives_the_same_bytes() -> None:
     """The pixels depend on nothing but the document, the fonts and the pictures."""
     document = project(*ELEMENTS.values())
     assert (draw(document) == draw(document)).all()
+
+
+@pytest.mark.parametrize("radius", [0, 5, 12, 30, 500])
+@pytest.mark.parametrize("colour", ["transparent", "#f008", "#f00"])
+def test_a_picture_stays_inside_its_border(radius: int, colour: str) -> None:
+    """Its corners are the box's less the border's width, whatever shows through the border; at rest, and
+    while it zooms.
+    """
+    border = {"color": colour, "width": 10}
+    box = {"x": 50, "y": 10, "width": 80, "height": 80}
+    document = project({"type": "image", "src": "a", **box, "radius": radius, "border": border})
+    still = draw(document).astype(int)
+    zooming = draw(document, placements={0: Placement(within=1.00001)}).astype(int)
+    assert np.abs(zooming - still).mean() < 0.2
+    inner = max(0, min(radius, 40) - 10)
+    layer = draw_layer(
+        Layer("t", "tile", 0, (0,), zooms=True), document, canvas(document), lambda _: _plain(), FONTS
+    )
+    assert layer.inside is not None
+    assert list(layer.inside.box) == [60, 20, 60, 60]
+    assert (layer.inside.mask[0, 0] == 255) == (inner == 0)
+    beside = project(
+        {"type": "shape", "shape": "rect", **box, "radius": radius, "fill": "#fff", "opacity": 0}
+    )
+    ring = (np.abs(draw(beside).astype(int) - still).sum(axis=2) > 0) & ~_disc(60, 20, 60, inner)
+    blue = (still[..., 2] > still[..., 0] + 60) & (still[..., 2] > still[..., 1] + 60)
+    assert not (ring & blue).any()  # the picture's lower left quarter
+
+
+def _plain() -> np.ndarray[Any, Any]:
+    return np.full((20, 20, 4), 255, np.uint8)
+
+
+def _disc(x: int, y: int, side: int, radius: float) -> np.ndarray[Any, Any]:
+    """Where a rounded square is, and a px around."""
+    rows, columns = np.mgrid[0:100, 0:200] + 0.5
+    away = [
+        np.maximum(abs(at - start - side / 2) - (side / 2 - radius), 0)
+        for at, start in ((columns, x), (rows, y))
+    ]
+    inside: np.ndarray[Any, Any] = np.hypot(*away) <= radius + 1
+    return inside

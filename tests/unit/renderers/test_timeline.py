@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from renderers.text.fontfiles import EMOJI
-from renderers.timeline.cutting import LONGEST_CHUNK, SETTLE
+from renderers.timeline.cutting import LONGEST_CHUNK, SETTLE, Abilities
 from renderers.timeline.scene import Canvas, Layer, Placement, SlideState, State, TransitionState
 from renderers.timeline.timeline import Timeline, canvas
 from schemas.errors import InvalidInput
@@ -135,6 +135,35 @@ def test_an_elements_movement_ends_in_a_hold() -> None:
     """A title slides in for 15 frames, settles for some and is held without a new picture."""
     line = timeline(slide(3, text(animations=[move()])))
     assert shape_of(line) == [("moving", 0, 15 + SETTLE, 90 - 15 - SETTLE)]
+
+
+@pytest.mark.parametrize("bitrate", [None, "1M"])
+def test_a_long_hold_after_a_movement_is_gone_on_with_by_a_still(bitrate: str | None) -> None:
+    """Ten seconds after the movement's key picture another one takes over, which is held for the rest."""
+    encoded = 15 + SETTLE
+    for seconds, expected in (
+        (10, [("moving", 0, encoded, 300 - encoded)]),
+        (11, [("moving", 0, encoded, 300 - encoded), ("still", 300, 1, 29)]),
+        (60, [("moving", 0, encoded, 300 - encoded), ("still", 300, 1, 1499)]),
+    ):
+        line = timeline(slide(seconds, text(animations=[move()])), bitrate=bitrate)
+        assert shape_of(line) == expected
+        assert line.state(300 - 1) == line.state(line.total_frames - 1)
+
+
+def test_a_still_that_takes_over_is_held_as_long_as_a_cap_asks() -> None:
+    """Where it would be too short for its bits, it takes over earlier."""
+    film = slide(10 + 0.1, text(animations=[move()]))
+    assert shape_of(timeline(film))[1] == ("still", 300, 1, 2)
+    assert shape_of(timeline(film, bitrate="1M"))[1] == ("still", 303 - 15, 1, 14)
+
+
+def test_a_codec_without_key_pictures_holds_a_movement_for_as_long_as_it_takes() -> None:
+    """An animated picture is played from its beginning: nothing takes over."""
+    film = project(slides=[slide(60, text(animations=[move()]))])
+    settings = film_settings()
+    line = Timeline(film, canvas(film, settings), settings.fps, {}, Abilities(blends=False))
+    assert shape_of(line) == [("moving", 0, 15 + SETTLE, 1800 - 15 - SETTLE)]
 
 
 def test_a_movement_in_the_middle_leaves_stills_before_it() -> None:

@@ -1,0 +1,1 @@
+"""Live progress: distribution of job snapshots to listeners."""

@@ -1,0 +1,1 @@
+"""Sounds of every container and codec, beside FFmpeg's own decoding."""
