@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from renderers.timeline.scene import Canvas
     from renderers.timeline.sizes import Box
 
-DECODER_VERSION = "5"
+DECODER_VERSION = "6"
 """Part of the name of each normal form: raise it when the decoder writes something else."""
 
 

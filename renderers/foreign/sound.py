@@ -171,7 +171,7 @@ def _copied(container: Any, file: Any, look: Look, longest_s: float) -> Index:
     stream = container.streams.audio[0]
     writer = Writer(file, look.rate, is_pcm=look.codec in PCM_BYTES)
     about = _stream_of(look, stream)
-    clock = Clock(container, stream, look.rate, origin_of(container), longest_s)
+    clock = Clock(container, stream, look.rate, origin_of(container), longest_s=longest_s)
     tail: deque[Packet] = deque(maxlen=_LOOKED_AT)
     end_trim, is_first, begun = 0, True, False
     is_raw_flac = container.format.name == "flac"

@@ -116,7 +116,7 @@ def test_the_wire_is_as_it_was(cls: type[Message], written: bytes) -> None:
 def test_plans_of_before_are_read() -> None:
     """They lack what nobody carried into them then."""
     again = orjson.loads(Plan.decode(PLAN).encode())
-    later = {"metadata": {}, "segments": [], "missing_segments": []}
+    later: dict[str, Any] = {"metadata": {}, "segments": [], "missing_segments": []}
     assert again == orjson.loads(PLAN) | later
 
 
