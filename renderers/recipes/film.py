@@ -33,14 +33,6 @@ PICTURES: frozenset[AssetKind] = frozenset({"image", "font"})
 HEARD: frozenset[AssetKind] = frozenset({"audio"})
 
 
-class FilmLike(Protocol):
-    """The settings that films of any format have."""
-
-    @property
-    def fps(self) -> int:
-        """Frames a second."""
-
-
 class Codec(Protocol[SpecT]):
     """How pictures become chunks."""
 

@@ -33,7 +33,6 @@ DELAY = 576
 """Samples that LAME adds in front; a decoder adds 529 more."""
 _DECODER_DELAY = 529
 PRIMING = DELAY + _DECODER_DELAY
-HIGHEST_BITRATE = 320_000
 
 _BITRATES = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 """kbit/s by their index (2.4.2.3), Layer III of MPEG-1."""

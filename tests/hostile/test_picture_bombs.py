@@ -16,6 +16,7 @@ from connectors.decoder import SandboxedDecoder
 from connectors.sandbox import MIB, Limits
 from exportstream import exits
 from exportstream.cli import run
+from renderers.foreign.images import check_size
 from renderers.foreign.svgtext import Document
 from schemas.errors import InvalidInput
 from tests.acceptance.media import picture
@@ -143,3 +144,15 @@ def test_a_result_never_takes_the_place_of_its_input(
     assert run([*given, *(["--at", "0"] if command == "frame" else ["--format", "png"])], {}) == exits.USAGE
     assert "overwrites_input" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("size", "is_refused"), [((65_535, 1), False), ((65_536, 1), True), ((1, 65_536), True)]
+)
+def test_a_line_of_millions_is_refused(size: tuple[int, int], is_refused: bool) -> None:
+    """Whatever its area: decoders take minutes for a picture of two million by forty."""
+    if not is_refused:
+        return check_size(*size, 100)
+    with pytest.raises(InvalidInput, match="limit of a side") as caught:
+        check_size(*size, 100)
+    assert caught.value.code == "image_too_large"
