@@ -146,13 +146,10 @@ def test_a_result_never_takes_the_place_of_its_input(
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-@pytest.mark.parametrize(
-    ("size", "is_refused"), [((65_535, 1), False), ((65_536, 1), True), ((1, 65_536), True)]
-)
-def test_a_line_of_millions_is_refused(size: tuple[int, int], is_refused: bool) -> None:
+@pytest.mark.parametrize("size", [(65_536, 1), (1, 65_536), (2_293_820, 40)])
+def test_a_line_of_millions_is_refused(size: tuple[int, int]) -> None:
     """Whatever its area: decoders take minutes for a picture of two million by forty."""
-    if not is_refused:
-        return check_size(*size, 100)
+    check_size(65_535, 1, 100)
     with pytest.raises(InvalidInput, match="limit of a side") as caught:
         check_size(*size, 100)
     assert caught.value.code == "image_too_large"
